@@ -1,0 +1,107 @@
+"""
+The results of a run as a table, ``results.csv``: one row a task and evaluation.
+
+The same columns serve every method, so that tables of several runs can be put one below the other.
+"""
+import csv
+import os
+from dataclasses import astuple, dataclass, fields
+from typing import Dict, Iterable, List, Optional, Sequence
+
+import numpy as np
+from scipy.stats import trim_mean
+
+
+@dataclass(frozen=True)
+class Result:
+    """
+    Overview:
+        One evaluation of one task: the row of ``results.csv``.
+    """
+    method: str  # policy type, such as mow
+    seed: int
+    task: str
+    env_step: int  # environment steps (not frames) this task has been trained on
+    episode_return: float  # raw return, mean over the evaluation's episodes
+    human_normalised: Optional[float]  # (return - random) / (human - random); empty where no reference exists
+
+
+COLUMNS = tuple(field.name for field in fields(Result))
+
+
+def human_normalised(episode_return: float, reference: Optional[Sequence[float]]) -> Optional[float]:
+    """
+    Overview:
+        Put a raw return on the scale where random play is 0 and a human is 1.
+    Arguments:
+        - reference (:obj:`Optional[Sequence[float]]`): The task's (random, human) returns, or None.
+    Returns:
+        - score (:obj:`Optional[float]`): None where the task has no reference.
+    """
+    if reference is None:
+        return None
+    random, human = reference
+    return (episode_return - random) / (human - random)
+
+
+def aggregate(scores: Sequence[float]) -> Dict[str, float]:
+    """
+    Overview:
+        Mean, median and interquartile mean over tasks. The interquartile mean drops a quarter of the tasks, rounded \
+        down, at either end: of fewer than four tasks it is the mean.
+    """
+    return {
+        'mean': float(np.mean(scores)),
+        'median': float(np.median(scores)),
+        'iqm': float(trim_mean(scores, 0.25)),
+    }
+
+
+def append_results(path: str, rows: Iterable[Result]) -> None:
+    """
+    Overview:
+        Append rows, under a header line if the file is new, and wait until they are on the disk.
+    """
+    with open(path, 'a', newline='') as file:
+        writer = csv.writer(file, lineterminator='\n')
+        if file.tell() == 0:
+            writer.writerow(COLUMNS)
+        writer.writerows(astuple(row) for row in rows)  # csv writes None as an empty field
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_results(path: str) -> List[Result]:
+    """
+    Overview:
+        Read a results table.
+    Errors:
+        ``ValueError`` if the file has other columns.
+    """
+    with open(path, newline='') as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise ValueError(f"{path} is no results table: its columns are {reader.fieldnames}, not {list(COLUMNS)}")
+        return [
+            Result(
+                row['method'], int(row['seed']), row['task'], int(row['env_step']), float(row['episode_return']),
+                float(row['human_normalised']) if row['human_normalised'] else None
+            ) for row in reader
+        ]
+
+
+def cut_results(path: str, size: int) -> int:
+    """
+    Overview:
+        Drop what was written after the file had ``size`` bytes, so that a resumed run does not repeat rows.
+    Returns:
+        - dropped (:obj:`int`): How many bytes were dropped.
+    Errors:
+        ``ValueError`` if the file is shorter than ``size``: rows that the checkpoint counts on are gone.
+    """
+    present = os.path.getsize(path) if os.path.exists(path) else 0
+    if present < size:
+        raise ValueError(f'{path} has {present} bytes but the checkpoint was saved when it had {size}: rows are missing')
+    if present > size:
+        os.truncate(path, size)
+    return present - size

@@ -1,0 +1,158 @@
+"""The pictures of a run: their files open, and show what they say."""
+import imageio.v2 as imageio
+import numpy as np
+import pytest
+from PIL import Image
+
+from lzero_mow.report.curves import write_curves
+from lzero_mow.report.results import COLUMNS, Result, aggregate, append_results, cut_results, human_normalised, \
+    read_results
+from lzero_mow.report.router_map import write_router_map
+from lzero_mow.report.video import BORDER, CAPTION_WIDTH, GREEN, RED, open_loop_frames, write_open_loop_sheet, \
+    write_open_loop_video
+
+T, CONTEXT = 7, 3
+
+
+@pytest.fixture
+def open_loop():
+    """Rows of plain grey, each of its own brightness: (3, T, 3, 64, 64)."""
+    rows = np.array([0.2, 0.5, 0.8], dtype=np.float32)
+    return np.broadcast_to(rows[:, None, None, None, None], (3, T, 3, 64, 64)).copy()
+
+
+@pytest.mark.unittest
+def test_frames_show_rows_and_borders(open_loop):
+    open_loop[0, 4, 0, 10, 20] = 1.0  # one red pixel in the true frame of step 4
+    frames = open_loop_frames(open_loop, CONTEXT, scale=2)
+    cell = 128 + 2 * BORDER
+    assert frames.shape == (T, 3 * cell, cell + CAPTION_WIDTH, 3)
+    for t in range(T):
+        border = GREEN if t < CONTEXT else RED
+        for row, value in enumerate((0.2, 0.5, 0.8)):
+            top = row * cell
+            assert tuple(frames[t, top, CAPTION_WIDTH]) == border
+            assert tuple(frames[t, top + cell - 1, -1]) == border
+            assert abs(int(frames[t, top + cell // 2, CAPTION_WIDTH + cell // 2, 1]) - round(value * 255)) <= 1
+    assert frames[4, BORDER + 21, CAPTION_WIDTH + BORDER + 41, 0] == 255, 'upscaled pixel (10, 20) of the first row'
+    assert frames[5, BORDER + 21, CAPTION_WIDTH + BORDER + 41, 0] == 51
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('context', [0, T + 1])
+def test_impossible_context_is_refused(open_loop, context):
+    with pytest.raises(ValueError, match=f'context is {context}'):
+        open_loop_frames(open_loop, context)
+
+
+@pytest.mark.unittest
+def test_video_is_readable(tmp_path, open_loop):
+    path = tmp_path / 'report' / 'open_loop_Pong.mp4'
+    write_open_loop_video(str(path), open_loop, CONTEXT)
+    with imageio.get_reader(path) as reader:
+        frames = [frame for frame in reader]
+    assert len(frames) == T
+    for t, frame in enumerate(frames):
+        border = np.asarray(GREEN if t < CONTEXT else RED)
+        assert np.abs(frame[3, CAPTION_WIDTH + 40].astype(int) - border).max() < 12, f'border of frame {t}'
+    assert [file.name for file in path.parent.iterdir()] == ['open_loop_Pong.mp4'], 'no temporary file stays'
+
+
+@pytest.mark.unittest
+def test_sheet_has_a_strip_a_task(tmp_path, open_loop):
+    path = tmp_path / 'open_loop.png'
+    write_open_loop_sheet(str(path), {'Pong': open_loop, 'Boxing': open_loop}, CONTEXT, columns=4, scale=1)
+    cell = 64 + 2 * BORDER
+    assert Image.open(path).size == (CAPTION_WIDTH + 4 * cell, 2 * (24 + 3 * cell))
+
+
+@pytest.mark.unittest
+def test_failed_picture_leaves_the_old_one(tmp_path, open_loop):
+    path = tmp_path / 'open_loop_Pong.mp4'
+    path.write_bytes(b'old')
+    with pytest.raises(ValueError):
+        write_open_loop_video(str(path), open_loop[:2], CONTEXT)
+    assert path.read_bytes() == b'old'
+
+
+@pytest.mark.unittest
+def test_router_map(tmp_path):
+    weights = np.array([[0.7, 0.3, 0.0], [0.0, 0.4, 0.6]])
+    path = tmp_path / 'router.png'
+    write_router_map(str(path), weights, ['Pong', 'Boxing'])
+    pixels = np.asarray(Image.open(path).convert('RGB'))
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20, 'the map has colours'
+    with pytest.raises(ValueError, match='2 rows for 1 tasks'):
+        write_router_map(str(path), weights, ['Pong'])
+
+
+def _rows(seed, normalised=True):
+    return [
+        Result('mow', seed, task, step, 10.0 * step + seed, step / 100 if normalised else None)
+        for step in (0, 100, 200) for task in ('Pong', 'Boxing')
+    ]
+
+
+@pytest.mark.unittest
+def test_results_round_trip_and_header(tmp_path):
+    path = str(tmp_path / 'results.csv')
+    append_results(path, _rows(0)[:4])
+    append_results(path, _rows(0, normalised=False)[4:])
+    assert read_results(path) == _rows(0)[:4] + _rows(0, normalised=False)[4:]
+    lines = open(path).read().splitlines()
+    assert lines[0] == 'method,seed,task,env_step,episode_return,human_normalised'
+    assert lines[-1] == 'mow,0,Boxing,200,2000.0,' and len(lines) == 7
+    assert tuple(lines[0].split(',')) == COLUMNS
+
+
+@pytest.mark.unittest
+def test_cut_results(tmp_path):
+    path = tmp_path / 'results.csv'
+    append_results(str(path), _rows(0)[:2])
+    size = path.stat().st_size
+    append_results(str(path), _rows(0)[2:])
+    assert cut_results(str(path), size) > 0
+    assert read_results(str(path)) == _rows(0)[:2]
+    assert cut_results(str(path), size) == 0
+    with pytest.raises(ValueError, match='rows are missing'):
+        cut_results(str(path), size + 1)
+    assert cut_results(str(tmp_path / 'none.csv'), 0) == 0
+
+
+@pytest.mark.unittest
+def test_foreign_table_is_refused(tmp_path):
+    path = tmp_path / 'results.csv'
+    path.write_text('step,reward\n1,2\n')
+    with pytest.raises(ValueError, match='no results table'):
+        read_results(str(path))
+
+
+@pytest.mark.unittest
+def test_human_normalised_and_aggregate():
+    assert human_normalised(-20.7, (-20.7, 14.6)) == 0
+    assert human_normalised(14.6, (-20.7, 14.6)) == 1
+    assert human_normalised(3.0, None) is None
+    # of eight scores the interquartile mean keeps the middle four: 2, 3, 4, 5
+    assert aggregate([0, 1, 2, 3, 4, 5, 6, 700]) == {'mean': 90.125, 'median': 3.5, 'iqm': 3.5}
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('normalised', [True, False])
+def test_curves(tmp_path, normalised):
+    files = []
+    for seed in (0, 1):
+        files.append(str(tmp_path / f'results_{seed}.csv'))
+        append_results(files[-1], _rows(seed, normalised))
+    write_curves(str(tmp_path / 'one.png'), files[:1])
+    write_curves(str(tmp_path / 'two.png'), files)
+    width, height = Image.open(tmp_path / 'one.png').size
+    assert width > 2 * height, 'three panels side by side'
+    assert (tmp_path / 'one.png').read_bytes() != (tmp_path / 'two.png').read_bytes()
+
+
+@pytest.mark.unittest
+def test_curves_without_rows(tmp_path):
+    path = tmp_path / 'results.csv'
+    path.write_text(','.join(COLUMNS) + '\n')
+    with pytest.raises(ValueError, match='no evaluation to draw'):
+        write_curves(str(tmp_path / 'curves.png'), [str(path)])
