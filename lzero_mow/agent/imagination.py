@@ -1,0 +1,79 @@
+"""Rollouts inside the world model: the only data that the agent learns from (paper section 3.5).
+
+Real steps             z_0 a_0 ... z_{C-2} a_{C-2} z_{C-1}        C = context length
+State 0                s_0 = [z_{C-1}, h_{C-2}]                   what acting sees: the latest frame, and the past
+Imagined, i = 0..H-1   a_i ~ pi(s_i), h_i from (z_i, a_i), r_i and c_i from h_i, z_{i+1} ~ prior(h_i), s_{i+1} = [z_{i+1}, h_i]
+"""
+from typing import TYPE_CHECKING, NamedTuple, Sequence, Tuple
+
+import torch
+from torch import Tensor
+
+from lzero_mow.model.categorical import sample_straight_through
+from lzero_mow.model.world_model import Plan, WorldModel
+
+if TYPE_CHECKING:
+    from lzero_mow.agent.actor_critic import ActorCritic
+
+
+class ImaginedRollout(NamedTuple):
+    """N rollouts of H steps; reward and continuation [t] are the results of action [t] in state [t]."""
+    state: Tensor  # (N, H + 1, latent + hidden)
+    action: Tensor  # (N, H) int64
+    reward: Tensor  # (N, H)
+    continuation: Tensor  # (N, H), 1 while the episode goes on, else 0
+    task: Tuple[int, ...]  # N task ids on the host, ascending
+
+
+@torch.no_grad()
+def imagine(
+        model: WorldModel, agent: 'ActorCritic', latent: Tensor, action: Tensor, tasks: Sequence[int], plan: Plan,
+        horizon: int
+) -> ImaginedRollout:
+    """
+    Overview:
+        Continue N real contexts for `horizon` steps with the agent's own actions. Keys and values of the past are
+        cached in experts and shared transformer, so each step computes one step.
+    Arguments:
+        - model (:obj:`WorldModel`), agent (:obj:`ActorCritic`): Both in eval mode.
+        - latent (:obj:`Tensor`): (N, C, latent), C >= 2.
+        - action (:obj:`Tensor`): (N, C - 1), the actions between them.
+        - tasks (:obj:`Sequence`): N task ids, ascending; plan (:obj:`Plan`): `model.plan(tasks)`.
+        - horizon (:obj:`int`): H.
+    Returns:
+        - rollout (:obj:`ImaginedRollout`).
+    """
+    cache = model.new_cache(plan, latent.shape[1] - 1 + horizon)
+    hidden = model.dynamics(latent[:, :-1], action, plan, cache)[:, -1:]
+    latent = latent[:, -1:]
+    states, actions = [torch.cat([latent, hidden], -1)], []
+    for _ in range(horizon):
+        actions.append(agent.act(states[-1], plan))
+        hidden = model.dynamics(latent, actions[-1], plan, cache)
+        latent = sample_straight_through(model.prior(hidden, plan))
+        states.append(torch.cat([latent, hidden], -1))
+    state = torch.cat(states, 1)
+    hidden = state[:, 1:, model.latent_dim:]  # h_i, of which r_i and c_i are read
+    return ImaginedRollout(
+        state, torch.cat(actions, 1), model.two_hot.decode(model.reward_head(hidden, plan.clusters)),
+        (model.continuation_head(hidden, plan.clusters).squeeze(-1) > 0).float(), tuple(tasks)
+    )
+
+
+def context_windows(latent: Tensor, action: Tensor, tasks: Sequence[int], length: int, number: int):
+    """
+    Overview:
+        Contexts out of a training batch whose latents are known: windows of `length` steps at random places, drawn
+        evenly over the batch's sequences.
+    Arguments:
+        - latent (:obj:`Tensor`): (B, L, latent); action (:obj:`Tensor`): (B, L); tasks (:obj:`Sequence`): B task ids.
+        - length (:obj:`int`): C; number (:obj:`int`): N windows.
+    Returns:
+        - latent (:obj:`Tensor`): (N, C, latent); action (:obj:`Tensor`): (N, C - 1); tasks (:obj:`tuple`): N task ids.
+    """
+    sequence = torch.arange(number) * len(latent) // number  # (N,), on the host
+    start = torch.randint(latent.shape[1] - length + 1, (number, 1))
+    row = sequence.unsqueeze(1).to(latent.device)
+    step = (start + torch.arange(length)).to(latent.device)
+    tasks = tuple(tasks[i] for i in sequence.tolist())
+    return latent[row, step], action[row, step[:, :-1]], tasks

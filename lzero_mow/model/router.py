@@ -1,0 +1,68 @@
+"""The task router: which experts a task uses, from its embedding alone (paper section 3.3)."""
+from typing import List
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class TaskRouter(nn.Module):
+    """
+    Overview:
+        S_k = softmax(MLP(e_k) / tau);  W_k, J_k = top-n(S_k).  The choice J_k is taken when weights change
+        (:meth:`choose`), not at every forward pass, so that no step waits for the device to learn which experts run.
+
+        Choices where the paper is open. J_k is sorted by expert, so that a task's slot in the concatenation of expert
+        outputs does not swap when two scores cross. W_k = n S_k on the chosen experts, so that the balance loss is zero
+        exactly when every expert is used evenly, for every n; with n = 1 it is the letter of the paper. Hidden units are
+        tanh and the output has no bias, so that scores have no common part and tasks begin with different experts.
+    Arguments:
+        - num_tasks (:obj:`int`), embedding_dim (:obj:`int`): K and the width of e_k.
+        - num_experts (:obj:`int`), experts_per_task (:obj:`int`): N_e and n.
+        - temperature_start (:obj:`float`), temperature_steps (:obj:`int`): tau falls geometrically to 1.
+        - gradient (:obj:`str`): 'straight_through' or 'none'.
+    """
+
+    def __init__(
+            self, num_tasks: int, embedding_dim: int, num_experts: int, experts_per_task: int,
+            temperature_start: float, temperature_steps: int, gradient: str
+    ) -> None:
+        super().__init__()
+        self.num_experts, self.experts_per_task, self.gradient = num_experts, experts_per_task, gradient
+        self.temperature_start, self.temperature_steps = temperature_start, temperature_steps
+        self.mlp = nn.Sequential(nn.Linear(embedding_dim, 64), nn.Tanh(), nn.Linear(64, num_experts, bias=False))
+        self.register_buffer('step', torch.zeros((), dtype=torch.long))
+        self.register_buffer('chosen', torch.zeros(num_tasks, experts_per_task, dtype=torch.long))  # J (K, n)
+        self.chosen_on_host: List[List[int]] = self.chosen.tolist()
+
+    @property
+    def temperature(self) -> Tensor:
+        """tau after `step` updates: temperature_start ** (1 - step / temperature_steps), at least 1."""
+        left = (1 - self.step / max(1, self.temperature_steps)).clamp(min=0)
+        return self.temperature_start ** left
+
+    def scores(self, embedding: Tensor) -> Tensor:
+        """S: (K, E) task embeddings -> (K, N_e), rows sum to 1."""
+        return F.softmax(self.mlp(embedding) / self.temperature, -1)
+
+    @torch.no_grad()
+    def choose(self, embedding: Tensor) -> None:
+        """Take J from the present weights. Called at construction, after every update and after loading."""
+        self.chosen.copy_(self.scores(embedding).topk(self.experts_per_task).indices.sort(-1).values)
+        self.chosen_on_host = self.chosen.tolist()
+
+    def weights(self, embedding: Tensor) -> Tensor:
+        """W: (K, n), of the chosen experts."""
+        return self.experts_per_task * self.scores(embedding).gather(1, self.chosen)
+
+    def gates(self, embedding: Tensor) -> Tensor:
+        """(K, n) factors of the experts' outputs: all 1; under 'straight_through' their gradient is that of log W."""
+        if self.gradient == 'none':
+            return torch.ones_like(self.chosen, dtype=embedding.dtype)
+        weights = self.weights(embedding)
+        return weights / weights.detach()
+
+    def usage(self, embedding: Tensor) -> Tensor:
+        """sum_k W_k scattered to the N_e experts: (N_e,)."""
+        weights = self.weights(embedding)
+        return weights.new_zeros(self.num_experts).index_add(0, self.chosen.flatten(), weights.flatten())

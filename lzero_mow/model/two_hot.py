@@ -1,0 +1,55 @@
+"""Symlog two-hot regression: a scalar as a distribution over fixed bins (STORM appendix; Hafner et al., 2023)."""
+from typing import Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def symlog(x: Tensor) -> Tensor:
+    """sign(x) ln(1 + |x|), elementwise."""
+    return torch.sign(x) * torch.log1p(torch.abs(x))
+
+
+def symexp(x: Tensor) -> Tensor:
+    """Inverse of :func:`symlog`."""
+    return torch.sign(x) * torch.expm1(torch.abs(x))
+
+
+class TwoHot(nn.Module):
+    """
+    Overview:
+        Scalars as distributions over `num_bins` bins that are evenly spaced in symlog space.
+    Arguments:
+        - num_bins (:obj:`int`): Number of bins, 255 in the paper.
+        - bound (:obj:`float`): Outermost bins lie at -bound and bound, in symlog units. Targets beyond are clamped.
+    """
+
+    def __init__(self, num_bins: int = 255, bound: float = 20.0) -> None:
+        super().__init__()
+        self.bound = bound
+        self.register_buffer('bins', torch.linspace(-bound, bound, num_bins), persistent=False)
+
+    def neighbours(self, x: Tensor) -> Tuple[Tensor, Tensor]:
+        """(...) raw scalars -> index of the bin below (...), and the share of the bin above it (...)."""
+        position = (symlog(x).clamp(-self.bound, self.bound) + self.bound) / (2 * self.bound) * (len(self.bins) - 1)
+        below = position.floor().long().clamp(max=len(self.bins) - 2)
+        return below, position - below
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(...) raw scalars -> (..., num_bins) weights: two neighbouring bins share the mass linearly."""
+        below, share = self.neighbours(x)
+        target = x.new_zeros(*x.shape, len(self.bins))
+        target.scatter_(-1, below.unsqueeze(-1), (1 - share).unsqueeze(-1))
+        return target.scatter_(-1, below.unsqueeze(-1) + 1, share.unsqueeze(-1))
+
+    def decode(self, logits: Tensor) -> Tensor:
+        """(..., num_bins) logits -> (...) expected scalars, mapped back by symexp."""
+        return symexp(F.softmax(logits.float(), dim=-1) @ self.bins)
+
+    def loss(self, logits: Tensor, x: Tensor) -> Tensor:
+        """Cross-entropy of (..., num_bins) logits against (...) raw scalars; unreduced. Reads two bins of the target."""
+        below, share = self.neighbours(x)
+        logits = logits.float()
+        at = lambda index: logits.gather(-1, index.unsqueeze(-1)).squeeze(-1)
+        return logits.logsumexp(-1) - torch.lerp(at(below), at(below + 1), share)

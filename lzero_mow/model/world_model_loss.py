@@ -1,0 +1,78 @@
+"""The world-model loss of mow.md section 4: unreduced terms, their mean a task, and how tasks are added up.
+
+The time axis, once:      o_0   o_1   o_2        reward[t] and terminated[t] are the results of action[t] at obs[t].
+                          z_0   z_1   z_2        posterior z_t = q(o_t)
+                            a_0   a_1   a_2
+                          h_0   h_1   h_2        h_t has seen z_0..z_t and a_0..a_t
+                           ->z_1 ->z_2           prior from h_t predicts z_{t+1}; reward and continuation heads: r_t, c_t
+"""
+from typing import Dict, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lzero_mow.buffer.batch import SequenceBatch
+from lzero_mow.model.categorical import kl_divergence, sample_straight_through
+from lzero_mow.model.world_model import Plan, WorldModel
+
+
+def mean_by_task(x: Tensor, task: Tensor, num_tasks: int) -> Tensor:
+    """(B, L) values and (B,) tasks -> (K,) means; 0 for a task without rows."""
+    total = x.new_zeros(num_tasks).index_add(0, task, x.mean(1))
+    rows = x.new_zeros(num_tasks).index_add(0, task, torch.ones_like(x[:, 0]))
+    return total / rows.clamp(min=1)
+
+
+def world_model_terms(
+        model: WorldModel, batch: SequenceBatch, plan: Plan, free_bits: float
+) -> Tuple[Dict[str, Tensor], Tensor]:
+    """
+    Overview:
+        Every term of L_k (paper section 3.4), averaged over a task's steps.
+    Arguments:
+        - model (:obj:`WorldModel`), batch (:obj:`SequenceBatch`), plan (:obj:`Plan`).
+        - free_bits (:obj:`float`): Nats below which a task's mean KL is not pressed further.
+    Returns:
+        - terms (:obj:`dict`): Name -> (K,) losses.
+        - latent (:obj:`Tensor`): (B, L, latent) posterior sample.
+    """
+    posterior = model.encode(batch.obs, plan)
+    latent = sample_straight_through(posterior)
+    reconstruction = model.decode(latent, plan)
+    predicted = model.predict(model.dynamics(latent, batch.action, plan), plan)
+
+    by_task = lambda x: mean_by_task(x, plan.task, model.num_tasks)
+    target = batch.obs.to(reconstruction.dtype).div(255)
+    dynamics = by_task(kl_divergence(posterior[:, 1:].detach(), predicted.prior[:, :-1]))
+    representation = by_task(kl_divergence(posterior[:, 1:], predicted.prior[:, :-1].detach()))
+    terms = dict(
+        reconstruction=by_task((reconstruction - target).square().sum((2, 3, 4))),
+        reward=by_task(model.two_hot.loss(predicted.reward, batch.reward)),
+        continuation=by_task(
+            F.binary_cross_entropy_with_logits(predicted.continuation, 1 - batch.terminated, reduction='none')
+        ),
+        dynamics=dynamics.clamp(min=free_bits),
+        representation=representation.clamp(min=free_bits),
+    )
+    if predicted.task is not None:
+        task = plan.task.unsqueeze(1).expand(-1, latent.shape[1])  # (B, L)
+        terms['task'] = by_task(F.cross_entropy(predicted.task.transpose(1, 2), task, reduction='none'))
+    return terms, latent
+
+
+def balance_loss(usage: Tensor, num_tasks: int, experts_per_task: int) -> Tensor:
+    """|| sum_k W_k - (K n / N_e) 1 ||^2 from sum_k W_k (N_e,): zero when every expert is used evenly."""
+    return (usage - num_tasks * experts_per_task / len(usage)).square().sum()
+
+
+class HarmoniousWeights(nn.Module):
+    """L_H = sum_k L_k / sigma_k + ln(1 + sigma_k), sigma_k > 0 learnable; at rest sigma_k^2 = L_k (1 + sigma_k)."""
+
+    def __init__(self, num_tasks: int) -> None:
+        super().__init__()
+        self.log_sigma = nn.Parameter(torch.zeros(num_tasks))
+
+    def forward(self, losses: Tensor) -> Tensor:
+        """(K,) task losses -> scalar."""
+        return (losses * torch.exp(-self.log_sigma) + F.softplus(self.log_sigma)).sum()

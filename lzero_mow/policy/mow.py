@@ -1,0 +1,268 @@
+"""The `mow` policy: world-model update, imagination, agent update, and acting through LightZero's workers."""
+import copy
+from typing import Any, Dict, List, Tuple
+
+import numpy as np
+import torch
+from ding.policy import Policy
+from ding.utils import POLICY_REGISTRY
+from torch import Tensor
+
+from lzero_mow.agent.actor_critic import agent_terms
+from lzero_mow.agent.imagination import context_windows, imagine
+from lzero_mow.buffer.batch import SequenceBatch
+from lzero_mow.model.categorical import sample_straight_through
+from lzero_mow.model.world_model_loss import balance_loss, world_model_terms
+from lzero_mow.policy.acting import ActingMemory, act
+from lzero_mow.policy.mow_config import MOW_CONFIG
+from lzero_mow.report.open_loop import open_loop
+
+
+@POLICY_REGISTRY.register('mow')
+class MoWPolicy(Policy):
+    """
+    Overview:
+        Mixture-of-World Models (arXiv 2602.01270): one world model and one agent for K tasks.
+    Interfaces:
+        DI-engine's learn, collect and eval modes; ``check_finite`` and ``report`` for the training entry.
+    """
+    config = copy.deepcopy(MOW_CONFIG)
+
+    def default_model(self) -> Tuple[str, List[str]]:
+        """Registered name of the model, and where it is."""
+        return 'MoWModel', ['lzero_mow.model.mow_model']
+
+    # ------------------------------------------------------------------ learn
+
+    def _init_learn(self) -> None:
+        cfg = self._cfg
+        if cfg.multi_gpu:
+            raise ValueError('policy.multi_gpu is not supported yet: train on one device')
+        model = self._model
+        self._optimizer = torch.optim.Adam(
+            [
+                dict(params=model.world_model.parameters()),
+                dict(params=model.task_weights.parameters(), lr=cfg.task_weight_learning_rate)
+            ], lr=cfg.learning_rate, fused=True
+        )
+        agent_parameters = [p for p in model.agent.parameters() if p.requires_grad]
+        self._agent_optimizer = torch.optim.Adam(
+            agent_parameters, lr=cfg.agent_learning_rate, eps=cfg.agent_eps, fused=True
+        )
+        self._updates = 0
+        self._terms: Dict[str, Tensor] = {}  # of the last update: name -> (K,)
+        self._first_bad: Dict[str, Tensor] = {}  # name -> (K,) update at which the term ceased to be finite, or -1
+        model.eval()
+
+    def _forward_learn(self, data: Dict[str, SequenceBatch]) -> Dict[str, Tensor]:
+        """
+        Overview:
+            One update of the world model, one imagination, one update of the agent.
+        Arguments:
+            - data (:obj:`dict`): 'world_model' and, where imagination starts from replay, 'imagine' sequences.
+        Returns:
+            - log (:obj:`dict`): Name -> number, still on the device.
+        """
+        batch = data['world_model'].to(self._device)
+        terms, log, latent = self._update_world_model(batch)
+        rollout, plan = self._imagine(batch, latent, data['imagine'])
+        agent, norm = self._update_agent(rollout, plan)
+        self._terms = {**{f'world_model/{k}': v for k, v in terms.items()}, **{f'agent/{k}': v for k, v in agent.items()}}
+        self._updates += 1
+        for name, value in self._terms.items():
+            unseen = torch.full_like(value, -1)
+            first = self._first_bad.get(name, unseen)
+            self._first_bad[name] = torch.where((first < 0) & ~value.isfinite(), float(self._updates), first)
+        log.update({'agent/grad_norm': norm})
+        log.update({name: value.mean() for name, value in self._terms.items()})
+        for k, task in enumerate(self._cfg.tasks):
+            log.update({f'task/{task}/{name}': value[k] for name, value in self._terms.items()})
+        return log
+
+    def _update_world_model(self, batch: SequenceBatch) -> Tuple[Dict[str, Tensor], Dict[str, Tensor], Tensor]:
+        """L = L_H + weight * L_bal (paper section 3.4); returns terms a task, a log and the posterior sample."""
+        cfg, model = self._cfg, self._model.world_model
+        model.train()
+        terms, latent = world_model_terms(model, batch, model.plan(batch.task), cfg.free_bits)
+        weights = dict(
+            reconstruction=1.0, reward=1.0, continuation=1.0, task=1.0, dynamics=cfg.dynamics_weight,
+            representation=cfg.representation_weight
+        )
+        losses = sum(weights[name] * term for name, term in terms.items())  # (K,)
+        loss = self._model.task_weights(losses) if cfg.task_weighting == 'harmonious' else losses.sum()
+        log = {}
+        if model.router is not None:
+            usage = model.router.usage(model.embedding())
+            balance = balance_loss(usage, model.num_tasks, model.router.experts_per_task)
+            loss = loss + cfg.balance_weight * balance
+            log.update({
+                'world_model/balance': balance.detach(),
+                'router/temperature': model.router.temperature,
+            })
+            model.router.step += 1
+        log['world_model/loss'] = loss.detach()
+        log['world_model/grad_norm'] = _step(self._optimizer, loss, cfg.grad_clip)
+        model.choose_experts()
+        model.eval()
+        return {name: term.detach() for name, term in terms.items()}, log, latent.detach()
+
+    @torch.no_grad()
+    def _imagine(self, batch: SequenceBatch, latent: Tensor, fresh: SequenceBatch):
+        """Contexts from the training batch's latents or from fresh sequences, continued by the agent."""
+        cfg, model = self._cfg, self._model
+        if cfg.imagine_source == 'batch':
+            latent, action, tasks = context_windows(
+                latent, batch.action, batch.task, cfg.context_length, cfg.imagine_batch_size
+            )
+            plan = model.world_model.plan(tasks)
+        else:
+            fresh = fresh.to(self._device)
+            plan = model.world_model.plan(fresh.task)
+            latent = sample_straight_through(model.world_model.encode(fresh.obs, plan))
+            action, tasks = fresh.action[:, :-1], fresh.task
+        return imagine(model.world_model, model.agent, latent, action, tasks, plan, cfg.horizon), plan
+
+    def _update_agent(self, rollout, plan) -> Tuple[Dict[str, Tensor], Tensor]:
+        """Actor and critics on one imagined rollout (paper section 3.5)."""
+        cfg, agent = self._cfg, self._model.agent
+        terms = agent_terms(agent, rollout, plan, cfg)
+        loss = terms['actor'] + terms['critic'] + terms['slow_critic'] - cfg.entropy_weight * terms['entropy']
+        present = len(set(rollout.task))
+        norm = _step(self._agent_optimizer, loss.sum() / present, cfg.agent_grad_clip)
+        agent.update_slow_critic(cfg.critic_ema)
+        return {name: term.detach() for name, term in terms.items()}, norm
+
+    def check_finite(self) -> None:
+        """
+        Overview:
+            Look whether any loss has ceased to be finite. Waits for the device, so it is called once a cycle.
+        Raises:
+            - FloatingPointError: With the task, the term and the update.
+        """
+        if not self._first_bad:
+            return
+        names = list(self._first_bad)
+        first = torch.stack([self._first_bad[name] for name in names]).cpu()  # (terms, K)
+        if (first < 0).all():
+            return
+        update = first[first >= 0].min()
+        term, task = (first == update).nonzero()[0].tolist()
+        raise FloatingPointError(
+            f'task {self._cfg.tasks[task]}: {names[term]} is not finite at update {int(update)}; '
+            'try a smaller policy.learning_rate or policy.grad_clip'
+        )
+
+    def report(self, batch: SequenceBatch) -> Dict[str, Any]:
+        """
+        Overview:
+            What there is to look at: open-loop predictions of one sequence a task, and the router's scores.
+        Arguments:
+            - batch (:obj:`SequenceBatch`): At least one sequence of each task to be shown.
+        Returns:
+            - pictures (:obj:`dict`): 'open_loop': task name -> (3, L, C, 64, 64) float array in [0, 1], rows true,
+              imagined, difference; 'context': real frames at its start; 'router': (K, N_e) scores, zero for experts
+              that a task does not use, or None.
+        """
+        model = self._model.world_model
+        frames = open_loop(model, batch.to(self._device), self._cfg.context_length)
+        router = None
+        if model.router is not None:
+            scores = model.router.scores(model.embedding()).detach()
+            router = torch.zeros_like(scores).scatter_(1, model.router.chosen, scores.gather(1, model.router.chosen))
+            router = router.cpu().numpy()
+        names = {self._cfg.tasks[k]: frame for k, frame in frames.items()}
+        return dict(open_loop=names, context=self._cfg.context_length, router=router)
+
+    def _monitor_vars_learn(self) -> List[str]:
+        """Names of the task means in `_forward_learn`'s log."""
+        terms = ['reconstruction', 'reward', 'continuation', 'dynamics', 'representation', 'loss', 'grad_norm']
+        agent = ['actor', 'critic', 'slow_critic', 'entropy', 'imagined_return', 'grad_norm']
+        return [f'world_model/{name}' for name in terms] + [f'agent/{name}' for name in agent]
+
+    def _state_dict_learn(self) -> Dict[str, Any]:
+        """Everything that training changes: networks, optimizers, counters, acting memory."""
+        return dict(
+            model=self._model.state_dict(),
+            optimizer=self._optimizer.state_dict(),
+            agent_optimizer=self._agent_optimizer.state_dict(),
+            updates=self._updates,
+            collect_memory=self._collect_memory.state_dict(),
+        )
+
+    def _load_state_dict_learn(self, state_dict: Dict[str, Any]) -> None:
+        self._model.load_state_dict(state_dict['model'])
+        self._optimizer.load_state_dict(state_dict['optimizer'])
+        self._agent_optimizer.load_state_dict(state_dict['agent_optimizer'])
+        self._updates = state_dict['updates']
+        self._collect_memory.load_state_dict(state_dict['collect_memory'])
+        self._model.world_model.choose_experts()
+
+    # ------------------------------------------------------------------ collect and eval
+
+    def _memory(self, envs_per_task: int) -> ActingMemory:
+        num_envs = envs_per_task * len(self._cfg.tasks)
+        return ActingMemory(num_envs, self._cfg.acting_window, self._model.world_model.latent_dim, self._device)
+
+    def _init_collect(self) -> None:
+        self._collect_memory = self._memory(self._cfg.collector_env_num)
+
+    def _init_eval(self) -> None:
+        self._eval_memory = self._memory(self._cfg.evaluator_env_num)
+
+    def _forward_collect(
+            self, data: Tensor, action_mask: List = None, temperature: float = 1.0, to_play: List = (-1, ),
+            epsilon: float = 0.0, ready_env_id=None, timestep: List = (0, ), task_id: int = None, **kwargs
+    ) -> Dict[int, Dict]:
+        """See `lzero_mow.policy.acting.act`; the signature is LightZero's. `epsilon` 1 is random play."""
+        env_ids = list(ready_env_id)
+        tasks = [env_id // self._cfg.collector_env_num for env_id in env_ids]
+        self._allow(tasks, action_mask)
+        return act(
+            self._model, self._collect_memory, data.to(torch.uint8), env_ids, tasks, epsilon, False, timestep
+        )
+
+    def _forward_eval(
+            self, data: Tensor, action_mask: List = None, to_play: List = (-1, ), ready_env_id=None,
+            timestep: List = (0, ), task_id: int = None, **kwargs
+    ) -> Dict[int, Dict]:
+        """Like `_forward_collect`, without exploration; LightZero's evaluator hands over float frames in 0..255."""
+        env_ids = list(ready_env_id)
+        tasks = [env_id // self._cfg.evaluator_env_num for env_id in env_ids]
+        self._allow(tasks, action_mask)
+        return act(
+            self._model, self._eval_memory, data.to(torch.uint8), env_ids, tasks, 0.0, self._cfg.eval_greedy, timestep
+        )
+
+    def _allow(self, tasks: List[int], action_mask: List) -> None:
+        """Note which actions the tasks' environments allow; imagination keeps to them too."""
+        table = self._model.agent.action_mask
+        if not hasattr(self, '_allowed'):
+            self._allowed = table.cpu().numpy()
+        mask = np.asarray(action_mask, dtype=bool).reshape(len(tasks), -1)
+        if not np.array_equal(self._allowed[tasks], mask):
+            self._allowed[tasks] = mask
+            table.copy_(torch.from_numpy(self._allowed))
+
+    def _reset_collect(self, env_id=None, current_steps=None, reset_init_data=True, task_id=None, **kwargs) -> None:
+        self._collect_memory.reset(env_id)
+
+    def _reset_eval(self, env_id=None, current_steps=None, reset_init_data=True, task_id=None, **kwargs) -> None:
+        self._eval_memory.reset(env_id)
+
+    # LightZero's collectors build segments themselves; DI-engine's transition interface is not used by them.
+
+    def _process_transition(self, obs: Any, policy_output: Any, timestep: Any) -> None:
+        raise RuntimeError("the mow policy collects segments: use LightZero's collectors, not DI-engine's")
+
+    def _get_train_sample(self, data: Any) -> None:
+        raise RuntimeError("the mow policy samples from game_buffer_mow: use LightZero's collectors, not DI-engine's")
+
+
+def _step(optimizer: torch.optim.Optimizer, loss: Tensor, max_norm: float) -> Tensor:
+    """One optimizer step with clipped gradients; returns their norm before clipping."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    parameters = [p for group in optimizer.param_groups for p in group['params']]
+    norm = torch.nn.utils.clip_grad_norm_(parameters, max_norm)
+    optimizer.step()
+    return norm

@@ -1,0 +1,159 @@
+"""Every key of the `mow` policy with its default: the sizes of the paper. Light: imports nothing.
+
+`MoWPolicy.config` is this dict. Presets (`config/*.yaml`) and the command line change leaves of it.
+"""
+MODEL_CONFIG = dict(
+    # (tuple) Shape of one frame: channels, height, width. Height and width are 64 (four halvings to 4 x 4).
+    observation_shape=(3, 64, 64),
+    # (int) Number of discrete actions, shared by all tasks.
+    action_space_size=18,
+    # (int) Number of tasks K. Filled in from `env.tasks` when training starts.
+    num_tasks=1,
+    # ------------------------------------------------------------------ perception (paper section 3.2)
+    # (int) Number of clusters N_m: each owns a VAE, a set of predictors and a critic.
+    num_clusters=12,
+    # (list or None) Cluster i_k of each task; None shares the tasks out evenly in their order.
+    cluster_of_task=None,
+    # (int) Channels after the first convolution; they double three times on the way to 4 x 4.
+    stem_channels=32,
+    # (str) Normalisation inside the VAEs: 'batch' (STORM), 'group' or 'layer'.
+    norm='batch',
+    # (int) Number of categorical variables in a latent, and classes in each.
+    categories=32,
+    classes=32,
+    # (float) Share of the uniform distribution mixed into every categorical.
+    unimix=0.01,
+    # (int) Width of the task embedding e_k, kept on the unit sphere; 0 for none.
+    task_embedding_dim=64,
+    # ------------------------------------------------------------------ dynamics (paper section 3.3)
+    # (int) Number of expert transformers N_e; 0 for none.
+    num_experts=12,
+    # (int) Experts a task uses, n_k.
+    experts_per_task=2,
+    # (str) How the prediction losses reach the router: 'straight_through' or 'none' (the letter of the paper).
+    router_gradient='straight_through',
+    # (float) Temperature of the router at the start ...
+    temperature_start=5.0,
+    # (int) ... annealed to 1 over this many updates.
+    temperature_steps=10000,
+    # (bool) Whether the shared transformer follows the experts.
+    shared_transformer=True,
+    # (int) Width D, layers and heads of every transformer (expert or shared), and its longest sequence.
+    width=512,
+    num_layers=2,
+    num_heads=8,
+    max_length=64,
+    # (float) Dropout inside the transformers.
+    dropout=0.1,
+    # (bool) Whether a head predicts the task from h (one head for all tasks).
+    task_head=True,
+    # ------------------------------------------------------------------ agent (paper section 3.5)
+    # (int) Hidden layers and width of actor and critics.
+    agent_layers=2,
+    agent_width=512,
+)
+
+# Keys that LightZero's collectors, evaluators and segments read. MoW does not search, so they are fixed.
+LIGHTZERO_MODEL_CONFIG = dict(frame_stack_num=1, image_channel=3, model_type='conv')
+LIGHTZERO_CONFIG = dict(
+    env_type='not_board_games',
+    action_type='fixed_action_space',
+    sampled_algo=False,
+    gumbel_algo=False,
+    use_ture_chance_label_in_chance_encoder=False,
+    collect_with_pure_policy=False,
+    use_priority=False,
+    priority_prob_alpha=0.6,
+    priority_prob_beta=0.4,
+    use_wandb=False,
+    ignore_done=False,
+    gray_scale=False,
+    transform2string=False,
+    # A segment carries this many steps of the next one as padding; MoW needs none, LightZero at least these.
+    num_unroll_steps=1,
+    td_steps=1,
+)
+
+MOW_CONFIG = dict(
+    **LIGHTZERO_CONFIG,
+    # (str) Registered name of the policy.
+    type='mow',
+    # (list) Names of the tasks. Filled in from `env.tasks` when training starts.
+    tasks=[],
+    # (dict) The networks.
+    model=dict(**MODEL_CONFIG, **LIGHTZERO_MODEL_CONFIG),
+    # (bool) Train on the GPU. Set by `--device`.
+    cuda=False,
+    # (bool) DI-engine's switch for training on several GPUs; not supported yet, so it must stay False.
+    multi_gpu=False,
+    # (str) Device that LightZero's collector and evaluator put observations on. Follows `cuda`.
+    device='cpu',
+    # (bool) Data comes from a replay.
+    on_policy=False,
+    # ------------------------------------------------------------------ data
+    # (int) Environments a task while collecting and while evaluating. Filled in from `env`.
+    collector_env_num=1,
+    evaluator_env_num=5,
+    # (int) Steps a task that the replay keeps.
+    replay_buffer_size=100000,
+    # (int) Sequences in a training batch, shared out over the tasks.
+    batch_size=104,
+    # (int) Steps in a sequence, L.
+    batch_length=64,
+    # (bool) Whether the continuation head learns a life loss as an end, as STORM's replay does.
+    life_loss_as_termination=True,
+    # (int) Steps that LightZero's collector gathers in a segment; `collect` returns about that many a task.
+    game_segment_length=16,
+    # (int) Steps a task of random play before the first update.
+    train_start_after_envsteps=1024,
+    # (float) Updates for each environment step of one task.
+    replay_ratio=1.0,
+    # ------------------------------------------------------------------ world model
+    # (float) Learning rate of Adam, and largest gradient norm.
+    learning_rate=1e-4,
+    grad_clip=1000.0,
+    # (float) Weights of the KL terms and their free bits, in nats.
+    dynamics_weight=0.5,
+    representation_weight=0.1,
+    free_bits=1.0,
+    # (str) How task losses are added up: 'harmonious' (sum of L_k / sigma_k + ln(1 + sigma_k)) or 'sum'.
+    task_weighting='harmonious',
+    # (float) Learning rate of the weights sigma_k.
+    task_weight_learning_rate=1e-3,
+    # (float) Weight of the expert-balance loss.
+    balance_weight=0.1,
+    # ------------------------------------------------------------------ imagination
+    # (str) Where imagined rollouts start: 'replay' (fresh sequences, STORM) or 'batch' (latents of the training batch).
+    imagine_source='replay',
+    # (int) Rollouts started at each update, shared out over the tasks.
+    imagine_batch_size=1040,
+    # (int) Real steps before imagination begins, and imagined steps.
+    context_length=8,
+    horizon=16,
+    # ------------------------------------------------------------------ agent
+    # (float) Discount and lambda of the lambda-return.
+    discount_factor=0.985,
+    lambda_=0.95,
+    # (str) Value mixed into the lambda-return: 'next' (the formula) or 'current' (STORM's code).
+    lambda_bootstrap='next',
+    # (float) Learning rate and epsilon of the agent's Adam, and largest gradient norm.
+    agent_learning_rate=3e-5,
+    agent_eps=1e-5,
+    agent_grad_clip=100.0,
+    # (float) Weight of the entropy bonus.
+    entropy_weight=3e-4,
+    # (float) Decay of the slow critic, and of the percentiles that scale returns.
+    critic_ema=0.98,
+    return_ema=0.99,
+    # (int) Longest window of past steps that an action is chosen from.
+    acting_window=16,
+    # (bool) Take the likeliest action in evaluation instead of a sample.
+    eval_greedy=False,
+    # ------------------------------------------------------------------ schedule
+    # (int) Environment steps a task between evaluations, checkpoints and reports (videos, router map, curves).
+    eval_freq=5000,
+    checkpoint_freq=5000,
+    report_freq=20000,
+    # (int) Updates between two writes of the training curves.
+    log_freq=50,
+)

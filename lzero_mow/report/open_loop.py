@@ -1,0 +1,39 @@
+"""Open-loop prediction: the world model sees a few frames, then only the actions that were really taken."""
+from typing import Dict
+
+import numpy as np
+import torch
+
+from lzero_mow.buffer.batch import SequenceBatch
+from lzero_mow.model.categorical import sample_straight_through
+from lzero_mow.model.world_model import WorldModel
+
+
+@torch.no_grad()
+def open_loop(model: WorldModel, batch: SequenceBatch, context: int) -> Dict[int, np.ndarray]:
+    """
+    Overview:
+        Predict one real sequence of each task from its first `context` frames and its actions.
+    Arguments:
+        - model (:obj:`WorldModel`): In eval mode.
+        - batch (:obj:`SequenceBatch`): Sequences of L > context steps; the first one of each task is used.
+        - context (:obj:`int`): Frames that the model sees.
+    Returns:
+        - frames (:obj:`dict`): Task id -> (3, L, C, 64, 64) in [0, 1]: true, imagined (reconstructed within the
+          context), and their absolute difference.
+    """
+    rows = [batch.task.index(task) for task in sorted(set(batch.task))]
+    tasks = [batch.task[row] for row in rows]
+    obs, action = batch.obs[rows], batch.action[rows]
+    plan = model.plan(tasks)
+    length = obs.shape[1]
+    latents = [sample_straight_through(model.encode(obs[:, :context], plan))]
+    cache = model.new_cache(plan, length)
+    hidden = model.dynamics(latents[0], action[:, :context], plan, cache)[:, -1:]
+    for t in range(context, length):
+        latents.append(sample_straight_through(model.prior(hidden, plan)))
+        hidden = model.dynamics(latents[-1], action[:, t:t + 1], plan, cache)
+    imagined = model.decode(torch.cat(latents, 1), plan).clamp(0, 1)
+    true = obs.float() / 255
+    frames = torch.stack([true, imagined, (true - imagined).abs()], 1).cpu().numpy()  # (K, 3, L, C, H, W)
+    return dict(zip(tasks, frames))

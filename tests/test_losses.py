@@ -1,0 +1,141 @@
+"""Two-hot, KL with free bits, stop-gradients, harmonious weights."""
+import math
+
+import pytest
+import torch
+from helpers.models import random_batch, tiny_model
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lzero_mow.model import world_model_loss
+from lzero_mow.model.categorical import kl_divergence, mode, sample_straight_through, unimix
+from lzero_mow.model.two_hot import TwoHot, symexp, symlog
+from lzero_mow.model.world_model_loss import HarmoniousWeights, mean_by_task, world_model_terms
+
+
+@pytest.mark.unittest
+@settings(max_examples=50, deadline=None)
+@given(st.floats(-1e6, 1e6))
+def test_two_hot_round_trip(value):
+    two_hot, x = TwoHot(), torch.tensor(value)
+    target = two_hot.encode(x)
+    assert float(target.sum()) == pytest.approx(1, abs=1e-5) and int((target > 0).sum()) <= 2
+    assert float(symexp(target @ two_hot.bins)) == pytest.approx(value, rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.unittest
+def test_two_hot_at_and_outside_the_bounds():
+    two_hot = TwoHot()
+    top = math.exp(20) - 1
+    for value, bin_index in ((top, 254), (-top, 0), (1e12, 254), (-1e12, 0), (0.0, 127)):
+        target = two_hot.encode(torch.tensor(value))
+        assert int(target.argmax()) == bin_index and float(target.max()) == pytest.approx(1, abs=1e-3)
+    # the loss reads two bins; it equals the dense cross-entropy
+    logits, x = torch.randn(4, 3, 255), torch.randn(4, 3) * 100
+    dense = -(two_hot.encode(x) * torch.log_softmax(logits, -1)).sum(-1)
+    torch.testing.assert_close(two_hot.loss(logits, x), dense)
+    sharp = torch.full((255, ), -1e9)
+    sharp[127] = 0
+    assert float(two_hot.decode(sharp)) == pytest.approx(0, abs=1e-6)
+    torch.testing.assert_close(symexp(symlog(x)), x, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.unittest
+def test_unimix_sampling_and_kl_by_hand():
+    log_probs = unimix(torch.tensor([[[100.0, 0.0, 0.0, 0.0]]]), 0.04)
+    torch.testing.assert_close(log_probs.exp(), torch.tensor([[[0.97, 0.01, 0.01, 0.01]]]))
+    p, q = torch.tensor([[0.5, 0.5], [0.9, 0.1]]).log(), torch.tensor([[0.25, 0.75], [0.9, 0.1]]).log()
+    by_hand = 0.5 * math.log(0.5 / 0.25) + 0.5 * math.log(0.5 / 0.75)
+    assert float(kl_divergence(p, q)) == pytest.approx(by_hand, abs=1e-6)
+    torch.manual_seed(0)
+    probs = torch.tensor([0.1, 0.2, 0.7])
+    draws = sample_straight_through(probs.log().expand(20000, 1, 3))
+    assert torch.equal(draws.sum(-1), torch.ones(20000))
+    torch.testing.assert_close(draws.mean(0), probs, atol=0.02, rtol=0)
+    assert torch.equal(mode(probs.log().view(1, 1, 3)), torch.tensor([[0.0, 0.0, 1.0]]))
+    # straight-through: the sample's gradient is that of the probabilities
+    logits = torch.randn(1, 1, 3, requires_grad=True)
+    weight = torch.randn(1, 3)
+    ours = torch.autograd.grad((sample_straight_through(logits.log_softmax(-1)) * weight).sum(), logits)[0]
+    torch.testing.assert_close(ours, torch.autograd.grad((logits.softmax(-1) * weight).sum(), logits)[0])
+
+
+@pytest.mark.unittest
+def test_mean_by_task():
+    x = torch.tensor([[1.0, 3.0], [5.0, 7.0], [2.0, 2.0]])
+    torch.testing.assert_close(mean_by_task(x, torch.tensor([0, 0, 2]), 4), torch.tensor([4.0, 0.0, 2.0, 0.0]))
+
+
+@pytest.mark.unittest
+def test_free_bits_hold_a_small_kl_at_one_nat_without_gradient():
+    model = tiny_model()
+    world, batch = model.world_model, random_batch((0, 1, 2), 6)
+    plan = world.plan(batch.task)
+    free, _ = world_model_terms(world, batch, plan, free_bits=1e6)
+    assert torch.equal(free['dynamics'], torch.full((3, ), 1e6))
+    (free['dynamics'].sum() + free['representation'].sum()).backward()
+    assert all(p.grad is None or p.grad.abs().sum() == 0 for p in world.parameters())
+    torch.manual_seed(0)
+    tight, _ = world_model_terms(world, batch, plan, free_bits=0.0)
+    torch.manual_seed(0)
+    loose, _ = world_model_terms(world, batch, plan, free_bits=float(tight['dynamics'].min()) / 2)
+    torch.testing.assert_close(tight['dynamics'], loose['dynamics'])
+
+
+def moved(model, term):
+    """Names of the world model's parts that a loss term has a gradient for."""
+    model.zero_grad(set_to_none=True)
+    world, batch = model.world_model, random_batch((0, 1, 2), 6)
+    terms, _ = world_model_terms(world, batch, world.plan(batch.task), free_bits=0.0)
+    terms[term].sum().backward()
+    parts = dict(
+        encoder=world.vae.encoders, posterior=world.vae.posterior_head, decoder=world.vae.decoders, prior=world.prior_head,
+        experts=world.experts, shared=world.shared, reward=world.reward_head, continuation=world.continuation_head,
+        task=world.task_head
+    )
+    return {
+        name for name, part in parts.items()
+        if any(p.grad is not None and p.grad.abs().sum() > 0 for p in part.parameters())
+    }
+
+
+@pytest.mark.unittest
+def test_what_each_term_trains():
+    model = tiny_model()
+    sequence = {'experts', 'shared'}
+    assert moved(model, 'reconstruction') == {'encoder', 'posterior', 'decoder'}
+    # As in STORM the latents that the transformer reads are straight-through samples, so they carry a gradient back to
+    # the encoder; the target does not (next test).
+    assert moved(model, 'dynamics') == sequence | {'prior', 'encoder', 'posterior'}
+    assert moved(model, 'representation') == {'encoder', 'posterior'}
+    assert moved(model, 'reward') == sequence | {'encoder', 'posterior', 'reward'}
+    assert moved(model, 'continuation') == sequence | {'encoder', 'posterior', 'continuation'}
+    assert moved(model, 'task') == sequence | {'encoder', 'posterior', 'task'}
+
+
+@pytest.mark.unittest
+def test_kl_targets_are_fixed(monkeypatch):
+    """With the path through the sampled latents cut, the dynamics loss moves no encoder weight; rep moves no prior."""
+    monkeypatch.setattr(world_model_loss, 'sample_straight_through', lambda x: sample_straight_through(x).detach())
+    model = tiny_model()
+    assert moved(model, 'dynamics') == {'experts', 'shared', 'prior'}
+    assert moved(model, 'representation') == {'encoder', 'posterior'}
+
+
+@pytest.mark.unittest
+def test_harmonious_weights_rest_where_the_closed_form_says():
+    losses = torch.tensor([0.3, 4.0, 250.0])
+    weights = HarmoniousWeights(3)
+    optimizer = torch.optim.LBFGS(weights.parameters(), lr=0.5, max_iter=300, line_search_fn='strong_wolfe')
+
+    def closure():
+        optimizer.zero_grad()
+        loss = weights(losses)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    sigma = weights.log_sigma.detach().exp()
+    by_hand = (losses + torch.sqrt(losses ** 2 + 4 * losses)) / 2  # sigma^2 = L (1 + sigma)
+    torch.testing.assert_close(sigma, by_hand, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(weights(losses), (losses / sigma + torch.log(1 + sigma)).sum())
