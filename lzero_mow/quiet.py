@@ -1,0 +1,66 @@
+"""Keep the banners and deprecation warnings that third-party packages emit at their import off the user's screen."""
+import contextlib
+import importlib
+import logging
+import sys
+import warnings
+from typing import Iterator
+
+DEPRECATIONS = (FutureWarning, DeprecationWarning, PendingDeprecationWarning)
+# gym turns every deprecation warning of the whole process visible. This is the filter it adds.
+GYM_FILTER = ('once', None, DeprecationWarning, None, 0)
+
+
+@contextlib.contextmanager
+def quiet_imports() -> Iterator[None]:
+    """
+    Overview:
+        Silence what importing DI-engine and LightZero is known to print: gym's notice that it is unmaintained,
+        deprecation warnings (treevalue, wandb), and log lines below ERROR about optional packages that are missing
+        (pyecharts, transformers). Errors, other warnings and anything else written to stderr are shown as ever, and
+        the process is left as it would be without those imports' global logging and warning settings.
+    """
+    with _no_gym_notice(), _no_deprecation_warnings(), _no_log_lines():
+        yield
+
+
+@contextlib.contextmanager
+def _no_gym_notice() -> Iterator[None]:
+    with contextlib.suppress(ModuleNotFoundError):
+        importlib.import_module('gym_notices.notices').notices.clear()
+    yield
+
+
+@contextlib.contextmanager
+def _no_deprecation_warnings() -> Iterator[None]:
+    # Not `catch_warnings`, which would also undo the filters that numpy, torch and others set for good reasons.
+    had_gym_filter = GYM_FILTER in warnings.filters
+    show = warnings.showwarning
+
+    def show_others(message, category, *args, **kwargs):
+        if not issubclass(category, DEPRECATIONS):
+            show(message, category, *args, **kwargs)
+
+    warnings.showwarning = show_others
+    try:
+        yield
+    finally:
+        warnings.showwarning = show
+        if not had_gym_filter and GYM_FILTER in warnings.filters:
+            warnings.filters.remove(GYM_FILTER)
+
+
+@contextlib.contextmanager
+def _no_log_lines() -> Iterator[None]:
+    # With no handler on the root logger, the first `logging.warning` of an imported module would install one for good.
+    root = logging.getLogger()
+    disabled = root.manager.disable
+    guard = logging.StreamHandler(sys.stderr)
+    if not root.handlers:
+        root.addHandler(guard)
+    logging.disable(max(disabled, logging.WARNING))
+    try:
+        yield
+    finally:
+        logging.disable(disabled)
+        root.removeHandler(guard)
