@@ -38,7 +38,8 @@ def register() -> None:
             raise
         raise ModuleNotFoundError(
             f"lzero_mow needs LightZero and DI-engine, but there is no module {error.name!r}: "
-            "install requirements.lock (see README)", name=error.name
+            "install requirements.lock (see README)",
+            name=error.name
         ) from error
 
 
