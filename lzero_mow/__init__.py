@@ -45,7 +45,7 @@ def register() -> None:
 
 def _is_command_line() -> bool:
     if sys.argv[:1] == ['-m']:  # the package of `python -m package.module` is being imported
-        return any(argument.removeprefix('-m').split('.')[0] == 'lzero_mow' for argument in sys.orig_argv)
+        return any(argument.removeprefix('-m') == 'lzero_mow' for argument in sys.orig_argv)
     return getattr(sys.modules.get('__main__'), 'LZERO_MOW_COMMAND', False)
 
 

@@ -15,6 +15,14 @@ from lzero_mow.model.world_model import Plan
 from lzero_mow.model.world_model_loss import mean_by_task
 
 
+def sample_action(probs: Tensor) -> Tensor:
+    """
+    One draw from each distribution (..., A) -> (...). Like torch.multinomial, but without its check of the values, which
+    waits for the device and would hide a NaN's origin; an action of probability 0 is never drawn.
+    """
+    return (probs / torch.empty_like(probs).exponential_()).argmax(-1)
+
+
 class ActorCritic(nn.Module):
     """
     Overview:
@@ -42,8 +50,7 @@ class ActorCritic(nn.Module):
 
     def act(self, state: Tensor, plan: Plan) -> Tensor:
         """Sample actions: (N, L, state) -> (N, L) int64."""
-        probs = self.log_policy(state, plan).exp()
-        return torch.multinomial(probs.flatten(0, 1), 1).view(probs.shape[:2])
+        return sample_action(self.log_policy(state, plan).exp())
 
     def value(self, state: Tensor, plan: Plan) -> Tensor:
         """V(s): (N, L, state) -> (N, L)."""

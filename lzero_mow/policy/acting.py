@@ -5,6 +5,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lzero_mow.agent.actor_critic import sample_action
 from lzero_mow.model.categorical import sample_straight_through
 from lzero_mow.model.mow_model import MoWModel
 
@@ -88,7 +89,7 @@ def act(
     legal = agent.action_mask[plan.task].float()
     random_share = torch.from_numpy(np.where(memory.steps[env_ids] == 0, 1.0, epsilon)).to(legal)
     probs = torch.lerp(log_policy.exp(), legal / legal.sum(-1, keepdim=True), random_share.unsqueeze(-1))
-    action = probs.argmax(-1) if greedy else torch.multinomial(probs, 1).squeeze(-1)
+    action = probs.argmax(-1) if greedy else sample_action(probs)
     memory.append(env_ids, latent[:, 0], action)
 
     entropy = torch.special.entr(probs).sum(-1) / np.log(2)  # bits, as LightZero's select_action

@@ -1,11 +1,12 @@
 """The `mow` policy: world-model update, imagination, agent update, and acting through LightZero's workers."""
 import copy
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 import torch
 from ding.policy import Policy
 from ding.utils import POLICY_REGISTRY
+from easydict import EasyDict
 from torch import Tensor
 
 from lzero_mow.agent.actor_critic import agent_terms
@@ -28,6 +29,11 @@ class MoWPolicy(Policy):
     """
     config = copy.deepcopy(MOW_CONFIG)
 
+    def __init__(self, cfg: EasyDict, model: Optional[torch.nn.Module] = None, enable_field: Optional[List[str]] = None):
+        if cfg.multi_gpu:
+            raise ValueError('policy.multi_gpu is not supported yet: train on one device')
+        super().__init__(cfg, model, enable_field)
+
     def default_model(self) -> Tuple[str, List[str]]:
         """Registered name of the model, and where it is."""
         return 'MoWModel', ['lzero_mow.model.mow_model']
@@ -35,10 +41,7 @@ class MoWPolicy(Policy):
     # ------------------------------------------------------------------ learn
 
     def _init_learn(self) -> None:
-        cfg = self._cfg
-        if cfg.multi_gpu:
-            raise ValueError('policy.multi_gpu is not supported yet: train on one device')
-        model = self._model
+        cfg, model = self._cfg, self._model
         self._optimizer = torch.optim.Adam(
             [
                 dict(params=model.world_model.parameters()),

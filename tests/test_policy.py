@@ -1,0 +1,177 @@
+"""The mow policy: updates, acting through LightZero's signatures, finite losses, state."""
+import inspect
+import io
+
+import numpy as np
+import pytest
+import torch
+from helpers.models import random_batch
+from helpers.policies import TASKS, tiny_policy, training_data
+
+ALL = np.ones((6, 5), dtype=np.int8)
+
+
+def act(policy, obs, ids, epsilon=0.0, masks=ALL):
+    """As LightZero main's collector calls it: everything by keyword."""
+    return policy.collect_mode.forward(
+        data=obs, action_mask=[masks[i] for i in ids], temperature=1.0, to_play=[-1] * len(ids), epsilon=epsilon,
+        ready_env_id=ids, timestep=list(range(len(ids)))
+    )
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('source', ['replay', 'batch'])
+def test_an_update_changes_world_model_and_agent(source):
+    policy = tiny_policy(imagine_source=source)
+    before = {name: p.clone() for name, p in policy._model.named_parameters()}
+    log = policy.learn_mode.forward(training_data())
+    policy.check_finite()
+    unchanged = {name for name, p in policy._model.named_parameters() if torch.equal(p, before[name])}
+    assert not unchanged
+    for name in policy._monitor_vars_learn():
+        assert torch.isfinite(torch.as_tensor(log[name])), name
+    assert {f'task/{task}/world_model/reconstruction' for task in TASKS} <= set(log)
+    assert not policy._model.training
+
+
+@pytest.mark.unittest
+def test_the_world_model_learns_a_batch_by_heart():
+    policy = tiny_policy(learning_rate=3e-3)
+    data = training_data()
+    first = policy.learn_mode.forward(data)
+    for _ in range(60):
+        last = policy.learn_mode.forward(data)
+    for term in ('reconstruction', 'reward', 'continuation', 'task'):
+        assert last[f'world_model/{term}'] < 0.7 * first[f'world_model/{term}'], term
+
+
+@pytest.mark.unittest
+def test_first_action_is_random_and_later_ones_follow_the_window():
+    policy = tiny_policy()
+    world = policy._model.world_model
+    memory, ids = policy._collect_memory, [0, 3, 4]
+    latents, actions = [], []
+    for t in range(9):  # longer than the window of 6
+        obs = random_batch((0, ) * 3, 1, seed=t).obs[:, 0]
+        output = act(policy, obs, ids)
+        if t == 0:
+            uniform = np.full(5, 0.2)
+            assert all(output[i]['visit_count_distributions'] == pytest.approx(uniform) for i in ids)
+            assert all(output[i]['visit_count_distribution_entropy'] == pytest.approx(np.log2(5)) for i in ids)
+        slot = t % 6
+        latents.append(memory.latent[ids, slot])
+        actions.append(torch.tensor([output[i]['action'] for i in ids]))
+        assert torch.equal(memory.action[ids, slot], actions[-1])
+        plan = world.plan([0, 1, 2])
+        with torch.no_grad():
+            full = world.dynamics(torch.stack(latents[-6:], 1), torch.stack(actions[-6:], 1), plan)
+            torch.testing.assert_close(memory.hidden(policy._model, ids, plan), full[:, -1:], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.unittest
+def test_environments_of_different_age_act_together():
+    policy = tiny_policy()
+    obs = random_batch((0, ) * 6, 1).obs[:, 0]
+    for _ in range(4):
+        act(policy, obs, list(range(6)))
+    policy.collect_mode.reset([1, 2])
+    act(policy, obs[[2]], [2])
+    memory, plan = policy._collect_memory, policy._model.world_model.plan([0, 0, 1])
+    with torch.no_grad():
+        together = memory.hidden(policy._model, [0, 1, 2], plan)
+        for row, (env_id, task) in enumerate(((0, 0), (1, 0), (2, 1))):
+            alone = memory.hidden(policy._model, [env_id], policy._model.world_model.plan([task]))
+            torch.testing.assert_close(together[row:row + 1], alone, rtol=1e-4, atol=1e-5)
+    assert torch.equal(together[1], torch.zeros_like(together[1]))
+
+
+@pytest.mark.unittest
+def test_output_for_lightzeros_collectors_and_evaluator():
+    policy = tiny_policy()
+    masks = ALL.copy()
+    masks[2:4] = [0, 1, 0, 1, 0]  # environments of task 1
+    obs = random_batch((0, ) * 4, 1).obs[:, 0]
+    for _ in range(20):
+        output = act(policy, obs, {0, 2, 3, 5}, masks=masks)
+        assert set(output) == {0, 2, 3, 5}
+        assert output[2]['action'] in (1, 3) and output[3]['action'] in (1, 3)
+    distribution = output[2]['visit_count_distributions']
+    assert sum(distribution) == pytest.approx(1) and distribution[0] == distribution[2] == distribution[4] == 0
+    assert output[2]['predicted_value'] == output[2]['searched_value']
+    assert policy._model.agent.action_mask.tolist()[1] == [False, True, False, True, False]
+    # 0.2.0's collector and evaluator call by position, the evaluator with float frames
+    policy.collect_mode.forward(obs, [masks[i] for i in (0, 2, 3, 5)], 1.0, [-1] * 4, 0.0, ready_env_id={0, 2, 3, 5}, timestep=[0] * 4)
+    output = policy.eval_mode.forward(obs[:3].float(), [ALL[0]] * 3, [-1] * 3, ready_env_id={0, 1, 2}, timestep=[0] * 3)
+    assert set(output) == {0, 1, 2}
+    for mode in (policy.collect_mode, policy.eval_mode):
+        mode.reset()
+        mode.reset(task_id=None)
+        mode.reset([0], task_id=None)
+        assert 'task_id' in inspect.signature(mode.reset).parameters
+
+
+@pytest.mark.unittest
+def test_epsilon_one_is_random_play_and_greedy_is_not():
+    policy = tiny_policy(eval_greedy=True)
+    with torch.no_grad():
+        policy._model.agent.actor.out.bias[0, 3] = 50.0
+    obs = random_batch((0, ) * 3, 1).obs[:, 0]
+    for _ in range(3):
+        random = act(policy, obs, [0, 2, 4], epsilon=1.0)
+        assert random[0]['visit_count_distributions'] == pytest.approx([0.2] * 5)
+        chosen = policy.eval_mode.forward(obs.float(), ALL[:3], [-1] * 3, ready_env_id=[0, 1, 2], timestep=[0] * 3)
+    assert [chosen[i]['action'] for i in range(3)] == [3, 3, 3]
+
+
+@pytest.mark.unittest
+def test_nan_stops_with_task_term_and_update():
+    policy = tiny_policy()
+    policy.learn_mode.forward(training_data())
+    policy.check_finite()
+    data = training_data()
+    data['world_model'].reward[2:4] = float('nan')  # task 1
+    policy.learn_mode.forward(data)
+    policy.learn_mode.forward(training_data())
+    with pytest.raises(FloatingPointError, match='task green: world_model/reward is not finite at update 2'):
+        policy.check_finite()
+
+
+@pytest.mark.unittest
+def test_state_dict_continues_bit_for_bit():
+    policy, other = tiny_policy(), tiny_policy(seed=1)
+    obs = random_batch((0, ) * 6, 1).obs[:, 0]
+    for seed in range(3):
+        policy.learn_mode.forward(training_data(seed))
+        act(policy, obs, list(range(6)))
+    file = io.BytesIO()
+    torch.save(policy.learn_mode.state_dict(), file)
+    file.seek(0)
+    other.learn_mode.load_state_dict(torch.load(file, weights_only=True))
+    logs, actions = [], []
+    for one in (policy, other):
+        torch.manual_seed(5)
+        logs.append(one.learn_mode.forward(training_data(7)))
+        actions.append(act(one, obs, list(range(6))))
+    assert all(torch.equal(torch.as_tensor(value), torch.as_tensor(logs[1][name])) for name, value in logs[0].items())
+    assert actions[0] == actions[1]
+    theirs = other._model.state_dict()
+    assert all(torch.equal(value, theirs[name]) for name, value in policy._model.state_dict().items())
+
+
+@pytest.mark.unittest
+def test_report_shows_every_task():
+    policy = tiny_policy()
+    pictures = policy.report(random_batch((0, 0, 1, 2), 7))
+    assert set(pictures['open_loop']) == set(TASKS) and pictures['context'] == 4
+    true, imagined, difference = pictures['open_loop']['green']
+    np.testing.assert_allclose(true, random_batch((0, 0, 1, 2), 7).obs[2].numpy() / 255, atol=1e-6)
+    np.testing.assert_allclose(difference, np.abs(true - imagined), atol=1e-6)
+    assert imagined.shape == (7, 3, 64, 64) and imagined.min() >= 0 and imagined.max() <= 1
+    assert ((pictures['router'] > 0).sum(1) == 2).all()
+    assert tiny_policy(model=dict(num_experts=0)).report(random_batch((0, ), 7))['router'] is None
+
+
+@pytest.mark.unittest
+def test_multi_gpu_is_refused_for_now():
+    with pytest.raises(ValueError, match='multi_gpu is not supported yet'):
+        tiny_policy(multi_gpu=True)
