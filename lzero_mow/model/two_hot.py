@@ -33,7 +33,7 @@ class TwoHot(nn.Module):
     def neighbours(self, x: Tensor) -> Tuple[Tensor, Tensor]:
         """(...) raw scalars -> index of the bin below (...), and the share of the bin above it (...)."""
         position = (symlog(x).clamp(-self.bound, self.bound) + self.bound) / (2 * self.bound) * (len(self.bins) - 1)
-        below = position.floor().long().clamp(max=len(self.bins) - 2)
+        below = position.floor().long().clamp(0, len(self.bins) - 2)  # a NaN becomes 0; its share stays NaN
         return below, position - below
 
     def encode(self, x: Tensor) -> Tensor:
