@@ -60,7 +60,9 @@ def _draw_seeds(panel: Axes, curves: Dict[int, List[Tuple[int, float]]], colour:
         for env_step, value in curve:
             values[env_step].append(value)
     for curve in curves.values():
-        panel.plot(*zip(*curve), color=colour, alpha=1.0 if len(curves) == 1 else 0.35, linewidth=1, marker='.', **style)
+        panel.plot(
+            *zip(*curve), color=colour, alpha=1.0 if len(curves) == 1 else 0.35, linewidth=1, marker='.', **style
+        )
     steps = sorted(step for step, seeds in values.items() if len(seeds) == len(curves))
     panel.plot(steps, [np.mean(values[step]) for step in steps], color=colour, linewidth=2, label=label, **style)
 

@@ -101,7 +101,9 @@ def cut_results(path: str, size: int) -> int:
     """
     present = os.path.getsize(path) if os.path.exists(path) else 0
     if present < size:
-        raise ValueError(f'{path} has {present} bytes but the checkpoint was saved when it had {size}: rows are missing')
+        raise ValueError(
+            f'{path} has {present} bytes but the checkpoint was saved when it had {size}: rows are missing'
+        )
     if present > size:
         os.truncate(path, size)
     return present - size

@@ -1,0 +1,189 @@
+"""
+The command line of ``python -m lzero_mow train`` and of the scripts under ``zoo/``. Light: torch is imported only after
+the arguments and the configuration have been checked, so that ``--help`` and every mistake answer at once.
+"""
+import argparse
+import sys
+from typing import NoReturn, Optional, Sequence
+
+from lzero_mow.config import build_config, change, lightzero_configs, load_run_config, load_suite, resolve_games
+from lzero_mow.validate import check_identity, run_identity, validate
+
+# Exit codes: bad input or another foreseen failure, which get one line each; Ctrl-C.
+BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+# The preset of a run that names none, with a GPU and without one.
+DEFAULT_PRESETS = ('paper', 'laptop')
+
+
+class Parser(argparse.ArgumentParser):
+    """
+    Overview:
+        A parser whose errors are one line.
+    """
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f'{self.prog}: error: {message}\n')
+
+
+def config_parser(prog: str, description: str, suite: str) -> Parser:
+    """
+    Overview:
+        A parser of the arguments that choose a configuration.
+    """
+    shared = load_suite(suite)
+    parser = Parser(prog=prog, description=description)
+    parser.add_argument(
+        '--preset',
+        help=f"one of {', '.join(shared['presets'])}; default: {' with a GPU, '.join(DEFAULT_PRESETS)} without"
+    )
+    parser.add_argument(
+        '--games',
+        nargs='+',
+        default=[],
+        metavar='GAME',
+        help=f"the tasks, by name, or a suite of them ({', '.join(shared['suites'])}); default: the preset's"
+    )
+    parser.add_argument('--seed', type=int, help='seed of everything random; default: 0')
+    parser.add_argument('--max-env-step', type=int, metavar='N', help="environment steps a task; default: the preset's")
+    parser.add_argument('--exp-name', metavar='DIR', help='run folder; default: data_mow/<preset>_seed<seed>')
+    parser.add_argument('--device', help='cpu or cuda; default: cuda where there is a GPU')
+    parser.add_argument(
+        'overrides',
+        nargs='*',
+        default=[],
+        metavar='KEY=VALUE',
+        help='any leaf of the configuration, such as policy.batch_size=8; `python -m lzero_mow config` prints them all'
+    )
+    return parser
+
+
+def parse(parser: Parser, argv: Optional[Sequence[str]]) -> argparse.Namespace:
+    """
+    Overview:
+        Parse arguments in any order; KEY=VALUE directly behind ``--games A B`` is an override and no game.
+    """
+    arguments = parser.parse_intermixed_args(argv)
+    arguments.overrides += [name for name in arguments.games if '=' in name]
+    arguments.games = [name for name in arguments.games if '=' not in name]
+    return arguments
+
+
+def train(
+        argv: Optional[Sequence[str]] = None,
+        settings: Optional[dict] = None,
+        prog: Optional[str] = None,
+        suite: str = 'atari',
+) -> int:
+    """
+    Overview:
+        Train as the command line says.
+    Arguments:
+        - argv (:obj:`Optional[Sequence[str]]`): Arguments; ``sys.argv[1:]`` by default.
+        - settings (:obj:`Optional[dict]`): A script's own choices, see ``new_config``; the command line wins over them.
+        - prog (:obj:`Optional[str]`): Name of the command in messages.
+        - suite (:obj:`str`): The file under ``config/`` that holds the presets.
+    Returns:
+        - code (:obj:`int`): Exit code: 0, or 2 after one line about bad input, 1 after one line about another failure, \
+            130 after Ctrl-C.
+    """
+    parser = config_parser(prog, 'Train MoW: one world model and one agent for several Atari games.', suite)
+    parser.add_argument('--resume', metavar='DIR', help='go on with the run in this folder, from its last checkpoint')
+    parser.epilog = 'A run folder gets results.csv, checkpoints in ckpt/, pictures in report/ and TensorBoard logs in log/.'
+    arguments = parse(parser, argv)
+    try:
+        config = resumed_config(arguments) if arguments.resume else new_config(arguments, settings or {}, suite)
+    except ValueError as error:
+        return _fail(parser.prog, error, BAD_INPUT)
+    return _run(parser.prog, config, arguments.resume)
+
+
+def new_config(arguments: argparse.Namespace, settings: dict, suite: str) -> dict:
+    """
+    Overview:
+        The checked configuration of a new run.
+    Arguments:
+        - settings (:obj:`dict`): ``preset`` and ``games`` (None or empty for the defaults), and any tree of changed keys.
+    Errors:
+        ``ValueError`` in one line.
+    """
+    settings = {key: value for key, value in settings.items() if value is not None}
+    preset = arguments.preset or settings.pop('preset', None)
+    games = settings.pop('games', [])
+
+    def build(preset: str) -> dict:
+        layers = (settings, _given(arguments))
+        config = build_config(preset, arguments.games or games, layers, arguments.overrides, suite)
+        validate(config)
+        return config
+
+    if preset is not None:
+        return build(preset)
+    try:
+        build(DEFAULT_PRESETS[0])
+    except ValueError:
+        build(DEFAULT_PRESETS[1])  # what is wrong with either need not wait for torch
+    return build(_default_preset(arguments.device))
+
+
+def resumed_config(arguments: argparse.Namespace) -> dict:
+    """
+    Overview:
+        The checked configuration of a resumed run: its own, with what the command line changes.
+    Errors:
+        ``ValueError`` in one line, also if the run would no longer be the same one.
+    """
+    for option in ('preset', 'seed', 'exp_name'):
+        if getattr(arguments, option) is not None:
+            raise ValueError(f"--{option.replace('_', '-')} cannot go with --resume: the run keeps its own")
+    saved = load_run_config(arguments.resume)
+    layers = [_given(arguments)]
+    if arguments.games:
+        layers.append({'env': {'tasks': resolve_games(arguments.games, load_suite()['suites'])}})
+    config = change(saved, layers, arguments.overrides)
+    validate(config)
+    check_identity(run_identity(saved), run_identity(config), arguments.resume)
+    return config
+
+
+def _given(arguments: argparse.Namespace) -> dict:
+    """The options that were given, as a tree of changed keys."""
+    options = {key: getattr(arguments, key) for key in ('seed', 'max_env_step', 'exp_name')}
+    options = {key: value for key, value in options.items() if value is not None}
+    return options if arguments.device is None else dict(options, policy={'device': arguments.device})
+
+
+def _default_preset(device: Optional[str]) -> str:
+    """Ask torch for a GPU; without one, say that a small preset is taken."""
+    import torch
+    if device != 'cpu' and torch.cuda.is_available():
+        return DEFAULT_PRESETS[0]
+    why = 'no GPU found' if device != 'cpu' else 'asked to use the CPU'
+    sys.stderr.write(
+        f"{why}: running the '{DEFAULT_PRESETS[1]}' preset (--preset {DEFAULT_PRESETS[0]} is the paper's)\n"
+    )
+    return DEFAULT_PRESETS[1]
+
+
+def _run(prog: str, config: dict, resume: Optional[str]) -> int:
+    """Import what is heavy, train, and turn foreseen failures into one line. Tracebacks go to the run's log folder."""
+    try:
+        from lzero_mow import register
+        register()
+        from lzero_mow.entry import train_multitask
+        from lzero_mow.screen import set_up_screen
+        set_up_screen()
+        train_multitask(
+            lightzero_configs(config), seed=config['seed'], max_env_step=config['max_env_step'], resume=resume
+        )
+    except KeyboardInterrupt:
+        return _fail(prog, 'interrupted', INTERRUPTED)
+    except ValueError as error:
+        return _fail(prog, error, BAD_INPUT)
+    except (FloatingPointError, ImportError, OSError, RuntimeError) as error:
+        return _fail(prog, error, FAILED)
+    return 0
+
+
+def _fail(prog: str, error: object, code: int) -> int:
+    sys.stderr.write(f"{prog}: error: {' '.join(str(error).split())}\n")
+    return code

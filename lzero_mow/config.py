@@ -1,0 +1,244 @@
+"""
+Configurations: suites and presets from ``config/*.yaml``, overrides from the command line. Light: imports no torch.
+
+A configuration is one tree of plain values with the top-level keys ``exp_name``, ``seed``, ``max_env_step``, ``env``,
+``policy`` and ``create``. It is built in layers, each of which may only change keys that the layers below have:
+
+    defaults (config/<suite>.yaml and the policy's) <- preset <- layers (a script's, options) <- policy.batch_size=8
+
+``lightzero_configs`` splits the tree into LightZero's pair of ``main_config`` and ``create_config``.
+"""
+import copy
+import os
+from difflib import SequenceMatcher, get_close_matches
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
+
+import yaml
+from easydict import EasyDict
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lzero_mow.paths import config_file
+from lzero_mow.policy.mow_config import MOW_CONFIG
+
+# Keys that follow from another one; setting them would only make the two disagree.
+DERIVED_KEYS = {
+    'policy.tasks': 'env.tasks',
+    'policy.model.num_tasks': 'env.tasks',
+    'policy.collector_env_num': 'env.collector_env_num',
+    'policy.evaluator_env_num': 'env.evaluator_env_num',
+    'policy.cuda': 'policy.device',
+}
+TOTAL_CONFIG = 'total_config.yaml'
+
+
+def load_suite(name: str = 'atari') -> dict:
+    """
+    Overview:
+        Read ``config/<name>.yaml``: a dict of ``suites``, ``defaults`` and ``presets``.
+    """
+    with open(config_file(f'{name}.yaml')) as file:
+        return yaml.safe_load(file)
+
+
+def build_config(
+        preset: str = 'paper',
+        games: Sequence[str] = (),
+        layers: Sequence[dict] = (),
+        overrides: Sequence[str] = (),
+        suite: str = 'atari',
+) -> dict:
+    """
+    Overview:
+        Build the configuration of a new run.
+    Arguments:
+        - preset (:obj:`str`): Name of a preset.
+        - games (:obj:`Sequence[str]`): Task names, or the name of a suite of them; none for the preset's own.
+        - layers (:obj:`Sequence[dict]`): Trees of changed keys; a later one wins.
+        - overrides (:obj:`Sequence[str]`): Changed leaves in the form ``policy.batch_size=8``.
+        - suite (:obj:`str`): The file under ``config/``.
+    Returns:
+        - config (:obj:`dict`): The configuration, with derived keys filled in.
+    Errors:
+        ``ValueError`` in one line for an unknown preset or key and for a value of the wrong type.
+    """
+    shared = load_suite(suite)
+    if preset not in shared['presets']:
+        raise ValueError(f"unknown preset '{preset}'{_nearest(preset, shared['presets'])}")
+    layer = copy.deepcopy(shared['presets'][preset])
+    tasks = resolve_games(games or layer['games'], shared['suites'])
+    del layer['games']
+    defaults = shared['defaults']
+    config = dict(defaults, policy=merge(copy.deepcopy(MOW_CONFIG), defaults['policy']))
+    config = merge(config, layer)
+    config = change(merge(config, {'env': {'tasks': tasks}}), layers, overrides)
+    if config['exp_name'] is None:
+        config['exp_name'] = os.path.join('data_mow', f"{preset}_seed{config['seed']}")
+    return config
+
+
+def change(config: dict, layers: Sequence[dict] = (), overrides: Sequence[str] = ()) -> dict:
+    """
+    Overview:
+        Lay changed keys over a configuration, and fill in the keys that follow from them.
+    Arguments:
+        - config, layers, overrides: See ``build_config``.
+    Returns:
+        - config (:obj:`dict`): A new configuration.
+    """
+    for layer in (*layers, parse_overrides(overrides)):
+        for key in leaves(layer):
+            if key in DERIVED_KEYS:
+                raise ValueError(f'{key} follows from {DERIVED_KEYS[key]}: set that instead')
+        config = merge(config, layer)
+    return fill_derived(config)
+
+
+def fill_derived(config: dict) -> dict:
+    """
+    Overview:
+        Set the keys of ``DERIVED_KEYS`` in place, wherever ``config`` (a tree, or LightZero's main config) has them.
+    """
+    env, policy = config['env'], config['policy']
+    policy['collector_env_num'] = env['collector_env_num']
+    policy['evaluator_env_num'] = env['evaluator_env_num']
+    policy['cuda'] = str(policy['device']).startswith('cuda')
+    policy['tasks'] = list(env['tasks'])
+    policy['model']['num_tasks'] = len(env['tasks'])
+    return config
+
+
+def resolve_games(games: Any, suites: Dict[str, List[str]]) -> List[str]:
+    """
+    Overview:
+        Turn ``'Pong,Boxing'``, ``['Pong', 'Boxing']`` or the name of a suite into a list of names, as they are written.
+    """
+    names = games.split(',') if isinstance(games, str) else [name for game in games for name in game.split(',')]
+    names = [name.strip() for name in names if name.strip()]
+    return [task for name in names for task in suites.get(name, [name])]
+
+
+def parse_overrides(overrides: Sequence[str]) -> dict:
+    """
+    Overview:
+        Parse ``['policy.batch_size=8']`` into a tree; values are read as YAML.
+    """
+    for override in overrides:
+        if '=' not in override:
+            raise ValueError(f"'{override}' is not of the form KEY=VALUE, such as policy.batch_size=8")
+    try:
+        return OmegaConf.to_container(OmegaConf.from_dotlist(list(overrides)), resolve=True)
+    except (OmegaConfBaseException, yaml.YAMLError) as error:
+        raise ValueError(f"cannot read {' '.join(overrides)}: {' '.join(str(error).split())}") from error
+
+
+def merge(base: dict, layer: dict) -> dict:
+    """
+    Overview:
+        Lay ``layer`` over ``base``. Only keys that ``base`` has may be changed, and only to values of the same type.
+    Errors:
+        ``ValueError`` that names the nearest right key, or the two types.
+    """
+    return _merge(base, layer, '', list(leaves(base)))
+
+
+def _merge(base: dict, layer: dict, prefix: str, known: List[str]) -> dict:
+    merged = dict(base)
+    for key, value in layer.items():
+        path = f'{prefix}{key}'
+        if key not in base:
+            raise ValueError(f"unknown key '{path}'{_nearest(path, known)}")
+        if isinstance(base[key], dict) and isinstance(value, dict):
+            merged[key] = _merge(base[key], value, path + '.', known)
+        else:
+            merged[key] = _typed(path, base[key], value)
+    return merged
+
+
+def _typed(path: str, default: Any, value: Any) -> Any:
+    """Return ``value`` in the type of ``default``; a default of None takes any value."""
+    if default is None or type(value) is type(default):
+        return value
+    if isinstance(default, float) and type(value) is int:
+        return float(value)
+    if isinstance(default, (list, tuple)) and isinstance(value, (list, tuple)):
+        return type(default)(value)
+    names = {
+        bool: 'true or false',
+        int: 'a whole number',
+        float: 'a number',
+        str: 'a name',
+        list: 'a list',
+        tuple: 'a list',
+        dict: 'a group of keys'
+    }
+    raise ValueError(f'{path} takes {names[type(default)]}, now {plain(default)!r}: {value!r} is none')
+
+
+def leaves(tree: dict, prefix: str = '') -> Iterator[str]:
+    """
+    Overview:
+        The dotted names of all leaves of a tree.
+    """
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from leaves(value, f'{prefix}{key}.')
+        else:
+            yield f'{prefix}{key}'
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    """The end of an error message: the known name that looks most like ``name``, if one does."""
+    last = name.rsplit('.', 1)[-1]
+    candidates = [key for key in known if get_close_matches(last, [key.rsplit('.', 1)[-1]], cutoff=0.6)]
+    if not candidates:
+        return ': there are ' + ', '.join(known) if len(known) < 10 else \
+            ': `python -m lzero_mow config` prints every key'
+    likeness = {key: SequenceMatcher(None, last, key.rsplit('.', 1)[-1]).ratio() for key in candidates}
+    best = max(candidates, key=lambda key: (likeness[key], SequenceMatcher(None, name, key).ratio()))
+    return f": did you mean '{best}'?"
+
+
+def lightzero_configs(config: dict) -> Tuple[EasyDict, EasyDict]:
+    """
+    Overview:
+        Split a configuration into LightZero's ``main_config`` (exp_name, env, policy) and ``create_config``.
+    """
+    config = copy.deepcopy(config)
+    main_config = {key: config[key] for key in ('exp_name', 'env', 'policy')}
+    return EasyDict(main_config), EasyDict(config['create'])
+
+
+def save_config(config: dict, path: str) -> None:
+    """
+    Overview:
+        Write a configuration as YAML.
+    """
+    with open(path, 'w') as file:
+        yaml.safe_dump(plain(config), file, sort_keys=False, width=120)
+
+
+def plain(value: Any) -> Any:
+    """
+    Overview:
+        A tree with dicts and lists where it has EasyDicts and tuples.
+    """
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def load_run_config(run_dir: str) -> dict:
+    """
+    Overview:
+        Read the configuration of an existing run.
+    Errors:
+        ``ValueError`` if the folder is no run folder.
+    """
+    path = os.path.join(run_dir, TOTAL_CONFIG)
+    if not os.path.isfile(path):
+        raise ValueError(f"'{run_dir}' is no run folder: there is no {path}")
+    with open(path) as file:
+        return yaml.safe_load(file)

@@ -1,0 +1,2 @@
+"""Training entries, as in ``lzero.entry``."""
+from .train_multitask import train_multitask

@@ -1,0 +1,142 @@
+"""
+Checkpoints: written so that the last good one survives anything, read without executing what is in them.
+
+A run folder holds ``ckpt/latest.pth.tar`` (all that a resumed run needs, but for the replay), ``ckpt/replay/`` (the shards
+that ``latest`` lists) and ``ckpt/ckpt_best.pth.tar`` (the weights of the best evaluation).
+"""
+import os
+import pickle
+from typing import Any, BinaryIO, Optional
+
+import torch
+
+FORMAT = 1
+FOLDER = 'ckpt'
+LATEST = os.path.join(FOLDER, 'latest.pth.tar')
+BEST = os.path.join(FOLDER, 'ckpt_best.pth.tar')
+REPLAY = os.path.join(FOLDER, 'replay')
+
+
+class CheckpointError(RuntimeError):
+    """
+    Overview:
+        A checkpoint cannot be written or read. The message is one line for the user.
+    """
+
+
+class _Recorded:
+    """A file that remembers why a write failed: torch's zip writer reports only that one did."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: Optional[OSError] = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def write_atomically(state: Any, path: str) -> None:
+    """
+    Overview:
+        Save ``state`` so that ``path`` holds either its old content or the whole of the new one, whenever the process \
+        or the machine stops: temporary file in the same folder, fsync, rename, fsync of the folder.
+    Errors:
+        ``CheckpointError`` if it cannot be written, for example because the disk is full; ``path`` is left as it was.
+    """
+    folder = os.path.dirname(path)
+    temporary = path + '.tmp'
+    recorded = None
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with open(temporary, 'wb') as file:
+            recorded = _Recorded(file)
+            torch.save(state, recorded)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _sync_folder(folder)
+    except (OSError, RuntimeError) as error:
+        _remove(temporary)
+        cause = error if recorded is None or recorded.error is None else recorded.error
+        if not isinstance(cause, OSError):
+            raise
+        raise save_failure(path, cause) from cause
+
+
+def save_failure(path: str, cause: OSError) -> CheckpointError:
+    """
+    Overview:
+        The one line for a checkpoint (or a part of one, in the replay folder) that could not be written.
+    """
+    return CheckpointError(f'cannot save {path}: {cause.strerror or cause}; the last good checkpoint is untouched')
+
+
+def _remove(path: str) -> None:
+    if os.path.exists(path):
+        os.remove(path)
+
+
+def _sync_folder(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read(path: str) -> dict:
+    """
+    Overview:
+        Load a checkpoint into main memory. Nothing but tensors and plain values is ever built (``weights_only``).
+    Errors:
+        ``CheckpointError`` if there is none, or the file is damaged or no checkpoint of ours.
+    """
+    if not os.path.isfile(path):
+        raise CheckpointError(f'there is no checkpoint {path}')
+    try:
+        state = torch.load(path, map_location='cpu', weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().split('\n')[0]
+        raise CheckpointError(f'cannot read {path}: it is damaged or no checkpoint ({reason})') from error
+    if not isinstance(state, dict) or state.get('format') != FORMAT:
+        raise CheckpointError(f'cannot read {path}: it is no checkpoint of lzero_mow, or one of another version')
+    return state
+
+
+def save_run(run_dir: str, state: dict, buffer: Any) -> None:
+    """
+    Overview:
+        Save a run: first the replay's new shards, then the checkpoint that lists them, and only then remove the shards \
+        that no checkpoint lists any more. A stop at any point leaves a checkpoint and all of its shards.
+    Arguments:
+        - state (:obj:`dict`): Everything but the replay.
+        - buffer (:obj:`Any`): The replay, with ``save``, ``load`` and ``prune``.
+    """
+    folder = os.path.join(run_dir, REPLAY)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        manifest = buffer.save(folder)
+    except OSError as error:
+        raise save_failure(folder, error) from error
+    write_atomically(dict(state, format=FORMAT, replay=manifest), os.path.join(run_dir, LATEST))
+    buffer.prune(folder, manifest)
+
+
+def load_run(run_dir: str) -> dict:
+    """
+    Overview:
+        Read what ``save_run`` saved; the replay is loaded by ``buffer.load(os.path.join(run_dir, REPLAY), state['replay'])``.
+    """
+    path = os.path.join(run_dir, LATEST)
+    if not os.path.isfile(path):
+        raise CheckpointError(
+            f"'{run_dir}' has no checkpoint yet ({path}): there is nothing to resume, start a new run"
+        )
+    return read(path)

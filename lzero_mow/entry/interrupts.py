@@ -1,0 +1,41 @@
+"""Ctrl-C and SIGTERM end a run by one KeyboardInterrupt, wherever they arrive."""
+import os
+import signal
+import threading
+from contextlib import contextmanager
+from typing import Iterator
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """
+    Overview:
+        While the block runs, both signals raise KeyboardInterrupt in this process, and end forked environment processes \
+        silently. DI-engine's managers turn an interrupt that arrives inside an environment into a RuntimeError, which \
+        is turned back here. Does nothing outside the main thread, where python allows no signal handlers.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    owner, received = os.getpid(), []
+
+    def interrupt(signum: int, _) -> None:
+        if os.getpid() != owner:
+            signal.signal(signum, signal.SIG_DFL)
+            os.kill(os.getpid(), signum)
+            return
+        received.append(signum)
+        raise KeyboardInterrupt
+
+    previous = {signum: signal.signal(signum, interrupt) for signum in SIGNALS}
+    try:
+        yield
+    except RuntimeError as error:
+        if received:
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)

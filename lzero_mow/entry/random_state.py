@@ -1,0 +1,52 @@
+"""The random states of python, numpy and torch: saved, restored, and kept out of the way of an evaluation."""
+import random
+from contextlib import contextmanager
+from typing import Iterator
+
+import numpy as np
+import torch
+from ding.utils import set_pkg_seed
+
+
+def random_state() -> dict:
+    """
+    Overview:
+        Every global random state, as primitives and tensors that ``torch.load(weights_only=True)`` accepts.
+    """
+    name, key, position, has_gauss, cached = np.random.get_state()
+    version, internal, gauss = random.getstate()
+    return {
+        'python': [version, list(internal), gauss],
+        'numpy': [name, torch.from_numpy(key.astype(np.int64)), position, has_gauss, cached],
+        'torch': torch.get_rng_state(),
+        'cuda': torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def load_random_state(state: dict) -> None:
+    """
+    Overview:
+        Restore the result of ``random_state``. States of GPUs are restored where the machine has as many as it had.
+    """
+    version, internal, gauss = state['python']
+    random.setstate((version, tuple(internal), gauss))
+    name, key, position, has_gauss, cached = state['numpy']
+    np.random.set_state((name, key.numpy().astype(np.uint32), position, has_gauss, cached))
+    torch.set_rng_state(state['torch'].cpu())
+    if len(state['cuda']) == (torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        torch.cuda.set_rng_state_all([gpu.cpu() for gpu in state['cuda']])
+
+
+@contextmanager
+def own_randomness(seed: int) -> Iterator[None]:
+    """
+    Overview:
+        Run a block with random numbers of its own, which depend on ``seed`` alone, and put the states back afterwards. \
+        What is evaluated or drawn, and how often, then leaves no trace in the training.
+    """
+    before = random_state()
+    set_pkg_seed(seed, use_cuda=torch.cuda.is_available())
+    try:
+        yield
+    finally:
+        load_random_state(before)

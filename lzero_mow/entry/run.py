@@ -1,0 +1,157 @@
+"""A run and its folder: opened anew or resumed, saved, and closed."""
+import contextlib
+import os
+import traceback
+from typing import Optional
+
+import torch
+from ding.envs import get_env_cls
+from ditk import logging
+
+from lzero_mow.config import TOTAL_CONFIG, load_run_config, save_config
+from lzero_mow.validate import check_identity, run_identity
+from . import checkpoint
+from .progress import Progress
+from .random_state import load_random_state, random_state
+from .run_log import RunLog
+from .schedule import Schedule
+from .workers import Workers, build_workers, compile_run, reference_scores
+
+
+class Run:
+    """
+    Overview:
+        Everything a training loop works with. Use as a context manager: at the end environments and log are closed, and \
+        if the block fails a log line says how to go on.
+    Attributes:
+        workers, log, progress, schedule, cfg (the compiled config), run_dir.
+    """
+
+    def __init__(self, config: dict, resume: Optional[str] = None, model: Optional[torch.nn.Module] = None) -> None:
+        """
+        Arguments:
+            - config (:obj:`dict`): The whole configuration, see ``workers.resolve``.
+            - resume (:obj:`Optional[str]`): Folder of the run to go on with; None for a new run in ``exp_name``.
+            - model (:obj:`Optional[torch.nn.Module]`): Used instead of the one the config describes.
+        Errors:
+            ``ValueError`` if the folder is in use already, or if the run to resume has other tasks or shapes; \
+            ``CheckpointError`` if there is nothing to resume.
+        """
+        self.config, self.run_dir = config, resume or config['exp_name']
+        state = self._saved_state() if resume else None
+        self.cfg = compile_run(config)
+        env_cls = get_env_cls(self.cfg.env)
+        if hasattr(env_cls, 'check'):
+            env_cls.check(self.cfg.env)
+        if state is None:
+            _claim_folder(self.run_dir)
+        save_config(config, os.path.join(self.run_dir, TOTAL_CONFIG))
+        self.log = RunLog(
+            self.run_dir, config['create']['policy']['type'], config['seed'], self.cfg.env.tasks,
+            reference_scores(env_cls, self.cfg.env.tasks), self.cfg.policy.log_freq,
+            None if state is None else state['env_step']
+        )
+        self.workers: Workers = build_workers(self.cfg, config['create'], self.run_dir, self.log.writer, model)
+        self.progress = Progress(self.cfg.env.tasks, config['max_env_step'])
+        policy = self.cfg.policy
+        self.schedule = Schedule(policy.eval_freq, policy.checkpoint_freq, policy.report_freq, policy.replay_ratio)
+        if state is not None:
+            self._load(state)
+
+    def _saved_state(self) -> dict:
+        load_run_config(self.run_dir)  # refuses a folder that is none of ours
+        state = checkpoint.load_run(self.run_dir)
+        check_identity(state['identity'], run_identity(self.config), self.run_dir)
+        return state
+
+    def _load(self, state: dict) -> None:
+        workers = self.workers
+        workers.policy.learn_mode.load_state_dict(state['policy'])
+        workers.collector.load_state_dict(state['collector'])
+        workers.buffer.load(os.path.join(self.run_dir, checkpoint.REPLAY), state['replay'])
+        self.schedule.load_state_dict(state['schedule'])
+        self.log.load_state_dict(state['log'])
+        self.progress.evaluation(self.log.last_scores)
+        load_random_state(state['random'])
+        logging.info(
+            'resumed %s at environment step %d, update %d', self.run_dir, state['env_step'], state['train_iter']
+        )
+
+    def _weights(self) -> dict:
+        return {
+            'identity': run_identity(self.config),
+            'env_step': self.workers.env_step(),
+            'train_iter': self.schedule.train_iter,
+            'policy': self.workers.policy.learn_mode.state_dict(),
+        }
+
+    def save(self) -> None:
+        """
+        Overview:
+            Write the checkpoint that ``resume`` goes on from.
+        Errors:
+            ``CheckpointError`` if it cannot be written; the last one is untouched then.
+        """
+        state = dict(
+            self._weights(),
+            schedule=self.schedule.state_dict(),
+            log=self.log.state_dict(),
+            collector=self.workers.collector.state_dict(),
+            random=random_state(),
+        )
+        checkpoint.save_run(self.run_dir, state, self.workers.buffer)
+
+    def save_best(self, score: float) -> None:
+        """
+        Overview:
+            Write ``ckpt_best`` if ``score`` is the highest so far.
+        """
+        if score > self.schedule.best_score:
+            self.schedule.best_score = score
+            best = dict(self._weights(), format=checkpoint.FORMAT, score=score)
+            checkpoint.write_atomically(best, os.path.join(self.run_dir, checkpoint.BEST))
+
+    def load_weights(self, path: str) -> None:
+        """
+        Overview:
+            Start from the policy in a checkpoint (``latest`` or ``ckpt_best``) of a run with the same tasks and networks.
+        """
+        self.workers.policy.learn_mode.load_state_dict(checkpoint.read(path)['policy'])
+
+    def note_speed(self) -> None:
+        """
+        Overview:
+            Show and log how far and how fast the run is.
+        """
+        env_step, train_iter = self.workers.env_step(), self.schedule.train_iter
+        self.progress.step(env_step, train_iter)
+        transitions = self.workers.buffer.get_num_of_transitions()
+        self.log.speed(env_step, train_iter, self.progress.steps_per_second, transitions)
+
+    def __enter__(self) -> 'Run':
+        self.progress.__enter__()
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        self.progress.__exit__(kind, error, trace)
+        self.workers.close()
+        self.log.close()
+        if error is None:
+            return
+        if isinstance(error, Exception):
+            with contextlib.suppress(OSError), open(os.path.join(self.run_dir, 'log', 'error.txt'), 'w') as file:
+                traceback.print_exception(kind, error, trace, file=file)
+        if os.path.exists(os.path.join(self.run_dir, checkpoint.LATEST)):
+            logging.info(
+                'stopped at environment step %d; go on from the last checkpoint with: --resume %s',
+                self.workers.env_step(), self.run_dir
+            )
+
+
+def _claim_folder(run_dir: str) -> None:
+    """Make the folder of a new run. What a run leaves that failed before its first evaluation may be written over."""
+    if os.path.exists(run_dir) and (not os.path.isdir(run_dir) or set(os.listdir(run_dir)) - {TOTAL_CONFIG, 'log'}):
+        raise ValueError(
+            f"the run folder '{run_dir}' is in use: go on with --resume {run_dir}, or choose another --exp-name"
+        )
+    os.makedirs(run_dir, exist_ok=True)

@@ -1,0 +1,137 @@
+"""What a run writes down: ``results.csv`` for evaluations and TensorBoard for everything, both over environment steps."""
+import os
+import resource
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from tensorboardX import SummaryWriter
+
+from lzero_mow.report.results import Result, aggregate, append_results, cut_results, human_normalised
+
+RESULTS = 'results.csv'
+
+
+class RunLog:
+    """
+    Overview:
+        The log of one run. The scalars' names are listed in the README's glossary: ``evaluation/*`` for evaluations, \
+        ``collect/*`` for training episodes, ``world_model/*``, ``agent/*`` and ``task/*`` for updates, ``run/*`` for speed.
+    """
+
+    def __init__(
+            self,
+            run_dir: str,
+            method: str,
+            seed: int,
+            tasks: Sequence[str],
+            references: Sequence[Optional[Tuple[float, float]]],
+            log_freq: int,
+            resumed_at: Optional[int] = None,
+    ) -> None:
+        """
+        Arguments:
+            - method (:obj:`str`): The policy's type, the first column of the results.
+            - references (:obj:`Sequence`): For each task the (random, human) returns, or None.
+            - log_freq (:obj:`int`): Updates over which training scalars are averaged.
+            - resumed_at (:obj:`Optional[int]`): Environment step of a resumed run; TensorBoard hides what came after it.
+        """
+        self.results = os.path.join(run_dir, RESULTS)
+        purge_step = None if resumed_at is None else resumed_at + 1
+        self.writer = SummaryWriter(os.path.join(run_dir, 'log', 'serial'), purge_step=purge_step)
+        self.last_scores: List[Optional[float]] = [None] * len(tasks)
+        self._method, self._seed, self._tasks, self._references = method, seed, tasks, references
+        self._log_freq = log_freq
+        self._sums: Dict[str, torch.Tensor] = {}
+        self._counts: Dict[str, int] = {}
+        self._updates = 0
+
+    def evaluation(self, env_step: int, returns: np.ndarray) -> float:
+        """
+        Overview:
+            Write down an evaluation of all tasks.
+        Arguments:
+            - env_step (:obj:`int`): Environment steps a task so far.
+            - returns (:obj:`np.ndarray`): (K, episodes) raw returns in task order.
+        Returns:
+            - score (:obj:`float`): Mean over tasks of the human-normalised score, or of the return if a task has no \
+                reference. The checkpoint with the highest one is the best.
+        """
+        means = returns.mean(axis=1)
+        scores = [human_normalised(float(mean), reference) for mean, reference in zip(means, self._references)]
+        self.last_scores = scores
+        rows = [
+            Result(self._method, self._seed, task, env_step, float(mean), score)
+            for task, mean, score in zip(self._tasks, means, scores)
+        ]
+        append_results(self.results, rows)
+        for row in rows:
+            self.writer.add_scalar(f'evaluation/{row.task}/return', row.episode_return, env_step)
+            if row.human_normalised is not None:
+                self.writer.add_scalar(f'evaluation/{row.task}/human_normalised', row.human_normalised, env_step)
+        normalised = all(score is not None for score in scores)
+        name, values = ('human_normalised', scores) if normalised else ('return', means)
+        summary = aggregate(values)
+        for statistic, value in summary.items():
+            self.writer.add_scalar(f'evaluation/{name}_{statistic}', value, env_step)
+        self.writer.flush()
+        return summary['mean']
+
+    def episode(self, task: str, env_step: int, episode_return: float, length: int) -> None:
+        """
+        Overview:
+            Write down a training episode that has ended: its raw return and its length in environment steps.
+        """
+        self.writer.add_scalar(f'collect/{task}/episode_return', episode_return, env_step)
+        self.writer.add_scalar(f'collect/{task}/episode_length', length, env_step)
+
+    def update(self, env_step: int, metrics: Dict[str, torch.Tensor]) -> None:
+        """
+        Overview:
+            Add the metrics of one update to the running means, which are written every ``log_freq`` updates. Tensors \
+            stay on their device until then.
+        """
+        for name, value in metrics.items():
+            value = value.detach() if isinstance(value, torch.Tensor) else torch.tensor(float(value))
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+            self._counts[name] = self._counts.get(name, 0) + 1
+        self._updates += 1
+        if self._updates < self._log_freq:
+            return
+        for name, total in self._sums.items():
+            self.writer.add_scalar(name, float(total) / self._counts[name], env_step)
+        self._sums, self._counts, self._updates = {}, {}, 0
+
+    def speed(self, env_step: int, train_iter: int, steps_per_second: float, transitions: int) -> None:
+        """
+        Overview:
+            Write down how far and how fast the run is, and what it occupies.
+        """
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** 20  # Linux counts KiB
+        scalars = {
+            'updates': train_iter,
+            'env_steps_per_second': steps_per_second,
+            'replay_transitions': transitions,
+            'peak_memory_gib': peak,
+        }
+        for name, value in scalars.items():
+            self.writer.add_scalar(f'run/{name}', value, env_step)
+
+    def state_dict(self) -> dict:
+        """
+        Overview:
+            What a resumed run needs: the length of the results table now, and the latest scores.
+        """
+        size = os.path.getsize(self.results) if os.path.exists(self.results) else 0
+        return {'results_size': size, 'last_scores': list(self.last_scores)}
+
+    def load_state_dict(self, state: dict) -> None:
+        """
+        Overview:
+            Go back to a saved state: rows written after it are cut from the results table.
+        """
+        cut_results(self.results, state['results_size'])
+        self.last_scores = list(state['last_scores'])
+
+    def close(self) -> None:
+        self.writer.close()

@@ -1,0 +1,119 @@
+"""The training entry, one for every method: what is trained, and on what, stands in the two configs alone."""
+from typing import Optional, Tuple
+
+import torch
+from ding.policy import Policy
+from ditk import logging
+
+from .interrupts import interruptible
+from .random_state import own_randomness
+from .reporting import write_report
+from .run import Run
+from .workers import resolve
+
+
+def train_multitask(
+        input_cfg: Tuple[dict, dict],
+        seed: int = 0,
+        model: Optional[torch.nn.Module] = None,
+        model_path: Optional[str] = None,
+        max_train_iter: int = int(1e10),
+        max_env_step: int = int(1e10),
+        resume: Optional[str] = None,
+) -> Policy:
+    """
+    Overview:
+        Train one policy on several tasks: collect from all of them at once, update, and evaluate all of them at the \
+        same environment steps. Evaluations and reports draw random numbers of their own, so that neither their \
+        frequency nor a stop and a resume changes what is learned.
+    Arguments:
+        - input_cfg (:obj:`Tuple[dict, dict]`): LightZero's main config and create config; the tasks are \
+            ``main_config.env.tasks`` and the run folder is ``main_config.exp_name``.
+        - seed (:obj:`int`): Seed of everything random.
+        - model (:obj:`Optional[torch.nn.Module]`): Used instead of the one the config describes.
+        - model_path (:obj:`Optional[str]`): A checkpoint whose weights to start from.
+        - max_train_iter (:obj:`int`): Updates after which to stop.
+        - max_env_step (:obj:`int`): Environment steps of EACH task after which to stop.
+        - resume (:obj:`Optional[str]`): Folder of a run to go on with.
+    Returns:
+        - policy (:obj:`Policy`): The trained policy.
+    Errors:
+        ``ValueError`` for a config or a run folder that cannot be used, ``FloatingPointError`` if a loss is not finite, \
+        ``RuntimeError`` if an environment died or a checkpoint cannot be written. The last checkpoint stays good.
+    """
+    config = resolve(*input_cfg, seed, max_env_step)
+    with interruptible(), Run(config, resume, model) as run:
+        if model_path is not None:
+            run.load_weights(model_path)
+        schedule, train_start = run.schedule, run.cfg.policy.train_start_after_envsteps
+        logging.info('%s: %s on %s', run.run_dir, ', '.join(run.cfg.env.tasks), run.cfg.policy.device)
+        while True:
+            env_step = run.workers.env_step()
+            finished = env_step >= max_env_step or schedule.train_iter >= max_train_iter
+            if schedule.evaluate(env_step, force=finished):
+                _evaluate(run, env_step)
+            if schedule.checkpoint(env_step, force=finished):
+                run.progress.phase('saving')
+                run.save()
+            if schedule.train_iter > 0 and schedule.report(env_step, force=finished):
+                _report(run)
+            if finished:
+                return run.workers.policy
+            # Random play fills the replay before the first update.
+            new_steps = _collect(run, epsilon=1.0 if env_step < train_start else 0.0)
+            if env_step + new_steps >= train_start:
+                _update(run, min(schedule.updates(new_steps), max_train_iter - schedule.train_iter))
+            run.note_speed()
+
+
+def _evaluate(run: Run, env_step: int) -> None:
+    run.progress.phase('evaluating')
+    with own_randomness(run.cfg.seed):
+        returns = run.workers.evaluator.eval_tasks(run.schedule.train_iter, env_step)
+    score = run.log.evaluation(env_step, returns)
+    run.save_best(score)
+    run.progress.evaluation(run.log.last_scores)
+    run.progress.write_evaluation(env_step, returns, score)
+
+
+def _report(run: Run) -> None:
+    run.progress.phase('drawing')
+    with own_randomness(run.cfg.seed):
+        write_report(
+            run.run_dir, run.log.results, run.workers.policy, run.workers.buffer, run.cfg.env.tasks,
+            run.cfg.policy.batch_length
+        )
+
+
+def _collect(run: Run, epsilon: float) -> int:
+    """Collect about one segment of every environment into the replay; returns the steps that each task took."""
+    workers, before = run.workers, run.workers.env_step()
+    run.progress.phase('collecting')
+    segments = workers.collector.collect(
+        num_segments=len(workers.collector.envsteps),
+        train_iter=run.schedule.train_iter,
+        policy_kwargs={
+            'temperature': 1.0,
+            'epsilon': epsilon
+        }
+    )
+    workers.buffer.push_game_segments(segments)
+    workers.buffer.remove_oldest_data_to_fit()
+    env_step = workers.env_step()
+    for env_id, episode_return, length in workers.collector.drain_episodes():
+        task_id = env_id // run.cfg.env.collector_env_num
+        run.log.episode(run.cfg.env.tasks[task_id], env_step, episode_return, length)
+        run.progress.episode(task_id, episode_return)
+    return env_step - before
+
+
+def _update(run: Run, updates: int) -> None:
+    """Train the policy; a loss that is not finite ends the run here, before anything is saved."""
+    workers, env_step = run.workers, run.workers.env_step()
+    run.progress.phase('training')
+    for _ in range(updates):
+        data = workers.buffer.sample(run.cfg.policy.batch_size, workers.policy)
+        run.log.update(env_step, workers.policy.learn_mode.forward(data))
+        run.schedule.train_iter += 1
+    if hasattr(workers.policy, 'check_finite'):
+        workers.policy.check_finite()

@@ -1,0 +1,129 @@
+"""The parts of a run, built from LightZero's two configs: whatever they name in DI-engine's registries is used."""
+import os
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, List, Optional, Sequence, Tuple
+
+import torch
+from ding.config import compile_config
+from ding.envs import BaseEnvManager, create_env_manager, get_vec_env_setting
+from ding.policy import Policy, create_policy, get_policy_cls
+from ding.utils import SERIAL_EVALUATOR_REGISTRY, deep_merge_dicts, import_module, set_pkg_seed
+from ding.worker.collector.base_serial_collector import get_serial_collector_cls
+from ding.worker.replay_buffer.base_buffer import get_buffer_cls
+from easydict import EasyDict
+from tensorboardX import SummaryWriter
+
+from lzero_mow.config import fill_derived
+
+
+@dataclass
+class Workers:
+    """
+    Overview:
+        What a run consists of, besides its log.
+    """
+    cfg: EasyDict
+    policy: Policy
+    collector: Any
+    evaluator: Any
+    buffer: Any
+    collector_env: BaseEnvManager
+    evaluator_env: BaseEnvManager
+
+    def env_step(self) -> int:
+        """
+        Overview:
+            Environment steps that every task has taken so far. Tasks advance together; where environments reset in \
+            processes of their own one may be a few steps ahead.
+        """
+        per_task = self.collector.envsteps.reshape(len(self.cfg.env.tasks), -1).sum(axis=1)
+        return int(per_task.min())
+
+    def close(self) -> None:
+        self.collector_env.close()
+        self.evaluator_env.close()
+
+
+def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int) -> dict:
+    """
+    Overview:
+        The whole configuration of a run as one tree: the policy's defaults filled in below ``main_config``, and the \
+        device chosen where it is ``auto``.
+    Errors:
+        ``ValueError`` if there is no such device.
+    """
+    policy_cls = get_policy_cls(EasyDict(create_config['policy']))
+    config = {
+        'exp_name': main_config['exp_name'],
+        'seed': seed,
+        'max_env_step': max_env_step,
+        'env': main_config['env'],
+        'policy': deep_merge_dicts(policy_cls.default_config(), main_config['policy']),
+        'create': create_config,
+    }
+    has_gpu = torch.cuda.is_available()
+    if config['policy']['device'] == 'auto':
+        config['policy']['device'] = 'cuda' if has_gpu else 'cpu'
+    elif config['policy']['device'] != 'cpu' and not has_gpu:
+        raise ValueError(
+            f"policy.device is {config['policy']['device']} but torch finds no usable GPU: take another with --device cpu"
+        )
+    return fill_derived(config)
+
+
+def compile_run(config: dict) -> EasyDict:
+    """
+    Overview:
+        Fill in the defaults of DI-engine's classes, as LightZero's entries do, without touching the run folder.
+    """
+    main_config = EasyDict({key: config[key] for key in ('exp_name', 'env', 'policy')})
+    return compile_config(
+        main_config, seed=config['seed'], auto=True, create_cfg=EasyDict(config['create']), save_cfg=False
+    )
+
+
+def reference_scores(env_cls: type, tasks: Sequence[str]) -> List[Optional[Tuple[float, float]]]:
+    """
+    Overview:
+        For each task the (random, human) returns that its scores are normalised by, or None where there are none.
+    """
+    if not hasattr(env_cls, 'reference_scores'):
+        return [None] * len(tasks)
+    return [env_cls.reference_scores(task) for task in tasks]
+
+
+def build_workers(
+        cfg: EasyDict,
+        create_cfg: dict,
+        run_dir: str,
+        writer: SummaryWriter,
+        model: Optional[torch.nn.Module] = None,
+) -> Workers:
+    """
+    Overview:
+        Build environments, policy, replay, collector and evaluator, and seed everything.
+    Arguments:
+        - cfg (:obj:`EasyDict`): The compiled main config.
+        - create_cfg (:obj:`dict`): The create config.
+        - writer (:obj:`SummaryWriter`): TensorBoard writer that collector and evaluator share.
+        - model (:obj:`Optional[torch.nn.Module]`): Used instead of the one the config describes.
+    """
+    create_cfg = EasyDict(create_cfg)
+    env_fn, collector_cfgs, evaluator_cfgs = get_vec_env_setting(cfg.env)
+    collector_env = create_env_manager(cfg.env.manager, [partial(env_fn, cfg=c) for c in collector_cfgs])
+    evaluator_env = create_env_manager(cfg.env.manager, [partial(env_fn, cfg=c) for c in evaluator_cfgs])
+    collector_env.seed(cfg.seed)
+    evaluator_env.seed(cfg.seed, dynamic_seed=False)
+    set_pkg_seed(cfg.seed, use_cuda=torch.cuda.is_available())
+
+    policy = create_policy(cfg.policy, model=model, enable_field=['learn', 'collect', 'eval'])
+    buffer = get_buffer_cls(create_cfg.replay_buffer)(cfg.policy, tasks=list(cfg.env.tasks))
+    # LightZero's workers log below './' + exp_name, which an absolute path would not survive.
+    shared = dict(tb_logger=writer, exp_name=os.path.relpath(run_dir), policy_config=cfg.policy)
+    collector = get_serial_collector_cls(create_cfg.collector)(env=collector_env, policy=policy.collect_mode, **shared)
+    import_module(create_cfg.evaluator.get('import_names', []))
+    evaluator = SERIAL_EVALUATOR_REGISTRY.get(
+        create_cfg.evaluator.type
+    )(n_evaluator_episode=len(evaluator_cfgs), env=evaluator_env, policy=policy.eval_mode, **shared)
+    return Workers(cfg, policy, collector, evaluator, buffer, collector_env, evaluator_env)

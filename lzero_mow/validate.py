@@ -1,0 +1,232 @@
+"""
+Checks of a configuration that need neither torch nor an environment: what is wrong, where, and what to do.
+
+Every check raises ``ValueError`` with one line. They run before anything heavy is imported, so that a mistyped number
+costs a second and not a minute.
+"""
+from typing import Any, Iterator, Sequence
+
+from lzero_mow.config import leaves
+from lzero_mow.envs.games import check_games
+
+CHOICES = {
+    'policy.model.norm': ('batch', 'group', 'layer'),
+    'policy.model.router_gradient': ('straight_through', 'none'),
+    'policy.task_weighting': ('harmonious', 'sum'),
+    'policy.imagine_source': ('replay', 'batch'),
+    'policy.lambda_bootstrap': ('next', 'current'),
+    'policy.device': ('auto', 'cpu', 'cuda'),
+    'env.action_space': ('full', 'minimal'),
+}
+# What has to be a whole number of at least one.
+COUNTS = (
+    'max_env_step', 'env.collector_env_num', 'env.evaluator_env_num', 'env.frame_skip', 'env.max_episode_steps',
+    'policy.replay_buffer_size', 'policy.batch_size', 'policy.batch_length', 'policy.game_segment_length',
+    'policy.train_start_after_envsteps', 'policy.imagine_batch_size', 'policy.context_length', 'policy.horizon',
+    'policy.acting_window', 'policy.eval_freq', 'policy.checkpoint_freq', 'policy.report_freq', 'policy.log_freq',
+    'policy.model.num_clusters', 'policy.model.stem_channels', 'policy.model.categories', 'policy.model.classes',
+    'policy.model.width', 'policy.model.num_layers', 'policy.model.num_heads', 'policy.model.max_length',
+    'policy.model.agent_layers', 'policy.model.agent_width', 'policy.model.temperature_steps'
+)
+# Numbers above zero.
+POSITIVE = (
+    'policy.replay_ratio', 'policy.learning_rate', 'policy.agent_learning_rate', 'policy.grad_clip',
+    'policy.agent_grad_clip', 'policy.agent_eps', 'policy.model.temperature_start'
+)
+# Shares and probabilities, and the largest value that makes sense.
+SHARES = {
+    'policy.discount_factor': 1.0,
+    'policy.lambda_': 1.0,
+    'policy.model.dropout': 0.99,
+    'policy.model.unimix': 0.99,
+    'policy.critic_ema': 1.0,
+    'policy.return_ema': 1.0,
+    'env.repeat_action_probability': 0.99,
+}
+# Keys that a resumed run may not change: they give the stored weights, environments and replay their shapes.
+IDENTITY = (
+    'create.policy.type', 'create.env.type', 'env.obs_shape', 'env.action_space', 'env.collector_env_num',
+    'policy.model', 'policy.replay_buffer_size', 'policy.game_segment_length'
+)
+
+
+def validate(config: dict) -> None:
+    """
+    Overview:
+        Check a configuration (see ``lzero_mow.config``).
+    Errors:
+        ``ValueError`` for the first thing that cannot work. Keys that a method does not have are not asked for.
+    """
+    _check_tasks(config)
+    _check_ranges(config)
+    if config['create']['policy']['type'] == 'mow':
+        _check_lengths(config['policy'])
+        _check_replay(config)
+        _check_networks(config['policy']['model'], len(config['env']['tasks']))
+
+
+def get(config: dict, path: str) -> Any:
+    """
+    Overview:
+        The value at a dotted path, or None if a part of it is not there.
+    """
+    for key in path.split('.'):
+        if not isinstance(config, dict) or key not in config:
+            return None
+        config = config[key]
+    return config
+
+
+def _check_tasks(config: dict) -> None:
+    tasks = config['env']['tasks']
+    if config['create']['env']['type'] == 'atari_mow':
+        check_games(tasks)
+    elif not tasks:
+        raise ValueError('env.tasks is empty: name at least one task')
+
+
+def _check_ranges(config: dict) -> None:
+    for path, choices in CHOICES.items():
+        value = get(config, path)
+        if value is not None and value not in choices:
+            raise ValueError(f"{path} is '{value}': expected {' or '.join(choices)}")
+    for path in COUNTS:
+        value = get(config, path)
+        if value is not None and value < 1:
+            raise ValueError(f'{path} is {value}: expected at least 1')
+    for path in POSITIVE:
+        value = get(config, path)
+        if value is not None and not value > 0:
+            raise ValueError(f'{path} is {value}: expected more than 0')
+    for path, most in SHARES.items():
+        value = get(config, path)
+        if value is not None and not 0 <= value <= most:
+            raise ValueError(f'{path} is {value}: expected 0 to {most}')
+
+
+def _check_lengths(policy: dict) -> None:
+    longest = policy['model']['max_length']
+    context, horizon, length = policy['context_length'], policy['horizon'], policy['batch_length']
+    if length > longest:
+        raise ValueError(
+            f'policy.batch_length is {length} but the transformers end at policy.model.max_length = {longest} steps'
+        )
+    if context + horizon > longest:
+        raise ValueError(
+            f'policy.context_length + policy.horizon is {context + horizon} but the transformers end at '
+            f'policy.model.max_length = {longest} steps'
+        )
+    if policy['acting_window'] > longest:
+        raise ValueError(
+            f"policy.acting_window is {policy['acting_window']} but the transformers end at policy.model.max_length = "
+            f'{longest} steps'
+        )
+    if context >= length:
+        raise ValueError(
+            f'policy.context_length is {context}: it must be shorter than a sequence, policy.batch_length = {length}'
+        )
+
+
+def _check_replay(config: dict) -> None:
+    policy, n_envs, K = config['policy'], config['env']['collector_env_num'], len(config['env']['tasks'])
+    for key in ('batch_size', 'imagine_batch_size'):
+        if policy[key] < K:
+            raise ValueError(
+                f'policy.{key} is {policy[key]} for {K} tasks: every task needs at least one sequence, set {K} or more'
+            )
+    capacity, length = policy['replay_buffer_size'] // n_envs, policy['batch_length']
+    if length > capacity:
+        raise ValueError(
+            f'policy.batch_length is {length} but the replay keeps {capacity} steps of an environment '
+            f'(policy.replay_buffer_size {policy["replay_buffer_size"]} over {n_envs} environments a task)'
+        )
+    batch_steps = -(-policy['batch_size'] // K) * length
+    if batch_steps > policy['replay_buffer_size']:
+        raise ValueError(
+            f'a batch holds {batch_steps} steps a task but the replay only {policy["replay_buffer_size"]}: lower '
+            'policy.batch_size or raise policy.replay_buffer_size'
+        )
+    start = policy['train_start_after_envsteps']
+    # The collector hands a segment on once the next one is full, so the replay lags by up to two of them.
+    needed = n_envs * (length + 2 * policy['game_segment_length'])
+    if start < needed:
+        raise ValueError(
+            f'policy.train_start_after_envsteps is {start}: too few steps for a sequence of {length} from each of '
+            f'{n_envs} environments a task, set {needed} or more'
+        )
+    if start >= config['max_env_step']:
+        raise ValueError(
+            f'max_env_step is {config["max_env_step"]} but training starts after '
+            f'policy.train_start_after_envsteps = {start} steps: nothing would be learned'
+        )
+
+
+def _check_networks(model: dict, K: int) -> None:
+    if model['width'] % model['num_heads']:
+        raise ValueError(
+            f"policy.model.width {model['width']} is not divisible by policy.model.num_heads {model['num_heads']}"
+        )
+    n_experts, used = model['num_experts'], model['experts_per_task']
+    if n_experts < 0 or used < 0:
+        raise ValueError('policy.model.num_experts and policy.model.experts_per_task cannot be negative')
+    if used > n_experts:
+        raise ValueError(
+            f'policy.model.experts_per_task is {used} but policy.model.num_experts is {n_experts}: a task cannot use '
+            'more experts than there are'
+        )
+    if n_experts > 0 and used == 0:
+        raise ValueError(f'policy.model.experts_per_task is 0: set 1 to {n_experts}, or policy.model.num_experts=0')
+    if n_experts == 0 and not model['shared_transformer']:
+        raise ValueError('policy.model.num_experts=0 without policy.model.shared_transformer leaves no dynamics model')
+    if K > 1 and n_experts > 0 and model['task_embedding_dim'] == 0:
+        raise ValueError('policy.model.task_embedding_dim is 0: the router chooses experts by the task embedding')
+    clusters = model['cluster_of_task']
+    if clusters is None:
+        return
+    if len(clusters) != K:
+        raise ValueError(f'policy.model.cluster_of_task has {len(clusters)} entries for {K} tasks')
+    if any(not 0 <= cluster < model['num_clusters'] for cluster in clusters):
+        raise ValueError(
+            f"policy.model.cluster_of_task {list(clusters)} names a cluster outside 0 to {model['num_clusters'] - 1}"
+        )
+
+
+def run_identity(config: dict) -> dict:
+    """
+    Overview:
+        What a resumed run has to share with the run it resumes: the tasks, and every leaf under ``IDENTITY``.
+    Returns:
+        - identity (:obj:`dict`): Dotted key -> value of plain types.
+    """
+    identity = {'env.tasks': list(config['env']['tasks'])}
+    for path in IDENTITY:
+        value = get(config, path)
+        if isinstance(value, dict):
+            identity.update({leaf: get(config, leaf) for leaf in leaves(value, path + '.')})
+        else:
+            identity[path] = value
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in identity.items()}
+
+
+def check_identity(saved: dict, new: dict, run_dir: str) -> None:
+    """
+    Overview:
+        Compare two results of ``run_identity``.
+    Errors:
+        ``ValueError`` that names the first key which differs.
+    """
+    for key in _union(saved, new):
+        if saved.get(key) != new.get(key):
+            what = 'another task list' if key == 'env.tasks' else f'another {key}'
+            raise ValueError(
+                f"cannot resume '{run_dir}' with {what}: it was started with {_shown(saved.get(key))}, now "
+                f'{_shown(new.get(key))} is asked for; start a new run with --exp-name'
+            )
+
+
+def _union(first: Sequence[str], second: Sequence[str]) -> Iterator[str]:
+    return iter(dict.fromkeys([*first, *second]))
+
+
+def _shown(value: Any) -> str:
+    return ', '.join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,32 @@
+"""
+Train MoW on Atari games: one world model and one agent for all of them.
+
+    python zoo/atari/config/mow_multitask.py                                   # with a GPU 26 games, else four small ones
+    python zoo/atari/config/mow_multitask.py --preset laptop --games Pong Boxing policy.batch_size=8
+    python zoo/atari/config/mow_multitask.py --resume data_mow/laptop_seed0
+"""
+import sys
+
+LZERO_MOW_COMMAND = True  # keeps `import lzero_mow` light, so that --help and mistakes answer at once
+from lzero_mow import cli
+from lzero_mow.config import build_config, lightzero_configs
+
+# ==============================================================
+# begin of the most frequently changed config specified by the user
+# ==============================================================
+preset = None  # one of config/atari.yaml; None takes 'paper' with a GPU and 'laptop' without one
+games = []  # names, or a suite of config/atari.yaml; none takes the preset's own
+seed = 0
+max_env_step = None  # environment steps of each game; None takes the preset's own
+env = dict()  # changes in main_config.env, such as dict(evaluator_env_num=3)
+policy = dict()  # changes in main_config.policy, such as dict(batch_size=52, model=dict(num_experts=6))
+# ==============================================================
+# end of the most frequently changed config specified by the user
+# ==============================================================
+
+settings = dict(preset=preset, games=games, seed=seed, max_env_step=max_env_step, env=env, policy=policy)
+changes = dict(seed=seed, env=env, policy=policy)
+main_config, create_config = lightzero_configs(build_config(preset or 'paper', games, [changes]))
+
+if __name__ == "__main__":
+    sys.exit(cli.train(settings=settings))
