@@ -1,0 +1,108 @@
+"""
+The Atari environment's configuration, and its life in DI-engine's environment managers.
+"""
+import copy
+from functools import partial
+
+import numpy as np
+import pytest
+from ding.envs import create_env_manager
+from ding.envs.env_manager import BaseEnvManager, SyncSubprocessEnvManager
+from ding.utils import ENV_REGISTRY
+from easydict import EasyDict
+from helpers.atari_play import make_env
+
+from lzero_mow.envs.atari import AtariMoWEnv
+from lzero_mow.envs.games import ATARI_100K
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'cfg, message', [
+        (dict(tasks=['Pong', 'Brekout']), "unknown game 'Brekout'.*Breakout"),
+        (dict(tasks=[]), 'is empty'),
+        (dict(obs_shape=(64, 64, 3)), r'env.obs_shape is \[?\(?64'),
+        (dict(obs_shape=64), 'env.obs_shape is 64'),
+        (dict(action_space='all'), "env.action_space is 'all'.*'full' or 'minimal'"),
+        (dict(frame_skip=0), 'env.frame_skip is 0'),
+        (dict(frame_skip='4'), "env.frame_skip is '4'"),
+        (dict(noop_max=-1), 'env.noop_max is -1'),
+        (dict(repeat_action_probability=1), 'env.repeat_action_probability is 1'),
+        (dict(max_episode_steps=0.5), 'env.max_episode_steps is 0.5'),
+        (dict(collector_env_num=0), 'env.collector_env_num is 0'),
+        (dict(evaluator_env_num=True), 'env.evaluator_env_num is True'),
+    ]
+)
+def test_check_refuses_a_bad_configuration_with_one_line(cfg, message):
+    with pytest.raises(ValueError, match=message) as error:
+        AtariMoWEnv.check(EasyDict({'tasks': ['Pong'], **cfg}))
+    assert '\n' not in str(error.value)
+
+
+@pytest.mark.unittest
+def test_check_refuses_a_missing_or_damaged_rom(tmp_path, monkeypatch):
+    monkeypatch.setenv('ALE_ROMS_DIR', str(tmp_path))
+    with pytest.raises(ValueError, match='the ROM of Pong cannot be used'):
+        AtariMoWEnv.check(EasyDict(tasks=['Pong']))
+    (tmp_path / 'pong.bin').write_bytes(b'no game')
+    with pytest.raises(ValueError, match='the ROM of Pong cannot be used') as error:
+        AtariMoWEnv.check(EasyDict(tasks=['Pong']))
+    assert '\n' not in str(error.value)
+
+
+@pytest.mark.unittest
+def test_check_accepts_the_defaults_and_the_constructor_refuses_an_unknown_game():
+    AtariMoWEnv.check(EasyDict(AtariMoWEnv.default_config(), tasks=list(ATARI_100K)))
+    with pytest.raises(ValueError, match="unknown game 'Pung'"):
+        make_env('Pung')
+
+
+@pytest.mark.unittest
+def test_environment_configs_go_task_by_task_and_leave_their_source_alone():
+    cfg = EasyDict(tasks=['Pong', 'Boxing'], collector_env_num=2, evaluator_env_num=1, max_episode_steps=99)
+    before = copy.deepcopy(cfg)
+    collect, evaluate = AtariMoWEnv.create_collector_env_cfg(cfg), AtariMoWEnv.create_evaluator_env_cfg(cfg)
+    assert cfg == before
+    assert [(c.task, c.task_id) for c in collect] == [('Pong', 0), ('Pong', 0), ('Boxing', 1), ('Boxing', 1)]
+    assert [(c.task, c.task_id) for c in evaluate] == [('Pong', 0), ('Boxing', 1)]
+    assert all(c.max_episode_steps == 99 and c.frame_skip == 4 for c in collect + evaluate)
+    collect[0].frame_skip = 1
+    assert collect[1].frame_skip == 4
+
+
+@pytest.mark.unittest
+def test_the_environment_is_registered_and_knows_its_reference_scores():
+    assert ENV_REGISTRY.get('atari_mow') is AtariMoWEnv
+    assert AtariMoWEnv.reference_scores('Pong') == (-20.7, 14.6)
+
+
+def play(manager, cfgs, steps):
+    manager.seed(3)
+    manager.launch()
+    try:
+        frames, mask = [], {}
+        for _ in range(steps):
+            ready = manager.ready_obs
+            assert sorted(ready) == list(range(len(cfgs)))
+            mask.update({env_id: obs['action_mask'].sum() for env_id, obs in ready.items()})
+            timesteps = manager.step({env_id: 0 for env_id in ready})
+            assert all('life_loss' in timestep.info for timestep in timesteps.values())
+            frames.append([timesteps[env_id].obs['observation'] for env_id in sorted(timesteps)])
+        return np.array(frames), [mask[env_id] for env_id in sorted(mask)]
+    finally:
+        manager.close()
+
+
+@pytest.mark.unittest
+def test_works_in_di_engines_base_and_subprocess_managers():
+    cfg = EasyDict(tasks=['Pong', 'Freeway'], collector_env_num=2, action_space='minimal')
+    cfgs = AtariMoWEnv.create_collector_env_cfg(cfg)
+    env_fn = [partial(AtariMoWEnv, cfg=c) for c in cfgs]
+    base = create_env_manager(EasyDict(BaseEnvManager.default_config(), type='base'), env_fn)
+    subprocess = create_env_manager(
+        EasyDict(SyncSubprocessEnvManager.default_config(), type='subprocess', **AtariMoWEnv.config['manager']), env_fn
+    )
+    frames, masks = play(base, cfgs, steps=12)
+    assert frames.shape == (12, 4, 3, 64, 64) and masks == [6, 6, 3, 3]
+    other_frames, other_masks = play(subprocess, cfgs, steps=12)
+    assert np.array_equal(frames, other_frames) and masks == other_masks

@@ -1,0 +1,77 @@
+"""
+Reference scores: one table, keyed by name, checked against a published package.
+"""
+import numpy as np
+import pytest
+
+from lzero_mow.envs.games import ATARI_100K, ale_id, check_games, nearest
+from lzero_mow.envs.scores import REFERENCE_SCORES, human_normalised, reference_scores
+
+
+@pytest.mark.unittest
+def test_every_game_has_scores_and_no_other():
+    assert len(ATARI_100K) == 26
+    assert set(REFERENCE_SCORES) == set(ATARI_100K)
+
+
+@pytest.mark.unittest
+def test_scores_are_those_of_atarihns():
+    constants = pytest.importorskip('atarihns.constants')
+    assert REFERENCE_SCORES == {task: constants.ATARI_SCORES[f'{task}-v5'] for task in ATARI_100K}
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('task', ['Pong', 'Boxing', 'CrazyClimber'])
+def test_human_normalised_is_0_for_random_play_and_1_for_a_human(task):
+    random, human = reference_scores(task)
+    assert human_normalised(task, random) == 0
+    assert human_normalised(task, human) == pytest.approx(1)
+    np.testing.assert_allclose(human_normalised(task, np.array([random, 2 * human - random])), [0, 2])
+
+
+@pytest.mark.unittest
+def test_human_normalised_by_hand():
+    assert human_normalised('Breakout', 16.1) == pytest.approx((16.1 - 1.7) / (30.5 - 1.7)) == pytest.approx(0.5)
+
+
+@pytest.mark.unittest
+def test_scores_of_an_unknown_game_name_the_nearest():
+    with pytest.raises(ValueError, match="'pongg'.*Pong"):
+        human_normalised('pongg', 0.)
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('task, expected', [('Pong', 'pong'), ('MsPacman', 'ms_pacman'), ('UpNDown', 'up_n_down')])
+def test_ale_id(task, expected):
+    assert ale_id(task) == expected
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'typed, meant',
+    [('pong', 'Pong'), ('PongNoFrameskip-v4', 'Pong'), ('Up_N_Down', 'UpNDown'), ('mspacman', 'MsPacman')]
+)
+def test_nearest_finds_what_was_meant(typed, meant):
+    assert nearest(typed, ATARI_100K)[0] == meant
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'tasks, message', [
+        (['Pong', 'Braekout'], "unknown game 'Braekout'.*Breakout"),
+        (['Enduro'], "unknown game 'Enduro'"),
+        (['Pong', 'Boxing', 'Pong'], 'names Pong twice'),
+        ([], 'is empty'),
+        ('Pong', r'must be a list.*\[Pong\]'),
+        ([3], 'unknown game 3'),
+    ]
+)
+def test_check_games_refuses_with_one_line(tasks, message):
+    with pytest.raises(ValueError, match=message) as error:
+        check_games(tasks)
+    assert '\n' not in str(error.value)
+
+
+@pytest.mark.unittest
+def test_check_games_accepts_all_games_in_any_order():
+    check_games(list(reversed(ATARI_100K)))
