@@ -71,11 +71,12 @@ def plain_transformer(transformer, x, group=0):
     x = plain_norm(mixer.inner_norm, plain_linear(mixer.inner, x, group), group).clamp(min=0)
     x = plain_norm(mixer.outer_norm, plain_linear(mixer.outer, x, group), group)
     x = plain_norm(transformer.norm, x + transformer.position[group, :length], group)
-    head_width = width // transformer.num_heads
+    heads = transformer.attention[0].num_heads
+    head_width = width // heads
     for attention, feed_forward in zip(transformer.attention, transformer.feed_forward):
         query, key, value = plain_linear(attention.query_key_value, x, group).split(width, -1)
         out = torch.zeros_like(x)
-        for head in range(transformer.num_heads):
+        for head in range(heads):
             at = slice(head * head_width, (head + 1) * head_width)
             for t in range(length):
                 weights = torch.softmax(key[:t + 1, at] @ query[t, at] / head_width ** 0.5, 0)

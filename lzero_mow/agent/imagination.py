@@ -43,7 +43,7 @@ def imagine(
     Returns:
         - rollout (:obj:`ImaginedRollout`).
     """
-    cache = model.new_cache(plan, latent.shape[1] - 1 + horizon)
+    cache = model.new_cache(latent.shape[1] - 1 + horizon)
     hidden = model.dynamics(latent[:, :-1], action, plan, cache)[:, -1:]
     latent = latent[:, -1:]
     states, actions = [torch.cat([latent, hidden], -1)], []

@@ -2,7 +2,7 @@
 
 Post-norm layers: x = LN(x + Attention(x)); x = LN(x + FFN(x)). Positions are learned.
 """
-from typing import Optional
+from typing import Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -16,16 +16,20 @@ class KVCache:
     Overview:
         Keys and values of the steps seen so far, allocated once for `max_length` steps.
     Arguments:
-        - num_layers, rows, num_heads, max_length, head_width (:obj:`int`): Sizes.
-        - like (:obj:`Tensor`): Gives device and dtype.
+        - num_layers (:obj:`int`), max_length (:obj:`int`): Sizes; the others are those of the first keys.
     """
 
-    def __init__(self, num_layers: int, rows: int, num_heads: int, max_length: int, head_width: int, like: Tensor):
-        shape = (num_layers, rows, num_heads, max_length, head_width)
-        self.keys, self.values, self.length = like.new_empty(shape), like.new_empty(shape), 0
+    def __init__(self, num_layers: int, max_length: int) -> None:
+        self.num_layers, self.max_length, self.length = num_layers, max_length, 0
+        self.keys: Optional[Tensor] = None  # (layers, R, heads, max_length, head_width)
+        self.values: Optional[Tensor] = None
 
-    def append(self, layer: int, key: Tensor, value: Tensor):
+    def append(self, layer: int, key: Tensor, value: Tensor) -> Tuple[Tensor, Tensor]:
         """Store (R, heads, L, head_width) of a layer; return all its keys and values up to now."""
+        if self.keys is None:
+            rows, heads, _, head_width = key.shape
+            self.keys = key.new_empty(self.num_layers, rows, heads, self.max_length, head_width)
+            self.values = torch.empty_like(self.keys)
         end = self.length + key.shape[2]
         self.keys[layer, :, :, self.length:end] = key
         self.values[layer, :, :, self.length:end] = value
@@ -106,17 +110,16 @@ class Transformer(nn.Module):
             dropout: float
     ) -> None:
         super().__init__()
-        self.num_heads, self.max_length = num_heads, max_length
+        self.max_length = max_length
         self.mixer = Mixer(groups, in_features, width)
         self.position = nn.Parameter(torch.randn(groups, max_length, width))
         self.norm = GroupedLayerNorm(groups, width, eps=1e-6)
         self.attention = nn.ModuleList(CausalAttention(groups, width, num_heads, dropout) for _ in range(num_layers))
         self.feed_forward = nn.ModuleList(FeedForward(groups, width, dropout) for _ in range(num_layers))
 
-    def new_cache(self, rows: int, max_length: int) -> KVCache:
-        """A cache for `rows` sequences of at most `max_length` steps."""
-        head_width = self.position.shape[-1] // self.num_heads
-        return KVCache(len(self.attention), rows, self.num_heads, max_length, head_width, self.position)
+    def new_cache(self, max_length: int) -> KVCache:
+        """A cache for sequences of at most `max_length` steps."""
+        return KVCache(len(self.attention), max_length)
 
     def forward(self, x: Tensor, groups: Groups, cache: Optional[KVCache] = None) -> Tensor:
         """

@@ -125,11 +125,10 @@ class WorldModel(nn.Module):
         """(B, L, latent) -> (B, L, C, 64, 64), around [0, 1]."""
         return self.vae.decode(latent, self.embedding_of(plan), plan.clusters)
 
-    def new_cache(self, plan: Plan, max_length: int) -> DynamicsCache:
-        """Empty caches for B sequences of at most `max_length` steps."""
-        experts = None if self.experts is None else self.experts.new_cache(len(plan.sequence), max_length)
-        shared = None if self.shared is None else self.shared.new_cache(len(plan.task), max_length)
-        return DynamicsCache(experts, shared)
+    def new_cache(self, max_length: int) -> DynamicsCache:
+        """Empty caches for sequences of at most `max_length` steps."""
+        parts = (self.experts, self.shared)
+        return DynamicsCache(*(part and part.new_cache(max_length) for part in parts))
 
     def dynamics(self, latent: Tensor, action: Tensor, plan: Plan, cache: Optional[DynamicsCache] = None) -> Tensor:
         """

@@ -43,11 +43,11 @@ def world_model_terms(
     predicted = model.predict(model.dynamics(latent, batch.action, plan), plan)
 
     by_task = lambda x: mean_by_task(x, plan.task, model.num_tasks)
-    target = batch.obs.to(reconstruction.dtype).div(255)
+    error = reconstruction.float() - batch.obs.float().div_(255)
     dynamics = by_task(kl_divergence(posterior[:, 1:].detach(), predicted.prior[:, :-1]))
     representation = by_task(kl_divergence(posterior[:, 1:], predicted.prior[:, :-1].detach()))
     terms = dict(
-        reconstruction=by_task((reconstruction - target).square().sum((2, 3, 4))),
+        reconstruction=by_task(error.square().sum((2, 3, 4))),
         reward=by_task(model.two_hot.loss(predicted.reward, batch.reward)),
         continuation=by_task(
             F.binary_cross_entropy_with_logits(predicted.continuation, 1 - batch.terminated, reduction='none')

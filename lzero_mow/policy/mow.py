@@ -38,6 +38,10 @@ class MoWPolicy(Policy):
         """Registered name of the model, and where it is."""
         return 'MoWModel', ['lzero_mow.model.mow_model']
 
+    def _autocast(self) -> torch.autocast:
+        """bfloat16 on a GPU, float32 on CPU."""
+        return torch.autocast('cuda', torch.bfloat16, enabled=self._cuda and self._cfg.bf16)
+
     # ------------------------------------------------------------------ learn
 
     def _init_learn(self) -> None:
@@ -86,7 +90,8 @@ class MoWPolicy(Policy):
         """L = L_H + weight * L_bal (paper section 3.4); returns terms a task, a log and the posterior sample."""
         cfg, model = self._cfg, self._model.world_model
         model.train()
-        terms, latent = world_model_terms(model, batch, model.plan(batch.task), cfg.free_bits)
+        with self._autocast():
+            terms, latent = world_model_terms(model, batch, model.plan(batch.task), cfg.free_bits)
         weights = dict(
             reconstruction=1.0, reward=1.0, continuation=1.0, task=1.0, dynamics=cfg.dynamics_weight,
             representation=cfg.representation_weight
@@ -113,22 +118,24 @@ class MoWPolicy(Policy):
     def _imagine(self, batch: SequenceBatch, latent: Tensor, fresh: SequenceBatch):
         """Contexts from the training batch's latents or from fresh sequences, continued by the agent."""
         cfg, model = self._cfg, self._model
-        if cfg.imagine_source == 'batch':
-            latent, action, tasks = context_windows(
-                latent, batch.action, batch.task, cfg.context_length, cfg.imagine_batch_size
-            )
-            plan = model.world_model.plan(tasks)
-        else:
-            fresh = fresh.to(self._device)
-            plan = model.world_model.plan(fresh.task)
-            latent = sample_straight_through(model.world_model.encode(fresh.obs, plan))
-            action, tasks = fresh.action[:, :-1], fresh.task
-        return imagine(model.world_model, model.agent, latent, action, tasks, plan, cfg.horizon), plan
+        with self._autocast():
+            if cfg.imagine_source == 'batch':
+                latent, action, tasks = context_windows(
+                    latent, batch.action, batch.task, cfg.context_length, cfg.imagine_batch_size
+                )
+                plan = model.world_model.plan(tasks)
+            else:
+                fresh = fresh.to(self._device)
+                plan = model.world_model.plan(fresh.task)
+                latent = sample_straight_through(model.world_model.encode(fresh.obs, plan))
+                action, tasks = fresh.action[:, :-1], fresh.task
+            return imagine(model.world_model, model.agent, latent, action, tasks, plan, cfg.horizon), plan
 
     def _update_agent(self, rollout, plan) -> Tuple[Dict[str, Tensor], Tensor]:
         """Actor and critics on one imagined rollout (paper section 3.5)."""
         cfg, agent = self._cfg, self._model.agent
-        terms = agent_terms(agent, rollout, plan, cfg)
+        with self._autocast():
+            terms = agent_terms(agent, rollout, plan, cfg)
         loss = terms['actor'] + terms['critic'] + terms['slow_critic'] - cfg.entropy_weight * terms['entropy']
         present = len(set(rollout.task))
         norm = _step(self._agent_optimizer, loss.sum() / present, cfg.agent_grad_clip)
@@ -217,24 +224,26 @@ class MoWPolicy(Policy):
             epsilon: float = 0.0, ready_env_id=None, timestep: List = (0, ), task_id: int = None, **kwargs
     ) -> Dict[int, Dict]:
         """See `lzero_mow.policy.acting.act`; the signature is LightZero's. `epsilon` 1 is random play."""
-        env_ids = list(ready_env_id)
-        tasks = [env_id // self._cfg.collector_env_num for env_id in env_ids]
-        self._allow(tasks, action_mask)
-        return act(
-            self._model, self._collect_memory, data.to(torch.uint8), env_ids, tasks, epsilon, False, timestep
-        )
+        return self._act(self._collect_memory, data, action_mask, ready_env_id, timestep, epsilon, greedy=False)
 
     def _forward_eval(
             self, data: Tensor, action_mask: List = None, to_play: List = (-1, ), ready_env_id=None,
             timestep: List = (0, ), task_id: int = None, **kwargs
     ) -> Dict[int, Dict]:
         """Like `_forward_collect`, without exploration; LightZero's evaluator hands over float frames in 0..255."""
+        return self._act(self._eval_memory, data, action_mask, ready_env_id, timestep, 0.0, self._cfg.eval_greedy)
+
+    def _act(
+            self, memory: ActingMemory, data: Tensor, action_mask: List, ready_env_id, timestep: List, epsilon: float,
+            greedy: bool
+    ) -> Dict[int, Dict]:
+        """Actions of the environments that are ready, of whatever task."""
         env_ids = list(ready_env_id)
-        tasks = [env_id // self._cfg.evaluator_env_num for env_id in env_ids]
+        envs_per_task = len(memory.steps) // len(self._cfg.tasks)
+        tasks = [env_id // envs_per_task for env_id in env_ids]
         self._allow(tasks, action_mask)
-        return act(
-            self._model, self._eval_memory, data.to(torch.uint8), env_ids, tasks, 0.0, self._cfg.eval_greedy, timestep
-        )
+        with self._autocast():
+            return act(self._model, memory, data.to(torch.uint8), env_ids, tasks, epsilon, greedy, timestep)
 
     def _allow(self, tasks: List[int], action_mask: List) -> None:
         """Note which actions the tasks' environments allow; imagination keeps to them too."""

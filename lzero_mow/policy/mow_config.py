@@ -88,6 +88,8 @@ MOW_CONFIG = dict(
     multi_gpu=False,
     # (str) Device that LightZero's collector and evaluator put observations on. Follows `cuda`.
     device='cpu',
+    # (bool) Compute in bfloat16 where it is safe on a GPU, as STORM does; on CPU it would be slower and is never done.
+    bf16=True,
     # (bool) Data comes from a replay.
     on_policy=False,
     # ------------------------------------------------------------------ data

@@ -28,7 +28,7 @@ def open_loop(model: WorldModel, batch: SequenceBatch, context: int) -> Dict[int
     plan = model.plan(tasks)
     length = obs.shape[1]
     latents = [sample_straight_through(model.encode(obs[:, :context], plan))]
-    cache = model.new_cache(plan, length)
+    cache = model.new_cache(length)
     hidden = model.dynamics(latents[0], action[:, :context], plan, cache)[:, -1:]
     for t in range(context, length):
         latents.append(sample_straight_through(model.prior(hidden, plan)))
