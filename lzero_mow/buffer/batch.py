@@ -1,0 +1,50 @@
+"""SequenceBatch: what the replay hands to the policy."""
+from dataclasses import dataclass, fields
+from typing import Tuple, Union
+
+import torch
+
+
+@dataclass
+class SequenceBatch:
+    """
+    Overview:
+        B sequences of L consecutive steps, sorted by task. Along the time axis ``o_0 a_0 r_0 | o_1 a_1 r_1 ...``:
+        ``reward[:, t]`` and ``terminated[:, t]`` are the results of ``action[:, t]`` taken at ``obs[:, t]``. Sequences run
+        on across the ends of episodes, as in STORM.
+    """
+    # (B, L, C, H, W) uint8 frames.
+    obs: torch.Tensor
+    # (B, L) int64.
+    action: torch.Tensor
+    # (B, L) float32, raw.
+    reward: torch.Tensor
+    # (B, L) float32, 0 or 1; includes life losses when `life_loss_as_termination`.
+    terminated: torch.Tensor
+    # (B, L) bool, obs[:, t] is the first of an episode.
+    first: torch.Tensor
+    # B task ids, ascending, on the host: knowing them never waits for a device.
+    task: Tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        shape = self.action.shape
+        assert self.obs.dim() == 5 and self.obs.shape[:2] == shape, (self.obs.shape, shape)
+        assert self.reward.shape == self.terminated.shape == self.first.shape == shape, (self.reward.shape, shape)
+        assert len(self.task) == shape[0], (len(self.task), shape)
+
+    def to(self, device: Union[str, torch.device]) -> 'SequenceBatch':
+        """
+        Overview:
+            The same batch on another device; the copy does not block.
+        Arguments:
+            - device (:obj:`Union[str, torch.device]`): Where the tensors go.
+        Returns:
+            - batch (:obj:`SequenceBatch`): A new batch.
+        """
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return SequenceBatch(
+            **{
+                name: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
+                for name, value in values.items()
+            }
+        )

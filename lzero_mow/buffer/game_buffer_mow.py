@@ -1,0 +1,273 @@
+"""MoWGameBuffer: replay of all tasks behind LightZero's buffer interface."""
+from pathlib import Path
+from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple, Union
+
+import numpy as np
+import torch
+from ding.utils import BUFFER_REGISTRY
+from easydict import EasyDict
+from lzero.mcts.buffer.game_buffer import GameBuffer
+
+from .batch import SequenceBatch
+from .sampler import FairShares, draw_starts
+from .shards import ShardStore, prune
+from .stream import StepStream
+
+SAMPLED_FIELDS = ('obs', 'action', 'reward', 'terminated', 'life_loss', 'first')
+
+
+@BUFFER_REGISTRY.register('game_buffer_mow')
+class MoWGameBuffer(GameBuffer):
+    """
+    Overview:
+        Keeps the last ``replay_buffer_size`` steps of each task, in one ring for each of its environments, and samples
+        sequences of consecutive steps, across the ends of episodes as STORM does. Memory is constant once the rings are
+        full. It stores no search statistics: the parts of LightZero's interface that need them raise.
+    Interfaces:
+        ``push_game_segments``, ``sample``, ``sample_sequences``, ``get_num_of_transitions``, ``get_num_of_game_segments``,
+        ``save``, ``load``, ``prune``; ``remove_oldest_data_to_fit`` and ``update_priority`` have nothing to do.
+
+    .. note::
+        LightZero's segment collector holds a full segment back until the next one is there, so the newest steps of an
+        environment, fewer than two segments, are not here yet although the collector has counted them.
+    """
+    # Read by the base class; no effect here.
+    config = dict(
+        env_type='not_board_games', action_type='fixed_action_space', priority_prob_alpha=0., priority_prob_beta=0.
+    )
+
+    def __init__(self, cfg: EasyDict, tasks: Sequence[str]) -> None:
+        """
+        Overview:
+            Reserve the rings.
+        Arguments:
+            - cfg (:obj:`EasyDict`): The policy's config. Used: replay_buffer_size (steps a task), collector_env_num \
+                (environments a task), batch_size, batch_length, life_loss_as_termination, imagine_source, \
+                imagine_batch_size, context_length, model.observation_shape, model.frame_stack_num, seed (default 0).
+            - tasks (:obj:`Sequence[str]`): Names in the order of the task ids.
+        Raises:
+            - ValueError: A batch or a sequence is longer than the replay.
+        """
+        defaults = self.default_config()
+        defaults.update(cfg)
+        super().__init__(defaults)
+        self._tasks = list(tasks)
+        self._streams_a_task = self._cfg.collector_env_num
+        self._capacity = self._cfg.replay_buffer_size // self._streams_a_task
+        self._check_sizes()
+        # Stream number e belongs to environment e of the collector, so to task e // collector_env_num.
+        self._streams = [
+            StepStream(self._capacity, self._cfg.model.observation_shape)
+            for _ in range(len(self._tasks) * self._streams_a_task)
+        ]
+        self._num_of_segments = 0
+        self._rng = np.random.default_rng(self._cfg.get('seed', 0))
+        self._shares = FairShares(len(self._tasks))
+        self._store = ShardStore()
+
+    def _check_sizes(self) -> None:
+        requests = [('batch_length', self._cfg.batch_length)]
+        if self._cfg.imagine_source == 'replay':
+            requests.append(('context_length', self._cfg.context_length))
+        for name, length in requests:
+            if length > self._capacity:
+                raise ValueError(
+                    f'policy.{name}={length} is longer than the replay of one environment ({self._capacity} steps = '
+                    f'policy.replay_buffer_size={self._cfg.replay_buffer_size} over '
+                    f'env.collector_env_num={self._streams_a_task}): lower the one or raise the other'
+                )
+        steps = self._cfg.replay_buffer_size * len(self._tasks)
+        if self._cfg.batch_size > steps:
+            raise ValueError(
+                f'policy.batch_size={self._cfg.batch_size} is larger than the replay of all tasks ({steps} steps): '
+                'lower it or raise policy.replay_buffer_size'
+            )
+
+    def push_game_segments(self, data_and_meta: Tuple[List[Any], List[Dict[str, Any]]]) -> None:
+        """
+        Overview:
+            Store the real steps of the collector's segments; padding and search statistics are dropped.
+        Arguments:
+            - data_and_meta (:obj:`Tuple`): ``[segments, metas]`` from MoWSegmentCollector, oldest first.
+        Raises:
+            - ValueError: The metas lack the stream they belong to, or the frames are not uint8.
+        """
+        for segment, meta in zip(*data_and_meta):
+            self._push_game_segment(segment, meta)
+
+    def _push_game_segment(self, data: Any, meta: Optional[Dict[str, Any]] = None) -> None:
+        missing = {'env_id', 'episode_id', 'first_timestep', 'terminated', 'truncated', 'life_loss'} - set(meta or {})
+        if missing:
+            raise ValueError(f"game_buffer_mow needs segments from the collector 'segment_mow': no {sorted(missing)}")
+        count = len(meta['terminated'])
+        offset = self._cfg.model.frame_stack_num - 1
+        obs = np.asarray(data.obs_segment[offset:offset + count])
+        if obs.dtype != np.uint8:
+            raise ValueError(f'game_buffer_mow stores uint8 frames, the environment returned {obs.dtype}')
+        steps = dict(
+            obs=obs,
+            action=np.asarray(data.action_segment[:count]).reshape(count),
+            reward=np.asarray(data.reward_segment[:count]).reshape(count),
+            **{name: meta[name] for name in ('terminated', 'truncated', 'life_loss')}
+        )
+        self._streams[meta['env_id']].append(steps, meta['episode_id'], meta['first_timestep'])
+        self._num_of_segments += 1
+        self.num_of_collected_episodes += int(meta['terminated'][-1] or meta['truncated'][-1])
+
+    def sample(self, batch_size: int, policy: Optional[Any] = None) -> Dict[str, Optional[SequenceBatch]]:
+        """
+        Overview:
+            The data of one update.
+        Arguments:
+            - batch_size (:obj:`int`): Sequences for the world model, all tasks together.
+            - policy (:obj:`Optional[Any]`): Part of LightZero's interface; not needed.
+        Returns:
+            - batch (:obj:`Dict[str, Optional[SequenceBatch]]`): ``world_model``, and ``imagine``: the contexts that imagined \
+                rollouts start from, None unless ``imagine_source`` is 'replay'.
+        """
+        imagine = None
+        world_model = self.sample_sequences(batch_size, self._cfg.batch_length)
+        if self._cfg.imagine_source == 'replay':
+            imagine = self.sample_sequences(self._cfg.imagine_batch_size, self._cfg.context_length)
+        return dict(world_model=world_model, imagine=imagine)
+
+    def sample_sequences(self, n: int, length: int, rng: Optional[np.random.Generator] = None) -> SequenceBatch:
+        """
+        Overview:
+            Draw sequences, as evenly over the tasks as n allows (the remainder goes round from call to call), and within
+            a task uniformly over all places where one can start.
+        Arguments:
+            - n (:obj:`int`): Sequences in all, B.
+            - length (:obj:`int`): Steps in each, L.
+            - rng (:obj:`Optional[np.random.Generator]`): Instead of the buffer's own, which is part of its saved state.
+        Returns:
+            - batch (:obj:`SequenceBatch`): On the CPU, sorted by task.
+        Raises:
+            - ValueError: A task has no run of ``length`` steps; named.
+        """
+        rng = self._rng if rng is None else rng
+        shares = self._shares(n, length)
+        arrays = self._streams[0].arrays
+        out = {name: np.empty((n, length, *arrays[name].shape[1:]), arrays[name].dtype) for name in SAMPLED_FIELDS}
+        row = 0
+        for task, share in enumerate(shares):
+            for stream, starts in self._draw(task, share, length, rng):
+                stream.gather(starts, length, {name: array[row:row + len(starts)] for name, array in out.items()})
+                row += len(starts)
+        terminated = out['terminated']
+        if self._cfg.life_loss_as_termination:
+            terminated = terminated | out['life_loss']
+        return SequenceBatch(
+            obs=torch.from_numpy(out['obs']),
+            action=torch.from_numpy(out['action']).long(),
+            reward=torch.from_numpy(out['reward']),
+            terminated=torch.from_numpy(terminated).float(),
+            first=torch.from_numpy(out['first']),
+            task=tuple(task for task, share in enumerate(shares) for _ in range(share)),
+        )
+
+    def _draw(self, task: int, count: int, length: int, rng: np.random.Generator) -> List[Tuple[StepStream, np.ndarray]]:
+        if count == 0:
+            return []
+        streams = self._streams[task * self._streams_a_task:(task + 1) * self._streams_a_task]
+        try:
+            return list(draw_starts(streams, count, length, rng))
+        except ValueError as error:
+            raise ValueError(f'task {self._tasks[task]}: {error}') from error
+
+    def get_num_of_transitions(self) -> int:
+        """
+        Overview:
+            Steps of all tasks that are in the replay now.
+        """
+        return sum(len(stream) for stream in self._streams)
+
+    def get_num_of_game_segments(self) -> int:
+        """
+        Overview:
+            Segments received so far; the rings keep steps, not segments.
+        """
+        return self._num_of_segments
+
+    def remove_oldest_data_to_fit(self) -> None:
+        """
+        Overview:
+            Nothing to do: a full ring overwrites its oldest steps.
+        """
+
+    def update_priority(self, train_data: Any, batch_priorities: Any) -> None:
+        """
+        Overview:
+            Nothing to do: sampling is uniform.
+        """
+
+    def save(self, folder: Union[str, Path]) -> Dict[str, Any]:
+        """
+        Overview:
+            Write the steps that are new since the last save into the folder.
+        Arguments:
+            - folder (:obj:`Union[str, Path]`): Made if it is not there.
+        Returns:
+            - manifest (:obj:`Dict[str, Any]`): Primitives only; belongs in the checkpoint. With the folder it is the whole \
+                state of the replay: steps, counters, and the randomness of sampling.
+        Raises:
+            - OSError: The disk is full or not writable; earlier manifests stay valid.
+        """
+        return dict(
+            tasks=self._tasks,
+            capacity=self._capacity,
+            segments=self._num_of_segments,
+            episodes=self.num_of_collected_episodes,
+            rng=self._rng.bit_generator.state,
+            shares=self._shares.state_dict(),
+            streams=[stream.state_dict() for stream in self._streams],
+            shards=self._store.save(folder, self._streams_by_name()),
+        )
+
+    def load(self, folder: Union[str, Path], manifest: Dict[str, Any]) -> None:
+        """
+        Overview:
+            Become the replay that was saved: every later sample equals the one it would have drawn.
+        Arguments:
+            - folder (:obj:`Union[str, Path]`): The folder given to ``save``.
+            - manifest (:obj:`Dict[str, Any]`): What ``save`` returned.
+        Raises:
+            - ValueError: Other tasks, another size, or a shard is missing or damaged.
+        """
+        mine = dict(tasks=self._tasks, capacity=self._capacity, streams=len(self._streams))
+        saved = dict(tasks=manifest['tasks'], capacity=manifest['capacity'], streams=len(manifest['streams']))
+        if mine != saved:
+            raise ValueError(f'the saved replay has {saved}, this run {mine}: resume with the same tasks and sizes')
+        for stream, state in zip(self._streams, manifest['streams']):
+            stream.load_state_dict(state)
+        self._store.load(folder, manifest['shards'], self._streams_by_name())
+        self._num_of_segments = manifest['segments']
+        self.num_of_collected_episodes = manifest['episodes']
+        self._rng.bit_generator.state = manifest['rng']
+        self._shares.load_state_dict(manifest['shares'])
+
+    @staticmethod
+    def prune(folder: Union[str, Path], manifest: Dict[str, Any]) -> None:
+        """
+        Overview:
+            Remove the files that a manifest does not need. Call it once the checkpoint with that manifest is durable.
+        Arguments:
+            - folder (:obj:`Union[str, Path]`): The folder given to ``save``.
+            - manifest (:obj:`Dict[str, Any]`): What ``save`` returned.
+        """
+        prune(folder, manifest['shards'])
+
+    def _streams_by_name(self) -> Dict[str, StepStream]:
+        return {f'env{env_id:04d}': stream for env_id, stream in enumerate(self._streams)}
+
+    def _needs_search(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise NotImplementedError('game_buffer_mow stores no search statistics: use sample() or sample_sequences()')
+
+    _make_batch = _needs_search
+    _sample_orig_data = _needs_search
+    _prepare_reward_value_context = _needs_search
+    _prepare_policy_non_reanalyzed_context = _needs_search
+    _prepare_policy_reanalyzed_context = _needs_search
+    _compute_target_reward_value = _needs_search
+    _compute_target_policy_reanalyzed = _needs_search
+    _compute_target_policy_non_reanalyzed = _needs_search

@@ -1,0 +1,87 @@
+"""Where sequences start: fair over tasks, uniform within a task."""
+from typing import Dict, Iterator, List, Sequence, Tuple
+
+import numpy as np
+
+from .stream import StepStream
+
+
+class FairShares:
+    """
+    Overview:
+        Shares sequences out over tasks as evenly as their number allows; the remainder goes round from call to call. Each
+        kind of request (number, length) has its own turn: with one turn for all, two kinds that alternate could give the
+        same tasks their extra sequence for ever.
+    Interfaces:
+        ``__call__``, ``state_dict``, ``load_state_dict``.
+    """
+
+    def __init__(self, num_tasks: int) -> None:
+        self._num_tasks = num_tasks
+        # By kind of request, the task that is the next to get one sequence more.
+        self._turns: Dict[Tuple[int, int], int] = {}
+
+    def __call__(self, n: int, length: int) -> List[int]:
+        """
+        Overview:
+            Sequences for each task.
+        Arguments:
+            - n (:obj:`int`): Sequences in all.
+            - length (:obj:`int`): Steps in each.
+        Returns:
+            - shares (:obj:`List[int]`): One number a task, adding up to n and differing by one at most.
+        """
+        share, rest = divmod(n, self._num_tasks)
+        turn = self._turns.get((n, length), 0)
+        self._turns[n, length] = (turn + rest) % self._num_tasks
+        return [share + int((task - turn) % self._num_tasks < rest) for task in range(self._num_tasks)]
+
+    def state_dict(self) -> List[List[int]]:
+        """
+        Overview:
+            The turns as primitives.
+        Returns:
+            - state (:obj:`List[List[int]]`): [number, length, next task] of each kind of request.
+        """
+        return [[n, length, turn] for (n, length), turn in self._turns.items()]
+
+    def load_state_dict(self, state: List[List[int]]) -> None:
+        """
+        Overview:
+            The inverse of ``state_dict``.
+        Arguments:
+            - state (:obj:`List[List[int]]`): From ``state_dict``.
+        """
+        self._turns = {(n, length): turn for n, length, turn in state}
+
+
+def draw_starts(streams: Sequence[StepStream], count: int, length: int,
+                rng: np.random.Generator) -> Iterator[Tuple[StepStream, np.ndarray]]:
+    """
+    Overview:
+        Draw starts of sequences, each place where one can start being equally likely.
+    Arguments:
+        - streams (:obj:`Sequence[StepStream]`): The streams of one task.
+        - count (:obj:`int`): Sequences to draw, with replacement.
+        - length (:obj:`int`): Steps in each.
+        - rng (:obj:`np.random.Generator`): Source of randomness.
+    Returns:
+        - draws (:obj:`Iterator[Tuple[StepStream, np.ndarray]]`): Each stream with the absolute starts drawn in it.
+    Raises:
+        - ValueError: No stream has a run of ``length`` steps.
+    """
+    windows = [stream.windows(length) for stream in streams]
+    owner = np.repeat(np.arange(len(streams)), [len(starts) for starts, _ in windows])
+    first_starts = np.concatenate([starts for starts, _ in windows])
+    # Number all places through; `bounds` are the numbers at which the runs begin, and the number of places.
+    bounds = np.cumsum(np.concatenate([[0], *(counts for _, counts in windows)]))
+    if bounds[-1] == 0:
+        raise ValueError(
+            f'no {length} consecutive steps to draw from (the longest stream holds {max(map(len, streams))}): collect more '
+            'before training (policy.train_start_after_envsteps) or lower the sequence length'
+        )
+    places = np.sort(rng.integers(bounds[-1], size=count))
+    run = np.searchsorted(bounds, places, side='right') - 1
+    starts = first_starts[run] + places - bounds[run]
+    for number, stream in enumerate(streams):
+        yield stream, starts[owner[run] == number]

@@ -1,0 +1,283 @@
+"""MoWSegmentCollector: LightZero's segment collector without the steps it loses."""
+from collections import deque
+from typing import Any, Dict, List, Optional, Tuple
+
+import numpy as np
+import torch
+from ding.envs import BaseEnvManager, BaseEnvTimestep
+from ding.torch_utils import to_ndarray
+from ding.utils import SERIAL_COLLECTOR_REGISTRY
+from lzero.mcts.buffer.game_segment import GameSegment
+from lzero.mcts.utils import prepare_observation
+from lzero.worker import MuZeroSegmentCollector
+
+from .collector_state import CollectorState
+from .env_health import named_failures, task_of, wait_until_ready
+from .in_flight import InFlight, STEP_FLAGS
+
+
+@SERIAL_COLLECTOR_REGISTRY.register('segment_mow')
+class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
+    """
+    Overview:
+        Collects game segments from all environments of all tasks with one policy forward pass a step. It differs from its
+        base class in what is kept: segments in progress survive from one ``collect`` to the next (the base class drops
+        them, a quarter of all steps for short episodes), and after a done the first observation of the next segment is
+        the new episode's (the base class stores the finished episode's last frame). Every environment step is returned
+        exactly once and in order. Segments are padded as in the base class, so LightZero's own buffers accept them.
+    Interfaces:
+        ``collect``, ``reset``, ``drain_episodes``, ``state_dict``, ``load_state_dict``; the rest is inherited.
+    Properties:
+        ``envstep``, ``envsteps``.
+
+    .. note::
+        A full segment is held back until the next one of its environment is full or the episode ends, because it is
+        padded with that one's first steps. So the newest steps of a stream, fewer than two segments, are counted in
+        ``envsteps`` before a buffer sees them.
+    """
+
+    def reset(self, _policy: Optional[Any] = None, _env: Optional[BaseEnvManager] = None) -> None:
+        """
+        Overview:
+            Reset policy, environments and counters; every environment begins a new episode.
+        Arguments:
+            - _policy (:obj:`Optional[Any]`): A new collect-mode policy, or None to keep the policy.
+            - _env (:obj:`Optional[BaseEnvManager]`): A new manager to launch, or None to reset the old one.
+        Raises:
+            - ValueError: The config asks for search statistics that this collector does not store.
+        """
+        super().reset(_policy, _env)
+        for name in ('sampled_algo', 'gumbel_algo', 'use_ture_chance_label_in_chance_encoder'):
+            if self.policy_config[name]:
+                raise ValueError(f"policy.{name}=True is not supported by the collector 'segment_mow': set it to False")
+        if _env is None:
+            self.reset_env()
+        self._flights = [InFlight(env_id) for env_id in range(self._env_num)]
+        self._envsteps = np.zeros(self._env_num, dtype=np.int64)
+        self._finished_episodes = []
+        self._pool_metas = []
+        # Set when a resumed run could not restore its environments: their old episodes must be closed first.
+        self._interrupted = False
+
+    @property
+    def envsteps(self) -> np.ndarray:
+        """
+        Overview:
+            Environment steps taken so far, by environment.
+        Returns:
+            - envsteps (:obj:`np.ndarray`): int64, shape (env_num, ).
+        """
+        return self._envsteps.copy()
+
+    def drain_episodes(self) -> List[Tuple[int, float, int]]:
+        """
+        Overview:
+            Hand over the episodes that ended since the last call.
+        Returns:
+            - episodes (:obj:`List[Tuple[int, float, int]]`): (env id, raw return, length in steps), oldest first.
+        """
+        episodes, self._finished_episodes = self._finished_episodes, []
+        return episodes
+
+    def collect(
+            self,
+            num_segments: Optional[int] = None,
+            train_iter: int = 0,
+            policy_kwargs: Optional[Dict[str, float]] = None
+    ) -> List[Any]:
+        """
+        Overview:
+            Step all environments together until enough segments are complete.
+        Arguments:
+            - num_segments (:obj:`Optional[int]`): Segments to wait for; by default one an environment.
+            - train_iter (:obj:`int`): Update counter, for the log.
+            - policy_kwargs (:obj:`Optional[Dict[str, float]]`): ``temperature`` (default 1) and ``epsilon`` (default 0).
+        Returns:
+            - return_data (:obj:`List[Any]`): ``[segments, metas]``; a meta has the keys of the base class (priorities, \
+                done, unroll_plus_td_steps) and env_id, episode_id, first_timestep, and for its n real steps the bool \
+                arrays terminated, truncated, life_loss of shape (n, ).
+        Raises:
+            - RuntimeError: An environment died or returned an abnormal step; named with its task.
+        """
+        num_segments = num_segments or self._default_num_segments or self._env_num
+        policy_kwargs = {'temperature': 1.0, 'epsilon': 0.0, **(policy_kwargs or {})}
+        self._close_interrupted_episodes()
+        while len(self.game_segment_pool) < num_segments:
+            with self._timer:
+                obs = wait_until_ready(self._env)
+                output = self._act(obs, policy_kwargs)
+                with named_failures(self._env):
+                    timesteps = self._env.step({env_id: output[env_id]['action'] for env_id in obs})
+            seconds = self._timer.value / len(timesteps)
+            for env_id, timestep in timesteps.items():
+                self._env_info[env_id]['time'] += seconds
+                self._store(self._flights[env_id], obs[env_id], output[env_id], timestep)
+        duration = self._total_duration
+        self._output_log(train_iter)
+        # LightZero 0.2.0 adds the time of the logged episodes in there once more, main does not.
+        self._total_duration = duration
+        return self._empty_pool()
+
+    def _act(self, obs: Dict[int, Any], policy_kwargs: Dict[str, float]) -> Dict[int, Dict[str, Any]]:
+        """
+        Overview:
+            One forward pass for all environments, after beginning the episodes that are new.
+        Arguments:
+            - obs (:obj:`Dict[int, Any]`): Current observation of each ready environment.
+            - policy_kwargs (:obj:`Dict[str, float]`): temperature and epsilon.
+        Returns:
+            - output (:obj:`Dict[int, Dict[str, Any]]`): The policy's output for each environment.
+        """
+        ready = sorted(obs)
+        for env_id in ready:
+            if self._flights[env_id].segment is None:
+                self._begin_episode(self._flights[env_id], obs[env_id])
+        frames = to_ndarray([self._flights[env_id].segment.get_obs() for env_id in ready])
+        frames = prepare_observation(frames, self.policy_config.model.model_type)
+        return self._policy.forward(
+            data=torch.from_numpy(frames).to(self.policy_config.device),
+            action_mask=[to_ndarray(obs[env_id]['action_mask']) for env_id in ready],
+            temperature=policy_kwargs['temperature'],
+            to_play=[to_ndarray(obs[env_id]['to_play']) for env_id in ready],
+            epsilon=policy_kwargs['epsilon'],
+            ready_env_id=ready,
+            timestep=[to_ndarray(obs[env_id].get('timestep', -1)) for env_id in ready],
+        )
+
+    def _begin_episode(self, flight: InFlight, obs: Dict[str, Any]) -> None:
+        first_frame = to_ndarray(obs['observation'])
+        stack = self.policy_config.model.frame_stack_num
+        flight.window = deque([first_frame] * stack, maxlen=stack)
+        flight.segment = self._new_segment()
+        flight.segment.reset(flight.window)
+
+    def _new_segment(self) -> GameSegment:
+        return GameSegment(
+            self._env.action_space,
+            game_segment_length=self.policy_config.game_segment_length,
+            config=self.policy_config
+        )
+
+    def _store(self, flight: InFlight, obs: Dict[str, Any], output: Dict[str, Any], timestep: BaseEnvTimestep) -> None:
+        """
+        Overview:
+            Append one step to its environment's segment; move the segment on when it is full or the episode over.
+        Arguments:
+            - flight (:obj:`InFlight`): The environment's segment in progress.
+            - obs (:obj:`Dict[str, Any]`): The observation that was acted on.
+            - output (:obj:`Dict[str, Any]`): The policy's output for it.
+            - timestep (:obj:`BaseEnvTimestep`): What the environment answered.
+        Raises:
+            - RuntimeError: The step is abnormal: continuing would join two episodes without a mark.
+        """
+        env_id, info = flight.env_id, timestep.info
+        if info.get('abnormal', False):
+            raise RuntimeError(
+                f'environment {env_id} (task {task_of(self._env, env_id)}) returned an abnormal step: {info}; '
+                'resume the run from its last checkpoint'
+            )
+        frame = to_ndarray(timestep.obs['observation'])
+        flight.segment.store_search_stats(output['visit_count_distributions'], output['searched_value'])
+        flight.segment.append(
+            output['action'], frame, timestep.reward, to_ndarray(obs['action_mask']), to_ndarray(obs['to_play']),
+            timestep=to_ndarray(timestep.obs.get('timestep', -1))
+        )
+        flight.window.append(frame)
+        self._record_flags(flight, timestep)
+        flight.predicted_values.append(output['predicted_value'])
+        flight.searched_values.append(output['searched_value'])
+        flight.entropy_sum += float(output['visit_count_distribution_entropy'])
+        flight.episode_steps += 1
+        self._envsteps[env_id] += 1
+        self._total_envstep_count += 1
+        self._env_info[env_id]['step'] += 1
+        if self._policy.get_attribute('cfg').type in ('unizero', 'sampled_unizero'):
+            self._policy.reset(env_id=env_id, current_steps=flight.episode_steps, reset_init_data=False)
+        self.dones[env_id] = timestep.done and not self.policy_config.ignore_done
+        if flight.segment.is_full():
+            self._hold_back(flight)
+        if timestep.done:
+            self._finish_episode(flight, float(info['eval_episode_return']))
+
+    @staticmethod
+    def _record_flags(flight: InFlight, timestep: BaseEnvTimestep) -> None:
+        # LightZero's own environments mark a time limit as gym did; an end that is no time limit is a termination.
+        info = timestep.info
+        truncated = bool(info.get('truncated', info.get('TimeLimit.truncated', False)))
+        terminated = bool(info.get('terminated', timestep.done and not truncated))
+        for name, value in zip(STEP_FLAGS, (terminated, truncated, bool(info.get('life_loss', False)))):
+            flight.flags[name].append(value)
+
+    def _hold_back(self, flight: InFlight) -> None:
+        # The segment is full: it pads and releases the one before it, and waits for its own padding.
+        env_id = flight.env_id
+        self._release_held(flight)
+        self.last_game_segments[env_id] = flight.segment
+        self.last_game_priorities[env_id] = self._priorities_of(flight)
+        flight.held_meta = flight.take_meta()
+        flight.segment = self._new_segment()
+        flight.segment.reset(flight.window)
+
+    def _release_held(self, flight: InFlight) -> None:
+        env_id = flight.env_id
+        if self.last_game_segments[env_id] is None:
+            return
+        self.pad_and_save_last_trajectory(
+            env_id, self.last_game_segments, self.last_game_priorities, {env_id: flight.segment}, self.dones
+        )
+        self._pool_metas.append(flight.held_meta)
+        flight.held_meta = None
+
+    def _priorities_of(self, flight: InFlight) -> Optional[np.ndarray]:
+        env_id = flight.env_id
+        return self._compute_priorities(env_id, {env_id: flight.predicted_values}, {env_id: flight.searched_values})
+
+    def _release_all(self, flight: InFlight) -> None:
+        # The episode is over: nothing is left to wait for.
+        self._release_held(flight)
+        if len(flight.segment.action_segment) > 0:
+            priorities = self._priorities_of(flight)
+            flight.segment.game_segment_to_array()
+            self.game_segment_pool.append((flight.segment, priorities, self.dones[flight.env_id]))
+            self._pool_metas.append(flight.take_meta())
+        flight.end_episode()
+
+    def _finish_episode(self, flight: InFlight, episode_return: float) -> None:
+        env_id, length = flight.env_id, flight.episode_steps
+        seconds = self._env_info[env_id]['time']
+        self._finished_episodes.append((env_id, episode_return, length))
+        self._episode_info.append(
+            {
+                'reward': episode_return,
+                'time': seconds,
+                'step': length,
+                'visit_entropy': flight.entropy_sum / length
+            }
+        )
+        self._total_episode_count += 1
+        self._total_duration += seconds
+        self._release_all(flight)
+        self._policy.reset([env_id])
+        self._reset_stat(env_id)
+
+    def _close_interrupted_episodes(self) -> None:
+        # The environments started anew while these episodes ran: their last step is stored as a truncation.
+        for flight in self._flights if self._interrupted else []:
+            if flight.segment is not None:
+                last = flight.flags if len(flight.segment.action_segment) > 0 else flight.held_meta
+                last['truncated'][-1] = True
+                self.dones[flight.env_id] = not self.policy_config.ignore_done
+                self._release_all(flight)
+            self._policy.reset([flight.env_id])
+            self._reset_stat(flight.env_id)
+        self._interrupted = False
+
+    def _empty_pool(self) -> List[Any]:
+        segments = [segment for segment, _, _ in self.game_segment_pool]
+        metas = [
+            dict(priorities=priorities, done=done, unroll_plus_td_steps=self.unroll_plus_td_steps, **meta)
+            for (_, priorities, done), meta in zip(self.game_segment_pool, self._pool_metas)
+        ]
+        self.game_segment_pool.clear()
+        self._pool_metas = []
+        return [segments, metas]

@@ -1,0 +1,106 @@
+"""Saving and restoring a collector between two `collect` calls."""
+from typing import Any, Dict, Optional
+
+from ding.envs import BaseEnvManager
+from ding.envs.env_manager.base_env_manager import EnvState
+from ditk import logging
+
+from .in_flight import pack_segment, unpack_segment
+from .packing import pack, unpack
+
+# Attributes of the collector that are stored as they are.
+PLAIN_STATE = (
+    '_total_envstep_count', '_total_episode_count', '_total_duration', '_last_train_iter', '_env_info', '_episode_info',
+    '_envsteps', '_finished_episodes', '_interrupted', 'last_game_priorities'
+)
+
+
+class CollectorState:
+    """
+    Overview:
+        Mixin of MoWSegmentCollector: its whole state, environments included, as tensors and primitives.
+    Interfaces:
+        ``state_dict``, ``load_state_dict``.
+    """
+
+    def state_dict(self) -> Dict[str, Any]:
+        """
+        Overview:
+            Counters, segments in progress and held back, finished episodes not yet drained, and the environments' states
+            when they live in this process and offer ``state_dict``. Call it between two ``collect`` calls.
+        Returns:
+            - state (:obj:`Dict[str, Any]`): loadable with ``torch.load(weights_only=True)``.
+        """
+        assert len(self.game_segment_pool) == 0, 'a collector cannot be saved in the middle of collect()'
+        return dict(
+            plain={name: pack(getattr(self, name)) for name in PLAIN_STATE},
+            flights=[flight.state_dict() for flight in self._flights],
+            held_segments=[pack(pack_segment(segment)) for segment in self.last_game_segments],
+            environments=pack_environments(self._env),
+        )
+
+    def load_state_dict(self, state: Dict[str, Any]) -> None:
+        """
+        Overview:
+            Continue where ``state_dict`` was called. Environments whose state was not saved start a new episode; the
+            steps of their old one are kept, its last step marked as a truncation, and come with the next ``collect``.
+        Arguments:
+            - state (:obj:`Dict[str, Any]`): From ``state_dict`` of a collector with the same environments.
+        Raises:
+            - ValueError: The number of environments differs.
+        """
+        if len(state['flights']) != self._env_num:
+            raise ValueError(
+                f"the checkpoint has {len(state['flights'])} collector environments, this run {self._env_num}: "
+                'resume with the same tasks and the same env.collector_env_num'
+            )
+        for name, value in state['plain'].items():
+            setattr(self, name, unpack(value))
+        for flight, saved in zip(self._flights, state['flights']):
+            flight.load_state_dict(saved, self._new_segment())
+        self.last_game_segments = [
+            unpack_segment(unpack(saved), self._new_segment()) for saved in state['held_segments']
+        ]
+        if state['environments'] is None or vars(self._env).get('_envs') is None:
+            logging.warning('the states of the environments were not saved: every environment starts a new episode')
+            self._interrupted = True
+        else:
+            unpack_environments(state['environments'], self._env)
+
+
+def pack_environments(manager: BaseEnvManager) -> Optional[Dict[str, Any]]:
+    """
+    Overview:
+        The exact state of every environment of an in-process manager.
+    Arguments:
+        - manager (:obj:`BaseEnvManager`): A launched manager between two steps.
+    Returns:
+        - state (:obj:`Optional[Dict[str, Any]]`): None when the environments live in other processes or have no \
+            ``state_dict``.
+    """
+    envs = vars(manager).get('_envs')
+    if envs is None or not all(hasattr(env, 'state_dict') for env in envs):
+        return None
+    return pack(
+        dict(
+            envs=[env.state_dict() for env in envs],
+            ready_obs=[manager._ready_obs[env_id] for env_id in range(manager.env_num)],
+            episode_count=[manager._env_episode_count[env_id] for env_id in range(manager.env_num)],
+        )
+    )
+
+
+def unpack_environments(state: Dict[str, Any], manager: BaseEnvManager) -> None:
+    """
+    Overview:
+        Put every environment of an in-process manager back into a packed state.
+    Arguments:
+        - state (:obj:`Dict[str, Any]`): From ``pack_environments``.
+        - manager (:obj:`BaseEnvManager`): A launched manager of the same environments.
+    """
+    state = unpack(state)
+    for env_id, env in enumerate(manager._envs):
+        env.load_state_dict(state['envs'][env_id])
+        manager._ready_obs[env_id] = state['ready_obs'][env_id]
+        manager._env_episode_count[env_id] = state['episode_count'][env_id]
+        manager._env_states[env_id] = EnvState.RUN

@@ -1,0 +1,356 @@
+"""The replay gives back what the environments did, in constant memory, and survives a stop at any moment."""
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+from ding.utils import BUFFER_REGISTRY
+from helpers.scripted_env import DEFAULT_SCRIPT, decode
+from helpers.workers import ScalarLog, make_collect_mode, make_manager, make_policy_config
+from lzero.entry.utils import log_buffer_memory_usage
+from lzero_mow.buffer import MoWGameBuffer, SequenceBatch, shards
+from lzero_mow.buffer.sampler import FairShares
+from lzero_mow.buffer.stream import STEP_DTYPES, StepStream
+from lzero_mow.worker import MoWSegmentCollector
+
+TASKS = ['Pong', 'Boxing', 'Gopher']
+
+
+@pytest.fixture(autouse=True)
+def run_folder(tmp_path, monkeypatch):
+    """LightZero writes its log files below the current folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+def make_collector(env_num, config):
+    return MoWSegmentCollector(
+        env=make_manager(env_num),
+        policy=make_collect_mode(config),
+        tb_logger=ScalarLog(),
+        exp_name='test',
+        policy_config=config
+    )
+
+
+def filled(calls, tasks=TASKS, envs_a_task=1, **changes):
+    """A buffer that a collector has filled, and that collector."""
+    config = make_policy_config(collector_env_num=envs_a_task, **changes)
+    buffer, collector = MoWGameBuffer(config, tasks), make_collector(len(tasks) * envs_a_task, config)
+    for _ in range(calls):
+        buffer.push_game_segments(collector.collect())
+    return buffer, collector
+
+
+def fill_stream(stream, count, episode_id=0, first_timestep=0, last_terminated=False):
+    """Append `count` steps whose rewards count on from the stream's head."""
+    steps = {name: np.zeros(count, dtype) for name, dtype in STEP_DTYPES.items() if name != 'first'}
+    steps['reward'] = np.arange(stream.total, stream.total + count, dtype=np.float32)
+    steps['obs'] = np.zeros((count, *stream.arrays['obs'].shape[1:]), np.uint8)
+    steps['terminated'][-1] = last_terminated
+    stream.append(steps, episode_id, first_timestep)
+
+
+def batches_equal(first, second):
+    tensors = ('obs', 'action', 'reward', 'terminated', 'first')
+    return first.task == second.task and all(torch.equal(getattr(first, n), getattr(second, n)) for n in tensors)
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('calls, size', [(40, 4000), (150, 200)])
+def test_windows_equal_the_log(calls, size):
+    """Windows of 64 steps run across many episode ends; also after the ring has wrapped."""
+    buffer, collector = filled(calls, envs_a_task=2, replay_buffer_size=size, batch_length=64, life_loss_as_termination=False)
+    assert buffer.get_num_of_transitions() <= 3 * size
+    assert (buffer.get_num_of_transitions() == 3 * size) == (size == 200)
+    batch = buffer.sample_sequences(24, 64)
+    assert batch.obs.dtype == torch.uint8 and batch.action.dtype == torch.int64 and batch.first.dtype == torch.bool
+    assert batch.reward.dtype == batch.terminated.dtype == torch.float32
+    assert batch.task == tuple(sorted(batch.task))
+    for row, task in enumerate(batch.task):
+        env_id, episode, timestep = decode(batch.obs[row, 0].numpy())
+        assert env_id // 2 == task
+        log = collector._env._envs[env_id].log
+        start = next(i for i, step in enumerate(log) if (step.episode, step.timestep) == (episode, timestep))
+        for index, step in enumerate(log[start:start + 64]):
+            assert decode(batch.obs[row, index].numpy()) == step[:3]
+            assert int(batch.action[row, index]) == step.action
+            assert float(batch.reward[row, index]) == step.reward
+            assert float(batch.terminated[row, index]) == step.terminated
+            assert bool(batch.first[row, index]) == (step.timestep == 0)
+    assert batch.first.sum() > 2 * 24
+
+
+@pytest.mark.unittest
+def test_life_loss_is_a_termination_when_asked():
+    buffer, collector = filled(60, life_loss_as_termination=True)
+    batch = buffer.sample_sequences(9, 32)
+    for row in range(9):
+        env_id = decode(batch.obs[row, 0].numpy())[0]
+        by_moment = {step[:3]: step for step in collector._env._envs[env_id].log}
+        for index in range(32):
+            step = by_moment[decode(batch.obs[row, index].numpy())]
+            assert bool(batch.terminated[row, index]) == (step.terminated or step.life_loss)
+    assert any(loss for _, _, losses in DEFAULT_SCRIPT for loss in losses)
+
+
+@pytest.mark.unittest
+def test_every_start_is_equally_likely():
+    """Two streams of unequal length in one task: all windows of both are drawn, none outside."""
+    model = dict(observation_shape=(1, 2, 2))
+    config = make_policy_config(collector_env_num=2, replay_buffer_size=80, batch_length=4, model=model)
+    buffer = MoWGameBuffer(config, ['Pong'])
+    fill_stream(buffer._streams[0], 7)
+    fill_stream(buffer._streams[1], 1000)
+    batch = buffer.sample_sequences(20000, 4)
+    starts, counts = np.unique(batch.reward[:, 0].numpy(), return_counts=True)
+    assert list(starts) == [0, 1, 2, 3] + list(range(960, 997))
+    assert counts.min() > 0.75 * 20000 / 41 and counts.max() < 1.25 * 20000 / 41
+    assert torch.equal(batch.reward[:, 1:] - batch.reward[:, :-1], torch.ones(20000, 3))
+
+
+@pytest.mark.unittest
+def test_no_window_crosses_a_gap():
+    stream = StepStream(capacity=40, observation_shape=(1, 2, 2))
+    fill_stream(stream, 10, episode_id=0, first_timestep=0)
+    fill_stream(stream, 5, episode_id=0, first_timestep=10, last_terminated=True)
+    fill_stream(stream, 5, episode_id=1, first_timestep=0)
+    assert stream.run_starts == [0]
+    # Lost steps, a lost episode, and a segment that is not the beginning: three gaps.
+    fill_stream(stream, 6, episode_id=1, first_timestep=7, last_terminated=True)
+    fill_stream(stream, 3, episode_id=3, first_timestep=0, last_terminated=True)
+    fill_stream(stream, 4, episode_id=4, first_timestep=1)
+    assert stream.run_starts == [0, 20, 26, 29]
+    starts, counts = stream.windows(4)
+    assert list(starts) == [0, 20, 26, 29] and list(counts) == [17, 3, 0, 1]
+    # The write head overwrites the first runs.
+    fill_stream(stream, 30, episode_id=4, first_timestep=5)
+    assert stream.oldest == 23 and stream.run_starts == [20, 26, 29]
+    starts, counts = stream.windows(4)
+    assert list(starts) == [23, 26, 29] and list(counts) == [0, 0, 31]
+    fill_stream(stream, 30, episode_id=4, first_timestep=35)
+    assert stream.run_starts == [29] and stream.windows(40)[1].sum() == 1 and stream.windows(41)[1].sum() == 0
+
+
+@pytest.mark.unittest
+def test_segment_longer_than_the_ring():
+    stream = StepStream(capacity=8, observation_shape=(1, 2, 2))
+    fill_stream(stream, 3)
+    fill_stream(stream, 21, first_timestep=3)
+    out = {'reward': np.empty((1, 8), np.float32)}
+    stream.gather(np.array([stream.oldest]), 8, out)
+    assert list(out['reward'][0]) == list(range(16, 24))
+
+
+@pytest.mark.unittest
+def test_memory_is_constant_once_full():
+    buffer, collector = filled(60, replay_buffer_size=100)
+    arrays = [array for stream in buffer._streams for array in stream.arrays.values()]
+    pointers = [array.ctypes.data for array in arrays]
+    assert all(len(stream) == 100 for stream in buffer._streams)
+    tracemalloc.start()
+    for calls in range(240):
+        buffer.push_game_segments(collector.collect())
+        collector.drain_episodes()
+        for env in collector._env._envs:
+            del env.log[:-20]
+        if calls == 120:
+            before = tracemalloc.get_traced_memory()[0]
+    after = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert all(stream.total > 3 * 100 for stream in buffer._streams)
+    # A single step is 12 kB; the allowance is for what differs in flight.
+    assert after - before < 30 * 12288
+    assert [array.ctypes.data for stream in buffer._streams for array in stream.arrays.values()] == pointers
+    assert sum(array.nbytes for array in arrays) == 3 * 100 * (12288 + 9)
+
+
+@pytest.mark.unittest
+def test_tasks_get_equal_shares():
+    buffer, _ = filled(30)
+    counts = np.zeros(3, int)
+    for call in range(1, 31):
+        batch = buffer.sample_sequences(8, 16)
+        share = np.bincount(batch.task, minlength=3)
+        assert share.max() - share.min() == 1
+        counts += share
+        assert counts.max() - counts.min() <= 1
+    # One sequence for three tasks: everyone has a turn. Another kind of request alternating with it does not skew either.
+    shares = FairShares(4)
+    first, second = np.zeros(4, int), np.zeros(4, int)
+    for _ in range(20):
+        first += shares(2, 64)
+        second += shares(6, 8)
+    assert list(first) == [10] * 4 and list(second) == [30] * 4
+
+
+@pytest.mark.unittest
+def test_sample_for_training():
+    buffer, _ = filled(30, imagine_source='replay', imagine_batch_size=10, context_length=8)
+    batch = buffer.sample(6)
+    assert batch['world_model'].obs.shape == (6, 16, 3, 64, 64)
+    assert batch['imagine'].obs.shape == (10, 8, 3, 64, 64)
+    buffer, _ = filled(30, imagine_source='batch')
+    assert buffer.sample(6, policy=object())['imagine'] is None
+    moved = buffer.sample(6)['world_model'].to('meta')
+    assert isinstance(moved, SequenceBatch) and moved.obs.device.type == 'meta' and len(moved.task) == 6
+
+
+@pytest.mark.unittest
+def test_own_generator_and_given_generator():
+    buffer, _ = filled(30, tasks=['Pong'], seed=3)
+    given = [buffer.sample_sequences(4, 16, np.random.default_rng(7)) for _ in range(2)]
+    assert batches_equal(*given)
+    assert not batches_equal(buffer.sample_sequences(4, 16), buffer.sample_sequences(4, 16))
+
+
+@pytest.mark.unittest
+def test_lightzeros_interface():
+    buffer, collector = filled(0)
+    log = ScalarLog()
+    log_buffer_memory_usage(0, buffer, log)
+    for _ in range(40):
+        buffer.push_game_segments(collector.collect())
+        buffer.remove_oldest_data_to_fit()
+    log_buffer_memory_usage(1, buffer, log)
+    buffer.update_priority(None, None)
+    ends = sum(int(np.count_nonzero(s.arrays['terminated'][:len(s)] | s.arrays['truncated'][:len(s)])) for s in buffer._streams)
+    assert buffer.num_of_collected_episodes == ends > 10
+    assert 0 < collector.envstep - buffer.get_num_of_transitions() < 3 * 2 * 5
+    assert buffer.get_num_of_game_segments() >= 40 * 3
+    assert BUFFER_REGISTRY.get('game_buffer_mow') is MoWGameBuffer
+    with pytest.raises(NotImplementedError, match='no search statistics'):
+        buffer._sample_orig_data(4)
+
+
+@pytest.mark.unittest
+def test_bad_requests_are_one_clear_line():
+    with pytest.raises(ValueError, match='policy.batch_length=16 is longer than the replay of one environment.*10 steps'):
+        MoWGameBuffer(make_policy_config(replay_buffer_size=20, collector_env_num=2), TASKS)
+    with pytest.raises(ValueError, match='policy.context_length=300'):
+        MoWGameBuffer(make_policy_config(imagine_source='replay', context_length=300), TASKS)
+    with pytest.raises(ValueError, match='policy.batch_size=601 is larger than the replay of all tasks'):
+        MoWGameBuffer(make_policy_config(batch_size=601), TASKS)
+    buffer, collector = filled(1)
+    with pytest.raises(ValueError, match='task (Pong|Boxing|Gopher): no 16 consecutive steps.*train_start_after_envsteps'):
+        buffer.sample(8)
+    segments, metas = collector.collect()
+    with pytest.raises(ValueError, match=r"collector 'segment_mow': no \['env_id', "):
+        buffer.push_game_segments([segments, [{'done': False, 'priorities': None}] * len(segments)])
+    segments[0].obs_segment = segments[0].obs_segment.astype(np.float32)
+    with pytest.raises(ValueError, match='stores uint8 frames, the environment returned float32'):
+        buffer.push_game_segments([segments, metas])
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('size', [60, 4000])
+def test_save_and_load(size, tmp_path, monkeypatch):
+    """Saved again and again while the ring wraps; what is loaded samples as the original goes on to sample."""
+    monkeypatch.setattr(shards, 'SHARD_STEPS', 16)
+    buffer, collector = filled(10, replay_buffer_size=size, batch_length=12, imagine_source='replay')
+    written = set()
+    for _ in range(12):
+        for _ in range(8):
+            buffer.push_game_segments(collector.collect())
+        buffer.sample(7)
+        before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / 'replay').glob('*')}
+        manifest = buffer.save(tmp_path / 'replay')
+        torch.save(manifest, tmp_path / 'manifest.pt')
+        after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / 'replay').glob('*')}
+        # Only new files are written, none is touched twice.
+        assert before.items() <= after.items() and not any(name.endswith('.tmp') for name in after)
+        written |= set(after)
+        buffer.prune(tmp_path / 'replay', manifest)
+    kept = {path.name for path in (tmp_path / 'replay').glob('*')}
+    assert kept == {shard[0] for index in manifest['shards'].values() for shard in index}
+    assert (len(kept) < len(written)) == (size == 60)
+
+    loaded = MoWGameBuffer(make_policy_config(
+        replay_buffer_size=size, batch_length=12, imagine_source='replay', seed=99), TASKS)
+    loaded.load(tmp_path / 'replay', torch.load(tmp_path / 'manifest.pt', weights_only=True))
+    for _ in range(5):
+        segments = collector.collect()
+        for twin in (buffer, loaded):
+            twin.push_game_segments(segments)
+        pair = [twin.sample(7) for twin in (buffer, loaded)]
+        assert all(batches_equal(pair[0][key], pair[1][key]) for key in ('world_model', 'imagine'))
+    assert buffer.get_num_of_transitions() == loaded.get_num_of_transitions()
+    assert buffer.num_of_collected_episodes == loaded.num_of_collected_episodes
+    # The loaded replay goes on appending to the same folder, and so does one that is loaded from that.
+    manifest = loaded.save(tmp_path / 'replay')
+    assert manifest == buffer.save(tmp_path / 'replay')
+    for _ in range(3):
+        loaded.push_game_segments(collector.collect())
+    assert loaded.save(tmp_path / 'elsewhere')['streams'] == loaded.save(tmp_path / 'replay')['streams']
+
+
+@pytest.mark.unittest
+def test_kill_between_shards_and_checkpoint(tmp_path):
+    """The manifest of the last durable checkpoint stays good whatever later, unreferenced files lie in the folder."""
+    buffer, collector = filled(20, replay_buffer_size=100)
+    manifest = buffer.save(tmp_path)
+    expected = [buffer.sample_sequences(6, 16) for _ in range(3)]
+    for _ in range(20):
+        buffer.push_game_segments(collector.collect())
+    buffer.save(tmp_path)
+    (tmp_path / 'env0000_0000000900_0000001000.npz.tmp').write_bytes(b'half a shard')
+    loaded = MoWGameBuffer(make_policy_config(replay_buffer_size=100), TASKS)
+    loaded.load(tmp_path, manifest)
+    assert all(batches_equal(batch, loaded.sample_sequences(6, 16)) for batch in expected)
+    MoWGameBuffer.prune(tmp_path, manifest)
+    assert {path.name for path in tmp_path.glob('*.npz*')} == {s[0] for index in manifest['shards'].values() for s in index}
+
+
+@pytest.mark.unittest
+def test_full_disk_loses_nothing(tmp_path, monkeypatch):
+    buffer, collector = filled(20)
+    first = buffer.save(tmp_path)
+    for _ in range(10):
+        buffer.push_game_segments(collector.collect())
+    real, calls = np.savez_compressed, []
+
+    def full_disk(file, **arrays):
+        calls.append(file)
+        if len(calls) == 2:
+            file.write(b'the beginning of a shard')
+            raise OSError(28, 'No space left on device')
+        real(file, **arrays)
+
+    monkeypatch.setattr(np, 'savez_compressed', full_disk)
+    with pytest.raises(OSError, match='No space left on device'):
+        buffer.save(tmp_path)
+    assert not list(tmp_path.glob('*.tmp'))
+    second = buffer.save(tmp_path)
+    # The shard that was complete is not written again.
+    assert len(calls) == 2 + 2
+    for manifest in (first, second):
+        loaded = MoWGameBuffer(make_policy_config(), TASKS)
+        loaded.load(tmp_path, manifest)
+    assert batches_equal(loaded.sample_sequences(6, 16), buffer.sample_sequences(6, 16))
+
+
+@pytest.mark.unittest
+def test_damaged_or_foreign_replay_is_refused(tmp_path):
+    buffer, _ = filled(20)
+    manifest = buffer.save(tmp_path)
+    with pytest.raises(ValueError, match=r"saved replay has \{'tasks': \['Pong', 'Boxing', 'Gopher'\].*same tasks"):
+        MoWGameBuffer(make_policy_config(), ['Pong', 'Gopher', 'Boxing']).load(tmp_path, manifest)
+    with pytest.raises(ValueError, match="'capacity': 200"):
+        MoWGameBuffer(make_policy_config(replay_buffer_size=300), TASKS).load(tmp_path, manifest)
+    shard = tmp_path / manifest['shards']['env0001'][0][0]
+    content = shard.read_bytes()
+    flipped = bytearray(content)
+    flipped[200] ^= 255
+    for damage in (content[:len(content) // 2], b'', b'\x80\x04N.', bytes(flipped)):
+        shard.write_bytes(damage)
+        with pytest.raises(ValueError, match=f'{shard.name} is missing or damaged'):
+            MoWGameBuffer(make_policy_config(), TASKS).load(tmp_path, manifest)
+    np.savez(shard, obs=np.zeros((3, 3, 32, 32), np.uint8), **{name: np.zeros(3, dtype) for name, dtype in STEP_DTYPES.items()})
+    with pytest.raises(ValueError, match='this run needs'):
+        MoWGameBuffer(make_policy_config(), TASKS).load(tmp_path, manifest)
+    shard.unlink()
+    with pytest.raises(ValueError, match='missing or damaged'):
+        MoWGameBuffer(make_policy_config(), TASKS).load(tmp_path, manifest)
+    manifest['shards']['env0002'].pop()
+    shard.write_bytes(content)
+    with pytest.raises(ValueError, match='misses the steps from'):
+        MoWGameBuffer(make_policy_config(), TASKS).load(tmp_path, manifest)

@@ -1,0 +1,193 @@
+"""Returns of every task, in task order, whatever the order in which episodes end."""
+import os
+import signal
+from functools import partial
+
+import lzero.worker.muzero_evaluator as stock
+import numpy as np
+import pytest
+import torch
+from ding.envs import BaseEnvManager, create_env_manager, get_vec_env_setting
+from easydict import EasyDict
+from helpers.two_task_env import TASKS
+from helpers.workers import Mode, ScalarLog, make_eval_mode, make_manager, make_policy_config
+from lzero.worker import MuZeroEvaluator
+from lzero_mow.worker import MoWEvaluator
+
+
+@pytest.fixture(autouse=True)
+def run_folder(tmp_path, monkeypatch):
+    """LightZero writes its log files below the current folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+def make_evaluator(manager, config, mode=None, cls=MoWEvaluator):
+    return cls(
+        eval_freq=1,
+        n_evaluator_episode=manager.env_num,
+        env=manager,
+        policy=mode or make_eval_mode(config),
+        tb_logger=ScalarLog(),
+        exp_name='test',
+        policy_config=config
+    )
+
+
+def evaluated_return(env_id, length):
+    """Of the script's second episode: the evaluator resets environments that have been reset when they were launched."""
+    return sum(env_id + 1 / 64 + timestep / 4096 for timestep in range(length))
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('lengths', [(9, 2, 5, 1, 7, 3), (1, 2, 3, 4, 5, 6), (6, 5, 4, 3, 2, 1), (2, 2, 2, 2, 2, 2)])
+def test_returns_by_task(lengths):
+    scripts = [((3, 'truncated', ()), (length, 'terminated', ()), (3, 'truncated', ())) for length in lengths]
+    evaluator = make_evaluator(make_manager(6, scripts=scripts), make_policy_config(evaluator_env_num=2))
+    returns = evaluator.eval_tasks(train_iter=3, envstep=40)
+    assert returns.shape == (3, 2) and returns.dtype == np.float64
+    assert np.allclose(returns.ravel(), [evaluated_return(env_id, length) for env_id, length in enumerate(lengths)])
+    assert evaluator._tb_logger.scalars['evaluator_step/reward_mean'][0] == (pytest.approx(returns.mean()), 40)
+
+
+def two_task_manager(evaluator_env_num):
+    cfg = EasyDict(type='two_task_mow', tasks=['Shifted', 'Direct'], collector_env_num=1, evaluator_env_num=evaluator_env_num)
+    env_class, _, configs = get_vec_env_setting(cfg)
+    assert [(c.task, c.task_id) for c in configs] == [('Shifted', 0)] * evaluator_env_num + [('Direct', 1)] * evaluator_env_num
+    manager_cfg = EasyDict({**BaseEnvManager.default_config(), 'type': 'base'})
+    manager = create_env_manager(manager_cfg, [partial(env_class, cfg=c) for c in configs])
+    manager.seed(5, dynamic_seed=False)
+    return manager
+
+
+def corner_mode(config, shift):
+    """Plays the action that is right in a task whose actions are shifted by `shift` from the corner of the square."""
+
+    def forward(data, action_mask, to_play, *, ready_env_id, timestep):
+        bright = torch.nn.functional.avg_pool2d(data.amax(1), 32).reshape(len(data), 4)
+        actions = (bright.argmax(1) + shift) % 4
+        return {
+            env_id: dict(
+                action=int(action), visit_count_distributions=[1.0], visit_count_distribution_entropy=0., searched_value=0.,
+                predicted_value=0., timestep=0
+            )
+            for env_id, action in zip(ready_env_id, actions)
+        }
+
+    return Mode(forward, lambda *_, **__: None, lambda name: config)
+
+
+@pytest.mark.unittest
+def test_two_task_environment_has_its_known_optimum():
+    config = make_policy_config(evaluator_env_num=3)
+    manager = two_task_manager(3)
+    for shift, task in ((TASKS[name][1], name) for name in ('Shifted', 'Direct')):
+        returns = make_evaluator(two_task_manager(3), config, corner_mode(config, shift)).eval_tasks(0, 0)
+        best, other = (0, 1) if task == 'Shifted' else (1, 0)
+        assert (returns[best] == 16).all() and (returns[other] == 0).all()
+    assert manager.env_ref.reference_scores('Direct') == (4.0, 16.0)
+
+
+@pytest.mark.unittest
+def test_evaluations_repeat():
+    """Seeded without dynamic seeds, every evaluation plays the same episodes, and so do two evaluators."""
+    config = make_policy_config(evaluator_env_num=4)
+
+    def always_first(data, action_mask, to_play, *, ready_env_id, timestep):
+        return {
+            env_id: dict(
+                action=0, visit_count_distributions=[1.0], visit_count_distribution_entropy=0., searched_value=0.,
+                predicted_value=0.
+            )
+            for env_id in ready_env_id
+        }
+
+    mode = Mode(always_first, lambda *_, **__: None, lambda name: config)
+    evaluator = make_evaluator(two_task_manager(4), config, mode)
+    first = evaluator.eval_tasks(0, 0)
+    assert len(np.unique(first)) > 1
+    assert np.array_equal(first, evaluator.eval_tasks(1, 1))
+    assert np.array_equal(first, make_evaluator(two_task_manager(4), config, mode).eval_tasks(0, 0))
+
+
+@pytest.mark.unittest
+def test_frames_of_the_episode_are_not_kept(monkeypatch):
+    """LightZero keeps all float32 frames of an episode; here only what the policy sees, stacked frames included."""
+    config = make_policy_config(model=dict(frame_stack_num=3))
+    kept, seen, forward = [], [], make_eval_mode(config).forward
+    segment_class = stock.GameSegment
+
+    def watch(data, action_mask, to_play, **kwargs):
+        seen.append(data.clone())
+        return forward(data, action_mask, to_play, **kwargs)
+
+    class Watched(segment_class):
+
+        def append(self, *args, **kwargs):
+            super().append(*args, **kwargs)
+            kept.append(len(self.obs_segment))
+
+    manager = make_manager(1, scripts=[((40, 'terminated', ()), )])
+    mode = Mode(watch, lambda *_, **__: None, lambda name: config)
+    evaluator = make_evaluator(manager, config, mode)
+    stock_eval = make_evaluator(make_manager(1, scripts=[((40, 'terminated', ()), )]), config, mode, MuZeroEvaluator)
+    evaluator.eval_tasks(0, 0)
+    ours, seen[:] = list(seen), []
+    assert stock.GameSegment is segment_class
+    monkeypatch.setattr(stock, 'GameSegment', Watched)
+    stock_eval.eval()
+    assert max(kept) == 43
+    assert len(ours) == len(seen) == 40 and all(torch.equal(a, b) for a, b in zip(ours, seen))
+    kept.clear()
+    monkeypatch.setattr('lzero_mow.worker.evaluator.RecentFrames.append', recording(kept))
+    evaluator.eval_tasks(0, 0)
+    assert max(kept) == 3
+
+
+def recording(kept):
+    from lzero_mow.worker.evaluator import RecentFrames
+    append = RecentFrames.append
+
+    def wrapper(self, *args, **kwargs):
+        append(self, *args, **kwargs)
+        kept.append(len(self.obs_segment))
+
+    return wrapper
+
+
+@pytest.mark.unittest
+def test_dead_environment_process_is_named():
+    config = make_policy_config()
+    evaluator = make_evaluator(make_manager(3, subprocess=True), config)
+    assert evaluator.eval_tasks(0, 0).shape == (3, 1)
+    os.kill(evaluator._env._subprocesses[2].pid, signal.SIGKILL)
+    with pytest.raises(RuntimeError, match=r'environment 2 \(task Task2\) died: its process ended with exit code -9'):
+        evaluator.eval_tasks(1, 0)
+    evaluator.close()
+
+
+@pytest.mark.unittest
+def test_environment_that_dies_during_evaluation_is_named():
+    config = make_policy_config()
+    manager = make_manager(2, subprocess=True, scripts=[((30, 'terminated', ()), )] * 2)
+    forward = make_eval_mode(config).forward
+
+    def kill_then_act(data, action_mask, to_play, **kwargs):
+        if kwargs['timestep'][0] == 7:
+            os.kill(manager._subprocesses[1].pid, signal.SIGKILL)
+        return forward(data, action_mask, to_play, **kwargs)
+
+    evaluator = make_evaluator(manager, config, Mode(kill_then_act, lambda *_, **__: None, lambda name: config))
+    with pytest.raises(RuntimeError, match=r'environment 1 \(task Task1\) died'):
+        evaluator.eval_tasks(0, 0)
+
+
+@pytest.mark.unittest
+def test_errors_of_the_policy_pass_through():
+    config = make_policy_config()
+
+    def broken(*_, **__):
+        raise RuntimeError('shapes do not match')
+
+    evaluator = make_evaluator(make_manager(2), config, Mode(broken, lambda *_, **__: None, lambda name: config))
+    with pytest.raises(RuntimeError, match='^shapes do not match$'):
+        evaluator.eval_tasks(0, 0)
