@@ -100,6 +100,40 @@ def test_life_loss_is_flagged_exactly_when_lives_drop_and_ends_nothing():
     assert lost == 5
 
 
+class ScriptedLives:
+    """
+    Overview:
+        An ``ALEInterface`` whose count of lives follows a script, one number a frame.
+    """
+
+    def __init__(self, ale, lives):
+        self._ale, self._lives = ale, iter(lives)
+
+    def __getattr__(self, name):
+        return getattr(self._ale, name)
+
+    def lives(self):
+        return next(self._lives)
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'lives, expected',
+    [
+        ([3, 3, 3, 3], False),
+        ([3, 3, 2, 2], True),
+        ([3, 4, 4, 4], False),  # an extra life
+        ([2, 3, 3, 3], True),  # lost and won back within one step
+    ]
+)
+def test_life_loss_looks_at_every_frame_and_only_at_losses(lives, expected):
+    env = make_env('Pong', seed=0)
+    env.reset()
+    env._emulator.lives = 3
+    env._emulator.ale = ScriptedLives(env._emulator.ale, lives)
+    assert env.step(0).info['life_loss'] is expected
+
+
 @pytest.mark.unittest
 def test_a_game_that_ends_is_terminated_and_reports_its_raw_return():
     env, rng, total = make_env('Breakout', seed=1), np.random.default_rng(1), 0.
