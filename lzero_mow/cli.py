@@ -3,10 +3,12 @@ The command line of ``python -m lzero_mow train`` and of the scripts under ``zoo
 the arguments and the configuration have been checked, so that ``--help`` and every mistake answer at once.
 """
 import argparse
+import logging
 import sys
 from typing import NoReturn, Optional, Sequence
 
 from lzero_mow.config import build_config, change, lightzero_configs, load_run_config, load_suite, resolve_games
+from lzero_mow.screen import set_up_screen
 from lzero_mow.validate import check_identity, run_identity, validate
 
 # Exit codes: bad input or another foreseen failure, which get one line each; Ctrl-C.
@@ -166,20 +168,21 @@ def _default_preset(device: Optional[str]) -> str:
 
 def _run(prog: str, config: dict, resume: Optional[str]) -> int:
     """Import what is heavy, train, and turn foreseen failures into one line. Tracebacks go to the run's log folder."""
+    set_up_screen()
+    tasks, max_env_step = ', '.join(config['env']['tasks']), config['max_env_step']
+    logging.info('%s: %s; %d environment steps each', resume or config['exp_name'], tasks, max_env_step)
     try:
         from lzero_mow import register
         register()
         from lzero_mow.entry import train_multitask
-        from lzero_mow.screen import set_up_screen
-        set_up_screen()
-        train_multitask(
-            lightzero_configs(config), seed=config['seed'], max_env_step=config['max_env_step'], resume=resume
-        )
+        train_multitask(lightzero_configs(config), config['seed'], max_env_step=max_env_step, resume=resume)
     except KeyboardInterrupt:
         return _fail(prog, 'interrupted', INTERRUPTED)
     except ValueError as error:
         return _fail(prog, error, BAD_INPUT)
-    except (FloatingPointError, ImportError, OSError, RuntimeError) as error:
+    except OSError as error:
+        return _fail(prog, f'{error.strerror}: {error.filename}' if error.filename else error, FAILED)
+    except (FloatingPointError, ImportError, RuntimeError) as error:
         return _fail(prog, error, FAILED)
     return 0
 

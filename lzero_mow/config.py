@@ -18,6 +18,7 @@ from easydict import EasyDict
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from lzero_mow.files import replacing
 from lzero_mow.paths import config_file
 from lzero_mow.policy.mow_config import MOW_CONFIG
 
@@ -214,7 +215,7 @@ def save_config(config: dict, path: str) -> None:
     Overview:
         Write a configuration as YAML.
     """
-    with open(path, 'w') as file:
+    with replacing(path) as temporary, open(temporary, 'w') as file:
         yaml.safe_dump(plain(config), file, sort_keys=False, width=120)
 
 

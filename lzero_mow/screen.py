@@ -25,6 +25,7 @@ def set_up_screen() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
+    logging.raiseExceptions = False  # a log file on a full disk: no traceback for each line that is lost
     for worker in ('collector', 'evaluator'):  # what LightZero calls the loggers of its workers
         logging.getLogger(f'{worker}_logger').propagate = False
 

@@ -10,6 +10,8 @@ from typing import Any, BinaryIO, Optional
 
 import torch
 
+from lzero_mow.files import replacing
+
 FORMAT = 1
 FOLDER = 'ckpt'
 LATEST = os.path.join(FOLDER, 'latest.pth.tar')
@@ -46,24 +48,16 @@ def write_atomically(state: Any, path: str) -> None:
     """
     Overview:
         Save ``state`` so that ``path`` holds either its old content or the whole of the new one, whenever the process \
-        or the machine stops: temporary file in the same folder, fsync, rename, fsync of the folder.
+        or the machine stops.
     Errors:
         ``CheckpointError`` if it cannot be written, for example because the disk is full; ``path`` is left as it was.
     """
-    folder = os.path.dirname(path)
-    temporary = path + '.tmp'
     recorded = None
     try:
-        os.makedirs(folder, exist_ok=True)
-        with open(temporary, 'wb') as file:
+        with replacing(path) as temporary, open(temporary, 'wb') as file:
             recorded = _Recorded(file)
             torch.save(state, recorded)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _sync_folder(folder)
     except (OSError, RuntimeError) as error:
-        _remove(temporary)
         cause = error if recorded is None or recorded.error is None else recorded.error
         if not isinstance(cause, OSError):
             raise
@@ -76,19 +70,6 @@ def save_failure(path: str, cause: OSError) -> CheckpointError:
         The one line for a checkpoint (or a part of one, in the replay folder) that could not be written.
     """
     return CheckpointError(f'cannot save {path}: {cause.strerror or cause}; the last good checkpoint is untouched')
-
-
-def _remove(path: str) -> None:
-    if os.path.exists(path):
-        os.remove(path)
-
-
-def _sync_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read(path: str) -> dict:
@@ -137,6 +118,6 @@ def load_run(run_dir: str) -> dict:
     path = os.path.join(run_dir, LATEST)
     if not os.path.isfile(path):
         raise CheckpointError(
-            f"'{run_dir}' has no checkpoint yet ({path}): there is nothing to resume, start a new run"
+            f"'{run_dir}' has no checkpoint yet ({path}): there is nothing to resume; remove the folder or start anew with another --exp-name"
         )
     return read(path)

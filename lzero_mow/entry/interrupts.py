@@ -12,9 +12,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def interruptible() -> Iterator[None]:
     """
     Overview:
-        While the block runs, both signals raise KeyboardInterrupt in this process, and end forked environment processes \
-        silently. DI-engine's managers turn an interrupt that arrives inside an environment into a RuntimeError, which \
-        is turned back here. Does nothing outside the main thread, where python allows no signal handlers.
+        While the block runs, both signals raise KeyboardInterrupt in this process. In environment processes forked from \
+        it Ctrl-C, which a terminal sends to all of them, does nothing: this process closes them. DI-engine's managers \
+        turn an interrupt that arrives inside an environment into a RuntimeError, which is turned back here. Does nothing \
+        outside the main thread, where python allows no signal handlers.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -22,12 +23,12 @@ def interruptible() -> Iterator[None]:
     owner, received = os.getpid(), []
 
     def interrupt(signum: int, _) -> None:
-        if os.getpid() != owner:
+        if os.getpid() == owner:
+            received.append(signum)
+            raise KeyboardInterrupt
+        if signum == signal.SIGTERM:
             signal.signal(signum, signal.SIG_DFL)
             os.kill(os.getpid(), signum)
-            return
-        received.append(signum)
-        raise KeyboardInterrupt
 
     previous = {signum: signal.signal(signum, interrupt) for signum in SIGNALS}
     try:

@@ -55,6 +55,7 @@ class Run:
         self.progress = Progress(self.cfg.env.tasks, config['max_env_step'])
         policy = self.cfg.policy
         self.schedule = Schedule(policy.eval_freq, policy.checkpoint_freq, policy.report_freq, policy.replay_ratio)
+        self._saved_step: Optional[int] = None
         if state is not None:
             self._load(state)
 
@@ -73,6 +74,7 @@ class Run:
         self.log.load_state_dict(state['log'])
         self.progress.evaluation(self.log.last_scores)
         load_random_state(state['random'])
+        self._saved_step = state['env_step']
         logging.info(
             'resumed %s at environment step %d, update %d', self.run_dir, state['env_step'], state['train_iter']
         )
@@ -100,6 +102,7 @@ class Run:
             random=random_state(),
         )
         checkpoint.save_run(self.run_dir, state, self.workers.buffer)
+        self._saved_step = state['env_step']
 
     def save_best(self, score: float) -> None:
         """
@@ -134,17 +137,19 @@ class Run:
 
     def __exit__(self, kind, error, trace) -> None:
         self.progress.__exit__(kind, error, trace)
-        self.workers.close()
-        self.log.close()
-        if error is None:
-            return
+        # A full disk or a broken pipe is what the error is about already, where there is one.
+        foreseen = () if error is None else (OSError, )
+        with contextlib.suppress(*foreseen):
+            self.log.close()
+        with contextlib.suppress(*foreseen):
+            self.workers.close()
         if isinstance(error, Exception):
             with contextlib.suppress(OSError), open(os.path.join(self.run_dir, 'log', 'error.txt'), 'w') as file:
                 traceback.print_exception(kind, error, trace, file=file)
-        if os.path.exists(os.path.join(self.run_dir, checkpoint.LATEST)):
+        if error is not None and self._saved_step is not None:
             logging.info(
-                'stopped at environment step %d; go on from the last checkpoint with: --resume %s',
-                self.workers.env_step(), self.run_dir
+                'stopped at environment step %d; go on from the checkpoint of step %d with: --resume %s',
+                self.workers.env_step(), self._saved_step, self.run_dir
             )
 
 

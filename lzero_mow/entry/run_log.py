@@ -5,9 +5,9 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
-from tensorboardX import SummaryWriter
 
 from lzero_mow.report.results import Result, aggregate, append_results, cut_results, human_normalised
+from .scalar_writer import ScalarWriter
 
 RESULTS = 'results.csv'
 
@@ -38,7 +38,7 @@ class RunLog:
         """
         self.results = os.path.join(run_dir, RESULTS)
         purge_step = None if resumed_at is None else resumed_at + 1
-        self.writer = SummaryWriter(os.path.join(run_dir, 'log', 'serial'), purge_step=purge_step)
+        self.writer = ScalarWriter(os.path.join(run_dir, 'log', 'serial'), purge_step=purge_step)
         self.last_scores: List[Optional[float]] = [None] * len(tasks)
         self._method, self._seed, self._tasks, self._references = method, seed, tasks, references
         self._log_freq = log_freq

@@ -46,7 +46,7 @@ def train_multitask(
         if model_path is not None:
             run.load_weights(model_path)
         schedule, train_start = run.schedule, run.cfg.policy.train_start_after_envsteps
-        logging.info('%s: %s on %s', run.run_dir, ', '.join(run.cfg.env.tasks), run.cfg.policy.device)
+        logging.info('training on %s', run.cfg.policy.device)
         while True:
             env_step = run.workers.env_step()
             finished = env_step >= max_env_step or schedule.train_iter >= max_train_iter

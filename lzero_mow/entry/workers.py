@@ -6,15 +6,15 @@ from typing import Any, List, Optional, Sequence, Tuple
 
 import torch
 from ding.config import compile_config
-from ding.envs import BaseEnvManager, create_env_manager, get_vec_env_setting
+from ding.envs import create_env_manager, get_vec_env_setting
 from ding.policy import Policy, create_policy, get_policy_cls
 from ding.utils import SERIAL_EVALUATOR_REGISTRY, deep_merge_dicts, import_module, set_pkg_seed
 from ding.worker.collector.base_serial_collector import get_serial_collector_cls
 from ding.worker.replay_buffer.base_buffer import get_buffer_cls
 from easydict import EasyDict
-from tensorboardX import SummaryWriter
 
 from lzero_mow.config import fill_derived
+from .scalar_writer import ScalarWriter
 
 
 @dataclass
@@ -28,8 +28,6 @@ class Workers:
     collector: Any
     evaluator: Any
     buffer: Any
-    collector_env: BaseEnvManager
-    evaluator_env: BaseEnvManager
 
     def env_step(self) -> int:
         """
@@ -41,8 +39,8 @@ class Workers:
         return int(per_task.min())
 
     def close(self) -> None:
-        self.collector_env.close()
-        self.evaluator_env.close()
+        self.collector.close()
+        self.evaluator.close()
 
 
 def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int) -> dict:
@@ -97,7 +95,7 @@ def build_workers(
         cfg: EasyDict,
         create_cfg: dict,
         run_dir: str,
-        writer: SummaryWriter,
+        writer: ScalarWriter,
         model: Optional[torch.nn.Module] = None,
 ) -> Workers:
     """
@@ -106,7 +104,7 @@ def build_workers(
     Arguments:
         - cfg (:obj:`EasyDict`): The compiled main config.
         - create_cfg (:obj:`dict`): The create config.
-        - writer (:obj:`SummaryWriter`): TensorBoard writer that collector and evaluator share.
+        - writer (:obj:`ScalarWriter`): TensorBoard writer that collector and evaluator share.
         - model (:obj:`Optional[torch.nn.Module]`): Used instead of the one the config describes.
     """
     create_cfg = EasyDict(create_cfg)
@@ -126,4 +124,4 @@ def build_workers(
     evaluator = SERIAL_EVALUATOR_REGISTRY.get(
         create_cfg.evaluator.type
     )(n_evaluator_episode=len(evaluator_cfgs), env=evaluator_env, policy=policy.eval_mode, **shared)
-    return Workers(cfg, policy, collector, evaluator, buffer, collector_env, evaluator_env)
+    return Workers(cfg, policy, collector, evaluator, buffer)

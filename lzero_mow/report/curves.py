@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .files import replacing
+from lzero_mow.files import replacing
 from .results import aggregate, read_results
 
 MAX_COLUMNS = 5

@@ -61,14 +61,19 @@ def append_results(path: str, rows: Iterable[Result]) -> None:
     """
     Overview:
         Append rows, under a header line if the file is new, and wait until they are on the disk.
+    Errors:
+        ``OSError`` that names the file if it cannot be written.
     """
-    with open(path, 'a', newline='') as file:
-        writer = csv.writer(file, lineterminator='\n')
-        if file.tell() == 0:
-            writer.writerow(COLUMNS)
-        writer.writerows(astuple(row) for row in rows)  # csv writes None as an empty field
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with open(path, 'a', newline='') as file:
+            writer = csv.writer(file, lineterminator='\n')
+            if file.tell() == 0:
+                writer.writerow(COLUMNS)
+            writer.writerows(astuple(row) for row in rows)  # csv writes None as an empty field
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
 
 
 def read_results(path: str) -> List[Result]:

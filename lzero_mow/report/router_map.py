@@ -4,7 +4,7 @@ from typing import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from .files import replacing
+from lzero_mow.files import replacing
 
 
 def write_router_map(path: str, weights: np.ndarray, tasks: Sequence[str], title: str = 'Router weights') -> None:

@@ -8,7 +8,7 @@ import imageio.v2 as imageio
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .files import replacing
+from lzero_mow.files import replacing
 
 ROWS = ('true', 'imagined', 'difference')
 GREEN = (0, 160, 60)
@@ -64,7 +64,7 @@ def write_open_loop_video(path: str, open_loop: np.ndarray, context: int, scale:
     """
     frames = open_loop_frames(open_loop, context, scale)
     with replacing(path) as temporary:
-        imageio.mimwrite(temporary, frames, fps=fps, codec='libx264', macro_block_size=16)
+        imageio.mimwrite(temporary, frames, fps=fps, codec='libx264', macro_block_size=16, ffmpeg_log_level='quiet')
 
 
 def write_open_loop_sheet(path: str, open_loops: dict, context: int, columns: int = 12, scale: int = 2) -> None:

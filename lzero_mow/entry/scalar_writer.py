@@ -1,0 +1,72 @@
+"""TensorBoard scalars without a thread: a disk that is full raises here, and cannot stall the run."""
+import os
+import time
+from contextlib import contextmanager
+from typing import Iterator, Optional
+
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.summary import scalar
+
+# Seconds after which written scalars reach the disk.
+FLUSH_EVERY = 10.0
+
+
+class ScalarWriter:
+    """
+    Overview:
+        The part of tensorboardX's SummaryWriter that a run and LightZero's workers use. That one writes in a thread of \
+        its own; when the disk is full the thread dies, and the run waits for ever once its queue has filled.
+    Interfaces:
+        ``add_scalar``, ``flush``, ``close``
+    """
+
+    def __init__(self, folder: str, purge_step: Optional[int] = None) -> None:
+        """
+        Arguments:
+            - folder (:obj:`str`): Where the event file goes; earlier event files there belong to the same curves.
+            - purge_step (:obj:`Optional[int]`): TensorBoard hides earlier files' scalars from this step on.
+        Errors:
+            ``OSError`` that names the file, here and in every method, if it cannot be written.
+        """
+        os.makedirs(folder, exist_ok=True)
+        self._path = folder
+        with self._named_errors():
+            # The suffix keeps a run that is resumed within the same second from writing over its own file.
+            self._events = EventsWriter(os.path.join(folder, 'events'), f'.{time.time_ns()}')
+        self._last_flush = time.monotonic()
+        if purge_step is not None:
+            self._write(session_log=SessionLog(status=SessionLog.START), step=purge_step)
+
+    def add_scalar(self, name: str, value: float, step: int) -> None:
+        """
+        Overview:
+            Write one point of a curve.
+        """
+        self._write(summary=scalar(name, float(value)), step=int(step))
+        if time.monotonic() - self._last_flush > FLUSH_EVERY:
+            self.flush()
+
+    def _write(self, **fields) -> None:
+        if self._events is not None:
+            with self._named_errors():
+                self._events.write_event(Event(wall_time=time.time(), **fields))
+
+    def flush(self) -> None:
+        self._last_flush = time.monotonic()
+        if self._events is not None:
+            with self._named_errors():
+                self._events.flush()
+
+    def close(self) -> None:
+        events, self._events = self._events, None
+        if events is not None:
+            with self._named_errors():
+                events.close()
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self._path) from error

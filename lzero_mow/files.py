@@ -1,0 +1,43 @@
+"""Writing files so that nobody ever finds half of one."""
+import os
+from contextlib import contextmanager
+from typing import Iterator
+
+
+@contextmanager
+def replacing(path: str) -> Iterator[str]:
+    """
+    Overview:
+        Yield a temporary name beside ``path``, with the same extension, for the block to write. When the block ends \
+        without an error that file takes the place of ``path`` at once and for good (fsync of file and folder); \
+        otherwise, or if the process is killed, ``path`` stays as it was.
+    Arguments:
+        - path (:obj:`str`): The file to write. Its folder is made if it is not there.
+    Returns:
+        - temporary (:obj:`str`): Where the block has to write.
+    Errors:
+        ``OSError`` that names ``path`` if the system refuses to write, for example because the disk is full.
+    """
+    folder, name = os.path.split(os.path.abspath(path))
+    os.makedirs(folder, exist_ok=True)
+    temporary = os.path.join(folder, '.writing-' + name)
+    try:
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, path)
+        _sync(folder)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, path) from error
+    finally:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
