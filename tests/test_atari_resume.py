@@ -10,10 +10,17 @@ from helpers.atari_play import make_env, roll, same_timestep, same_trace
 
 
 @pytest.mark.unittest
-@pytest.mark.parametrize('repeat_action_probability', [0., 0.25])
-def test_a_fixed_seed_repeats_the_episode_whatever_was_played_before(repeat_action_probability):
+@pytest.mark.parametrize(
+    'task, repeat_action_probability',
+    [
+        ('Assault', 0.),  # ALE's own reset depends on what was played before
+        ('Qbert', 0.),
+        ('Qbert', 0.25),
+    ]
+)
+def test_a_fixed_seed_repeats_the_episode_whatever_was_played_before(task, repeat_action_probability):
     cfg = dict(seed=5, repeat_action_probability=repeat_action_probability)
-    env, other = make_env('Qbert', **cfg), make_env('Qbert', **cfg)
+    env, other = make_env(task, **cfg), make_env(task, **cfg)
     roll(other, 333, seed=9)
     assert same_trace(roll(env, 60), roll(other, 60))
     assert same_trace(roll(env, 60), roll(other, 60))
