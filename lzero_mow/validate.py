@@ -45,7 +45,7 @@ SHARES = {
 }
 # Keys that a resumed run may not change: they give the stored weights, environments and replay their shapes.
 IDENTITY = (
-    'create.policy.type', 'create.env.type', 'env.obs_shape', 'env.action_space', 'env.collector_env_num',
+    'seed', 'create.policy.type', 'create.env.type', 'env.obs_shape', 'env.action_space', 'env.collector_env_num',
     'policy.model', 'policy.replay_buffer_size', 'policy.game_segment_length'
 )
 

@@ -57,6 +57,7 @@ class Schedule:
         self.evaluate = Every(eval_freq)
         self.checkpoint = Every(checkpoint_freq)
         self.report = Every(report_freq)
+        self.report.last = 0  # at the start there is nothing to draw
         self.updates = UpdateRatio(replay_ratio)
         self.train_iter = 0
         # Highest aggregate score of an evaluation so far, which ckpt_best holds.

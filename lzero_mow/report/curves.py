@@ -54,17 +54,15 @@ def write_curves(path: str, results: Sequence[str]) -> None:
 
 
 def _draw_seeds(panel: Axes, curves: Dict[int, List[Tuple[int, float]]], colour: str, label: str, **style) -> None:
-    """Draw one method's curve of each seed and, where several seeds share their evaluation steps, the mean."""
-    values = defaultdict(list)
-    for curve in curves.values():
-        for env_step, value in curve:
-            values[env_step].append(value)
-    for curve in curves.values():
-        panel.plot(
-            *zip(*curve), color=colour, alpha=1.0 if len(curves) == 1 else 0.35, linewidth=1, marker='.', **style
-        )
-    steps = sorted(step for step, seeds in values.items() if len(seeds) == len(curves))
-    panel.plot(steps, [np.mean(values[step]) for step in steps], color=colour, linewidth=2, label=label, **style)
+    """Draw one method's curve of each seed and, over the steps that all of them reach, the mean."""
+    seeds = [np.array(sorted(curve)).T for curve in curves.values()]  # each (2, evaluations): steps, values
+    for steps, values in seeds:
+        panel.plot(steps, values, color=colour, alpha=1.0 if len(seeds) == 1 else 0.35, linewidth=1, **style)
+    # Seeds are evaluated at almost the same steps: after the collection that passed a multiple of eval_freq.
+    grid = np.unique(np.concatenate([steps for steps, _ in seeds]))
+    grid = grid[(grid >= max(steps[0] for steps, _ in seeds)) & (grid <= min(steps[-1] for steps, _ in seeds))]
+    mean = np.mean([np.interp(grid, steps, values) for steps, values in seeds], axis=0)
+    panel.plot(grid, mean, color=colour, linewidth=2, label=label, **style)
 
 
 def _draw_aggregate(panel: Axes, rows: list, methods: List[str]) -> None:

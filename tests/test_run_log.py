@@ -1,0 +1,101 @@
+"""The log of a run: rows, scalars, and what a resumed run takes back."""
+import numpy as np
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from lzero_mow.entry.run_log import RunLog
+from lzero_mow.report.results import read_results
+
+TASKS = ('Pong', 'Boxing')
+PONG, BOXING = (-20.7, 14.6), (0.1, 12.1)
+
+
+def make_log(run_dir, references=(PONG, BOXING), **arguments):
+    return RunLog(str(run_dir), 'mow', 3, TASKS, references, log_freq=2, **arguments)
+
+
+def curves(run_dir):
+    accumulator = EventAccumulator(str(run_dir / 'log' / 'serial'))
+    accumulator.Reload()
+    return {
+        name: [(event.step, event.value) for event in accumulator.Scalars(name)]
+        for name in accumulator.Tags()['scalars']
+    }
+
+
+@pytest.mark.unittest
+def test_an_evaluation_is_a_row_a_task_and_scalars(tmp_path):
+    log = make_log(tmp_path)
+    score = log.evaluation(100, np.array([[-21.0, -20.4], [12.1, 12.1]]))
+    log.close()
+    assert score == pytest.approx(0.5)
+    rows = read_results(log.results)
+    assert [(row.method, row.seed, row.task, row.env_step) for row in rows] == [('mow', 3, task, 100) for task in TASKS]
+    assert [row.episode_return for row in rows] == pytest.approx([-20.7, 12.1])
+    assert [row.human_normalised for row in rows] == pytest.approx([0.0, 1.0])
+    scalars = curves(tmp_path)
+    assert scalars['evaluation/Boxing/human_normalised'] == [(100, pytest.approx(1.0))]
+    assert scalars['evaluation/Pong/return'] == [(100, pytest.approx(-20.7))]
+    for statistic in ('mean', 'median', 'iqm'):
+        assert scalars[f'evaluation/human_normalised_{statistic}'] == [(100, pytest.approx(0.5))]
+
+
+@pytest.mark.unittest
+def test_without_references_the_aggregate_is_of_returns(tmp_path):
+    log = make_log(tmp_path, references=(PONG, None))
+    assert log.evaluation(0, np.array([[1.0], [3.0]])) == 2.0
+    log.close()
+    scalars = curves(tmp_path)
+    assert scalars['evaluation/return_mean'] == [(0, 2.0)] and 'evaluation/human_normalised_mean' not in scalars
+    assert read_results(log.results)[1].human_normalised is None
+
+
+@pytest.mark.unittest
+def test_updates_are_averaged(tmp_path):
+    log = make_log(tmp_path)
+    for i in range(5):
+        log.update(10 * i, {'world_model/loss': torch.tensor(float(i)), 'now and then': 1.0} if i % 2 else {'a': i})
+    log.close()
+    scalars = curves(tmp_path)
+    assert scalars['world_model/loss'] == [(10, 1.0), (30, 3.0)]
+    assert scalars['a'] == [(10, 0.0), (30, 2.0)]
+
+
+@pytest.mark.unittest
+def test_resumed_log_takes_back_what_came_after_the_checkpoint(tmp_path):
+    log = make_log(tmp_path)
+    log.evaluation(0, np.array([[1.0], [2.0]]))
+    state = log.state_dict()
+    log.evaluation(50, np.array([[3.0], [4.0]]))
+    log.writer.add_scalar('collect/Pong/episode_return', 5.0, 50)
+    log.close()
+    resumed = make_log(tmp_path, resumed_at=30)
+    resumed.load_state_dict(state)
+    assert [row.env_step for row in read_results(log.results)] == [0, 0]
+    assert resumed.last_scores == pytest.approx([21.7 / 35.3, 1.9 / 12.0])
+    resumed.evaluation(50, np.array([[6.0], [7.0]]))
+    resumed.close()
+    assert curves(tmp_path)['evaluation/Pong/return'] == [(0, 1.0), (50, 6.0)], 'TensorBoard hides the first 50'
+    assert [row.episode_return for row in read_results(log.results)] == [1.0, 2.0, 6.0, 7.0]
+
+
+@pytest.mark.unittest
+def test_a_closed_writer_ignores_everything(tmp_path):
+    """LightZero's workers close the shared writer too, and once more when they are garbage-collected."""
+    log = make_log(tmp_path)
+    for _ in range(2):
+        log.close()
+        log.writer.flush()
+        log.writer.add_scalar('late', 1.0, 0)
+    assert 'late' not in curves(tmp_path)
+
+
+@pytest.mark.unittest
+def test_a_log_that_cannot_be_written_is_named(tmp_path):
+    log = make_log(tmp_path)
+    log.results = str(tmp_path / 'results.csv')
+    (tmp_path / 'results.csv').mkdir()
+    with pytest.raises(OSError) as raised:
+        log.evaluation(0, np.zeros((2, 1)))
+    assert raised.value.filename == log.results
