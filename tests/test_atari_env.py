@@ -151,6 +151,14 @@ def test_a_game_that_ends_is_terminated_and_reports_its_raw_return():
 
 
 @pytest.mark.unittest
+def test_a_game_that_ends_on_the_last_allowed_step_is_terminated_and_not_truncated():
+    steps = [step for step in roll(make_env('Breakout', seed=1), 1000) if not isinstance(step, np.ndarray)]
+    length = next(number for number, step in enumerate(steps, start=1) if step.done)
+    last = roll(make_env('Breakout', seed=1, max_episode_steps=length), length)[length]
+    assert last.info['terminated'] and not last.info['truncated']
+
+
+@pytest.mark.unittest
 def test_rewards_are_neither_clipped_nor_scaled():
     rewards = [
         float(step.reward) for step in roll(make_env('Asterix', seed=0), 300) if not isinstance(step, np.ndarray)
