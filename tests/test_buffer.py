@@ -197,10 +197,18 @@ def test_sample_for_training():
 
 @pytest.mark.unittest
 def test_own_generator_and_given_generator():
-    buffer, _ = filled(30, tasks=['Pong'], seed=3)
-    given = [buffer.sample_sequences(4, 16, np.random.default_rng(7)) for _ in range(2)]
+    twins = []
+    for _ in range(2):
+        np.random.seed(3)
+        twins.append(filled(30)[0])
+    # A generator of one's own draws the same again, and leaves no trace in what the buffer draws for training.
+    given = [twins[0].sample_sequences(4, 16, np.random.default_rng(7)) for _ in range(2)]
     assert batches_equal(*given)
-    assert not batches_equal(buffer.sample_sequences(4, 16), buffer.sample_sequences(4, 16))
+    for _ in range(3):
+        assert batches_equal(*(twin.sample_sequences(4, 16) for twin in twins))
+    assert not batches_equal(twins[0].sample_sequences(3, 16), twins[0].sample_sequences(3, 16))
+    np.random.seed(4)
+    assert filled(30)[0].sample_sequences(60, 16).reward.tolist() != twins[0].sample_sequences(60, 16).reward.tolist()
 
 
 @pytest.mark.unittest
@@ -251,7 +259,7 @@ def test_save_and_load(size, tmp_path, monkeypatch):
     for _ in range(12):
         for _ in range(8):
             buffer.push_game_segments(collector.collect())
-        buffer.sample(7)
+        buffer.sample(8 if written else 7)
         before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / 'replay').glob('*')}
         manifest = buffer.save(tmp_path / 'replay')
         torch.save(manifest, tmp_path / 'manifest.pt')
@@ -264,14 +272,14 @@ def test_save_and_load(size, tmp_path, monkeypatch):
     assert kept == {shard[0] for index in manifest['shards'].values() for shard in index}
     assert (len(kept) < len(written)) == (size == 60)
 
-    loaded = MoWGameBuffer(make_policy_config(
-        replay_buffer_size=size, batch_length=12, imagine_source='replay', seed=99), TASKS)
+    config = make_policy_config(replay_buffer_size=size, batch_length=12, imagine_source='replay')
+    loaded = MoWGameBuffer(config, TASKS)
     loaded.load(tmp_path / 'replay', torch.load(tmp_path / 'manifest.pt', weights_only=True))
     for _ in range(5):
         segments = collector.collect()
         for twin in (buffer, loaded):
             twin.push_game_segments(segments)
-        pair = [twin.sample(7) for twin in (buffer, loaded)]
+        pair = [twin.sample(8) for twin in (buffer, loaded)]
         assert all(batches_equal(pair[0][key], pair[1][key]) for key in ('world_model', 'imagine'))
     assert buffer.get_num_of_transitions() == loaded.get_num_of_transitions()
     assert buffer.num_of_collected_episodes == loaded.num_of_collected_episodes
@@ -280,7 +288,9 @@ def test_save_and_load(size, tmp_path, monkeypatch):
     assert manifest == buffer.save(tmp_path / 'replay')
     for _ in range(3):
         loaded.push_game_segments(collector.collect())
-    assert loaded.save(tmp_path / 'elsewhere')['streams'] == loaded.save(tmp_path / 'replay')['streams']
+    manifest = loaded.save(tmp_path / 'elsewhere')
+    buffer.load(tmp_path / 'elsewhere', manifest)
+    assert batches_equal(buffer.sample_sequences(8, 12), loaded.sample_sequences(8, 12))
 
 
 @pytest.mark.unittest

@@ -171,6 +171,24 @@ def test_stock_collector_loses_steps():
 
 
 @pytest.mark.unittest
+def test_ends_of_environments_without_our_flags():
+    """LightZero's own environments say `TimeLimit.truncated` or nothing."""
+    collector = make_collector(1)
+    env, step = collector._env._envs[0], collector._env._envs[0].step
+
+    def step_like_gym(action):
+        timestep = step(action)
+        info = {key: value for key, value in timestep.info.items() if key == 'eval_episode_return'}
+        if timestep.info['truncated']:
+            info['TimeLimit.truncated'] = True
+        return timestep._replace(info=info)
+
+    env.step = step_like_gym
+    logs, _ = collect_logs(collector, calls=30)
+    assert logs[0] == [line._replace(life_loss=False) for line in env.log[:len(logs[0])]]
+
+
+@pytest.mark.unittest
 def test_episodes_and_scalars():
     log = ScalarLog()
     collector = make_collector(2, tb_logger=log, collect_print_freq=1)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from ding.envs import BaseEnvManager, create_env_manager, get_vec_env_setting
+from ding.envs.env_manager.base_env_manager import EnvState
 from easydict import EasyDict
 from helpers.two_task_env import TASKS
 from helpers.workers import Mode, ScalarLog, make_eval_mode, make_manager, make_policy_config
@@ -179,6 +180,17 @@ def test_environment_that_dies_during_evaluation_is_named():
     evaluator = make_evaluator(manager, config, Mode(kill_then_act, lambda *_, **__: None, lambda name: config))
     with pytest.raises(RuntimeError, match=r'environment 1 \(task Task1\) died'):
         evaluator.eval_tasks(0, 0)
+
+
+@pytest.mark.unittest
+def test_environment_that_dies_in_the_reset_after_an_evaluation_does_not_hang():
+    config = make_policy_config()
+    evaluator = make_evaluator(make_manager(2, subprocess=True, reset_seconds=0.3), config)
+    evaluator.eval_tasks(0, 0)
+    assert evaluator._env._env_states[1] == EnvState.RESET
+    os.kill(evaluator._env._subprocesses[1].pid, signal.SIGKILL)
+    with pytest.raises(RuntimeError, match=r'environment 1 \(task Task1\) died'):
+        evaluator.eval_tasks(1, 0)
 
 
 @pytest.mark.unittest

@@ -43,7 +43,7 @@ class MoWGameBuffer(GameBuffer):
         Arguments:
             - cfg (:obj:`EasyDict`): The policy's config. Used: replay_buffer_size (steps a task), collector_env_num \
                 (environments a task), batch_size, batch_length, life_loss_as_termination, imagine_source, \
-                imagine_batch_size, context_length, model.observation_shape, model.frame_stack_num, seed (default 0).
+                imagine_batch_size, context_length, model.observation_shape, model.frame_stack_num.
             - tasks (:obj:`Sequence[str]`): Names in the order of the task ids.
         Raises:
             - ValueError: A batch or a sequence is longer than the replay.
@@ -61,7 +61,8 @@ class MoWGameBuffer(GameBuffer):
             for _ in range(len(self._tasks) * self._streams_a_task)
         ]
         self._num_of_segments = 0
-        self._rng = np.random.default_rng(self._cfg.get('seed', 0))
+        # Seeded by numpy's global generator, hence by DI-engine's set_pkg_seed.
+        self._rng = np.random.default_rng(np.random.randint(2 ** 31))
         self._shares = FairShares(len(self._tasks))
         self._store = ShardStore()
 
@@ -139,14 +140,16 @@ class MoWGameBuffer(GameBuffer):
         Arguments:
             - n (:obj:`int`): Sequences in all, B.
             - length (:obj:`int`): Steps in each, L.
-            - rng (:obj:`Optional[np.random.Generator]`): Instead of the buffer's own, which is part of its saved state.
+            - rng (:obj:`Optional[np.random.Generator]`): Draw from this one and leave the buffer's own randomness and turns \
+                as they are, so that a report does not change what is learned.
         Returns:
             - batch (:obj:`SequenceBatch`): On the CPU, sorted by task.
         Raises:
             - ValueError: A task has no run of ``length`` steps; named.
         """
+        share_out = self._shares if rng is None else FairShares(len(self._tasks))
         rng = self._rng if rng is None else rng
-        shares = self._shares(n, length)
+        shares = share_out(n, length)
         arrays = self._streams[0].arrays
         out = {name: np.empty((n, length, *arrays[name].shape[1:]), arrays[name].dtype) for name in SAMPLED_FIELDS}
         row = 0

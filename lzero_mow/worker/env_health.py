@@ -44,25 +44,13 @@ def wait_until_ready(manager: BaseEnvManager) -> Dict[int, Any]:
         - RuntimeError: an environment is dead, failed or closed; without this check the wait would never end.
     """
     while True:
-        check_alive(manager)
+        failure = _describe_failure(manager)
+        if failure is not None:
+            _terminate(manager)
+            raise RuntimeError(failure)
         if all(state == EnvState.RUN for state in manager._env_states.values()):
             return manager.ready_obs
         time.sleep(POLL_SECONDS)
-
-
-def check_alive(manager: BaseEnvManager) -> None:
-    """
-    Overview:
-        Raise when an environment can never become ready again.
-    Arguments:
-        - manager (:obj:`BaseEnvManager`): A launched manager.
-    Raises:
-        - RuntimeError: one line that names the environment and its task.
-    """
-    failure = _describe_failure(manager)
-    if failure is not None:
-        _terminate(manager)
-        raise RuntimeError(failure)
 
 
 @contextmanager

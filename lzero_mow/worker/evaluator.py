@@ -9,7 +9,7 @@ from ding.worker.collector.base_serial_evaluator import VectorEvalMonitor
 from lzero.mcts.buffer.game_segment import GameSegment
 from lzero.worker import MuZeroEvaluator
 
-from .env_health import check_alive, named_failures
+from .env_health import named_failures, wait_until_ready
 
 
 @SERIAL_EVALUATOR_REGISTRY.register('mow')
@@ -37,7 +37,8 @@ class MoWEvaluator(MuZeroEvaluator):
         """
         per_task = self.policy_config.evaluator_env_num
         monitors = []
-        check_alive(self._env)
+        # A reset of the last evaluation may still run; if its process died, `eval` would wait for it for ever.
+        wait_until_ready(self._env)
         with _observed_evaluation(monitors), named_failures(self._env):
             self.eval(train_iter=train_iter, envstep=envstep, n_episode=self._env_num)
         returns = monitors[0].get_episode_return() if monitors else [np.nan] * self._env_num
