@@ -9,7 +9,7 @@ from typing import NoReturn, Optional, Sequence
 
 from lzero_mow.config import build_config, change, lightzero_configs, load_run_config, load_suite, resolve_games
 from lzero_mow.screen import set_up_screen
-from lzero_mow.validate import check_identity, run_identity, validate
+from lzero_mow.validate import check_identity, check_run_folder, run_identity, validate
 
 # Exit codes: bad input or another foreseen failure, which get one line each; Ctrl-C.
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
@@ -93,7 +93,11 @@ def train(
     parser.epilog = 'A run folder gets results.csv, checkpoints in ckpt/, pictures in report/ and TensorBoard logs in log/.'
     arguments = parse(parser, argv)
     try:
-        config = resumed_config(arguments) if arguments.resume else new_config(arguments, settings or {}, suite)
+        if arguments.resume:
+            config = resumed_config(arguments)
+        else:
+            config = new_config(arguments, settings or {}, suite)
+            check_run_folder(config['exp_name'])
     except ValueError as error:
         return _fail(parser.prog, error, BAD_INPUT)
     return _run(parser.prog, config, arguments.resume)
@@ -109,12 +113,12 @@ def new_config(arguments: argparse.Namespace, settings: dict, suite: str) -> dic
         ``ValueError`` in one line.
     """
     settings = {key: value for key, value in settings.items() if value is not None}
-    preset = arguments.preset or settings.pop('preset', None)
-    games = settings.pop('games', [])
+    preset, games = settings.pop('preset', None), settings.pop('games', [])
+    preset, games = arguments.preset or preset, arguments.games or games
 
     def build(preset: str) -> dict:
         layers = (settings, _given(arguments))
-        config = build_config(preset, arguments.games or games, layers, arguments.overrides, suite)
+        config = build_config(preset, games, layers, arguments.overrides, suite)
         validate(config)
         return config
 

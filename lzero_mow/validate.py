@@ -4,9 +4,10 @@ Checks of a configuration that need neither torch nor an environment: what is wr
 Every check raises ``ValueError`` with one line. They run before anything heavy is imported, so that a mistyped number
 costs a second and not a minute.
 """
-from typing import Any, Iterator, Sequence
+import os
+from typing import Any
 
-from lzero_mow.config import leaves
+from lzero_mow.config import TOTAL_CONFIG, leaves
 from lzero_mow.envs.games import check_games
 
 CHOICES = {
@@ -191,6 +192,19 @@ def _check_networks(model: dict, K: int) -> None:
         )
 
 
+def check_run_folder(run_dir: str) -> None:
+    """
+    Overview:
+        Check that a new run may use a folder. What a run leaves that failed before its first evaluation is no obstacle.
+    Errors:
+        ``ValueError`` if there is anything else in it.
+    """
+    if os.path.exists(run_dir) and (not os.path.isdir(run_dir) or set(os.listdir(run_dir)) - {TOTAL_CONFIG, 'log'}):
+        raise ValueError(
+            f"the run folder '{run_dir}' is in use: go on with --resume {run_dir}, or choose another --exp-name"
+        )
+
+
 def run_identity(config: dict) -> dict:
     """
     Overview:
@@ -215,17 +229,13 @@ def check_identity(saved: dict, new: dict, run_dir: str) -> None:
     Errors:
         ``ValueError`` that names the first key which differs.
     """
-    for key in _union(saved, new):
+    for key in dict.fromkeys([*saved, *new]):
         if saved.get(key) != new.get(key):
             what = 'another task list' if key == 'env.tasks' else f'another {key}'
             raise ValueError(
                 f"cannot resume '{run_dir}' with {what}: it was started with {_shown(saved.get(key))}, now "
                 f'{_shown(new.get(key))} is asked for; start a new run with --exp-name'
             )
-
-
-def _union(first: Sequence[str], second: Sequence[str]) -> Iterator[str]:
-    return iter(dict.fromkeys([*first, *second]))
 
 
 def _shown(value: Any) -> str:

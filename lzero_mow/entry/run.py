@@ -9,7 +9,7 @@ from ding.envs import get_env_cls
 from ditk import logging
 
 from lzero_mow.config import TOTAL_CONFIG, load_run_config, save_config
-from lzero_mow.validate import check_identity, run_identity
+from lzero_mow.validate import check_identity, check_run_folder, run_identity
 from . import checkpoint
 from .progress import Progress
 from .random_state import load_random_state, random_state
@@ -44,7 +44,8 @@ class Run:
         if hasattr(env_cls, 'check'):
             env_cls.check(self.cfg.env)
         if state is None:
-            _claim_folder(self.run_dir)
+            check_run_folder(self.run_dir)
+            os.makedirs(self.run_dir, exist_ok=True)
         save_config(config, os.path.join(self.run_dir, TOTAL_CONFIG))
         self.log = RunLog(
             self.run_dir, config['create']['policy']['type'], config['seed'], self.cfg.env.tasks,
@@ -151,12 +152,3 @@ class Run:
                 'stopped at environment step %d; go on from the checkpoint of step %d with: --resume %s',
                 self.workers.env_step(), self._saved_step, self.run_dir
             )
-
-
-def _claim_folder(run_dir: str) -> None:
-    """Make the folder of a new run. What a run leaves that failed before its first evaluation may be written over."""
-    if os.path.exists(run_dir) and (not os.path.isdir(run_dir) or set(os.listdir(run_dir)) - {TOTAL_CONFIG, 'log'}):
-        raise ValueError(
-            f"the run folder '{run_dir}' is in use: go on with --resume {run_dir}, or choose another --exp-name"
-        )
-    os.makedirs(run_dir, exist_ok=True)

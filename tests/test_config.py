@@ -1,0 +1,214 @@
+"""Configurations: how layers combine, and one clear line for everything that cannot work."""
+import runpy
+from pathlib import Path
+
+import pytest
+
+from lzero_mow.config import DERIVED_KEYS, build_config, change, leaves, lightzero_configs, load_run_config, load_suite, \
+    merge, parse_overrides, resolve_games, save_config
+from lzero_mow.envs.games import ATARI_100K
+from lzero_mow.policy.mow_config import MOW_CONFIG
+from lzero_mow.validate import get, run_identity, validate
+
+ROOT = Path(__file__).resolve().parent.parent
+PRESETS = list(load_suite()['presets'])
+
+
+def checked(*overrides, preset='laptop', games=(), layers=()):
+    config = build_config(preset, games, layers, overrides)
+    validate(config)
+    return config
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('preset', PRESETS)
+def test_presets_are_valid(preset):
+    config = checked(preset=preset)
+    assert set(config) == {'exp_name', 'seed', 'max_env_step', 'env', 'policy', 'create'}
+    assert set(config['policy']) == set(MOW_CONFIG), 'a preset adds no keys'
+
+
+@pytest.mark.unittest
+def test_presets_are_what_they_say():
+    paper, storm, laptop = (build_config(preset) for preset in ('paper', 'storm', 'laptop'))
+    assert paper['env']['tasks'] == list(ATARI_100K) and paper['max_env_step'] == 100000
+    sizes = {
+        'num_experts': 12,
+        'experts_per_task': 2,
+        'num_clusters': 12,
+        'width': 512,
+        'num_layers': 2,
+        'max_length': 64
+    }
+    assert {key: paper['policy']['model'][key] for key in sizes} == sizes
+    model, policy = storm['policy']['model'], storm['policy']
+    assert (model['num_experts'], model['num_clusters'], model['task_embedding_dim'],
+            model['task_head']) == (0, 1, 0, False)
+    assert (policy['task_weighting'], policy['batch_size'], len(storm['env']['tasks'])) == ('sum', 16, 1)
+    assert laptop['env']['tasks'] == ['Pong', 'Boxing', 'Breakout', 'Gopher']
+
+
+@pytest.mark.unittest
+def test_later_layers_win():
+    layers = [dict(policy=dict(batch_size=12, log_freq=7)), dict(policy=dict(batch_size=16), seed=4)]
+    config = build_config('laptop', layers=layers, overrides=['policy.batch_size=20'])
+    assert config['policy']['batch_size'] == 20 and config['policy']['log_freq'] == 7 and config['seed'] == 4
+    assert config['exp_name'] == 'data_mow/laptop_seed4'
+    assert build_config('laptop', overrides=['seed=5'])['exp_name'] == 'data_mow/laptop_seed5'
+    assert MOW_CONFIG['batch_size'] == 104, 'the defaults are left alone'
+
+
+@pytest.mark.unittest
+def test_games():
+    suites = load_suite()['suites']
+    assert suites['atari26'] == list(ATARI_100K)
+    assert resolve_games(['Pong,Boxing', 'Hero'], suites) == ['Pong', 'Boxing', 'Hero']
+    assert resolve_games('laptop', suites) == ['Pong', 'Boxing', 'Breakout', 'Gopher']
+    config = build_config('laptop', ['Hero', 'Pong'])
+    assert config['env']['tasks'] == config['policy']['tasks'] == ['Hero', 'Pong']
+    assert config['policy']['model']['num_tasks'] == 2
+
+
+@pytest.mark.unittest
+def test_overrides_are_read_in_the_type_of_the_default():
+    assert parse_overrides(['a.b=3', 'a.c=[x, y]', 'd=null']) == {'a': {'b': 3, 'c': ['x', 'y']}, 'd': None}
+    config = build_config(
+        'laptop',
+        overrides=['policy.learning_rate=1e-3', 'policy.grad_clip=5', 'policy.model.observation_shape=[3,64,64]']
+    )
+    assert config['policy']['learning_rate'] == 1e-3
+    assert type(config['policy']['grad_clip']
+                ) is float and config['policy']['model']['observation_shape'] == (3, 64, 64)
+    assert change(config, overrides=['policy.device=cuda'])['policy']['cuda'] is True
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'override, message', [
+        ('policy.batch_sise=8', "unknown key 'policy.batch_sise': did you mean 'policy.batch_size'?"),
+        ('batch_size=8', "unknown key 'batch_size': did you mean 'policy.batch_size'?"),
+        ('policy.model.num_expert=8', "did you mean 'policy.model.num_experts'?"),
+        ('env.task=[Pong]', "did you mean 'env.tasks'?"),
+        ('polcy.batch_size=8', "did you mean"),
+        ('policy.xyzzy=1', '`python -m lzero_mow config` prints every key'),
+        ('policy.batch_size=many', "policy.batch_size takes a whole number, now 8: 'many' is none"),
+        ('policy.batch_size=2.5', 'policy.batch_size takes a whole number, now 8: 2.5 is none'),
+        ('policy.batch_size=true', 'policy.batch_size takes a whole number'),
+        ('policy.learning_rate=fast', 'policy.learning_rate takes a number'),
+        ('policy.model.task_head=1', 'policy.model.task_head takes true or false'),
+        ('policy.model=3', 'policy.model takes a group of keys'),
+        ('env.tasks=Pong', 'env.tasks takes a list'),
+        ('policy.batch_size', "'policy.batch_size' is not of the form KEY=VALUE"),
+        ('policy.batch_size=[', 'cannot read policy.batch_size=['),
+        ('policy.batch_size=${nothing}', 'cannot read policy.batch_size='),
+    ] + [(f'{key}=1', f'{key} follows from {origin}') for key, origin in DERIVED_KEYS.items()]
+)
+def test_wrong_keys_and_values(override, message):
+    with pytest.raises(ValueError) as raised:
+        build_config('laptop', overrides=[override])
+    assert message in str(raised.value) and '\n' not in str(raised.value)
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'name, message', [
+        ('lptop', "unknown preset 'lptop': did you mean 'laptop'?"),
+        ('zzz', "unknown preset 'zzz': there are paper, laptop, storm, debug"),
+    ]
+)
+def test_unknown_preset(name, message):
+    with pytest.raises(ValueError) as raised:
+        build_config(name)
+    assert str(raised.value) == message
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'overrides, message', [
+        ('env.tasks=[]', 'env.tasks is empty'),
+        ('env.tasks=[pong]', "unknown game 'pong': did you mean Pong"),
+        ('env.tasks=[Pong,Breakot]', "unknown game 'Breakot': did you mean Breakout"),
+        ('env.tasks=[Pong,Pong]', 'Pong twice'),
+        ('env.action_space=all', "env.action_space is 'all': expected full or minimal"),
+        ('env.collector_env_num=0', 'env.collector_env_num is 0: expected at least 1'),
+        ('policy.device=tpu', "policy.device is 'tpu': expected auto or cpu or cuda"),
+        ('policy.model.experts_per_task=4', 'policy.model.experts_per_task is 4 but policy.model.num_experts is 3'),
+        ('policy.model.experts_per_task=0', 'policy.model.experts_per_task is 0: set 1 to 3'),
+        (
+            'policy.model.num_experts=0 policy.model.experts_per_task=0 policy.model.shared_transformer=false',
+            'no dynamics'
+        ),
+        ('policy.model.width=130', 'policy.model.width 130 is not divisible by policy.model.num_heads 4'),
+        ('policy.model.task_embedding_dim=0', 'policy.model.task_embedding_dim is 0'),
+        ('policy.model.cluster_of_task=[0,1]', 'policy.model.cluster_of_task has 2 entries for 4 tasks'),
+        ('policy.model.cluster_of_task=[0,1,2,9]', 'names a cluster outside 0 to 1'),
+        ('policy.model.norm=instance', "policy.model.norm is 'instance': expected batch or group or layer"),
+        (
+            'policy.batch_length=33',
+            'policy.batch_length is 33 but the transformers end at policy.model.max_length = 32'
+        ),
+        ('policy.horizon=30', 'policy.context_length + policy.horizon is 38 but the transformers end at'),
+        ('policy.acting_window=40', 'policy.acting_window is 40 but the transformers end at'),
+        ('policy.context_length=32 policy.horizon=0', 'policy.horizon is 0'),
+        ('policy.batch_length=8', 'policy.context_length is 8: it must be shorter than a sequence'),
+        ('policy.batch_size=3', 'policy.batch_size is 3 for 4 tasks'),
+        ('policy.imagine_batch_size=3', 'policy.imagine_batch_size is 3 for 4 tasks'),
+        ('policy.replay_buffer_size=31', 'policy.batch_length is 32 but the replay keeps 31 steps'),
+        ('policy.replay_buffer_size=60 env.collector_env_num=2', 'but the replay keeps 30 steps of an environment'),
+        ('policy.replay_buffer_size=63', 'a batch holds 64 steps a task but the replay only 63'),
+        ('policy.train_start_after_envsteps=40', 'policy.train_start_after_envsteps is 40: too few steps'),
+        ('max_env_step=100', 'max_env_step is 100 but training starts after'),
+        ('policy.replay_ratio=0.0', 'policy.replay_ratio is 0.0: expected more than 0'),
+        ('policy.discount_factor=1.5', 'policy.discount_factor is 1.5: expected 0 to 1.0'),
+        ('policy.learning_rate=.nan', 'policy.learning_rate is nan: expected more than 0'),
+    ]
+)
+def test_what_cannot_work(overrides, message):
+    with pytest.raises(ValueError) as raised:
+        checked('policy.batch_size=8', *overrides.split(' '))
+    assert message in str(raised.value) and '\n' not in str(raised.value)
+
+
+@pytest.mark.unittest
+def test_saved_configuration_reads_back(tmp_path):
+    config = checked()
+    save_config(config, str(tmp_path / 'total_config.yaml'))
+    saved = load_run_config(str(tmp_path))
+    assert run_identity(saved) == run_identity(config), 'tuples and lists count as equal'
+    validate(change(saved, [dict(max_env_step=5000)]))
+    assert list(leaves(saved)) == list(leaves(config))
+    with pytest.raises(ValueError, match='is no run folder'):
+        load_run_config(str(tmp_path / 'elsewhere'))
+
+
+@pytest.mark.unittest
+def test_merge_leaves_its_arguments_alone():
+    base = {'a': {'b': 1, 'c': (1, 2)}, 'd': None}
+    assert merge(base, {'a': {'b': 2, 'c': [3]}, 'd': 'x'}) == {'a': {'b': 2, 'c': (3, )}, 'd': 'x'}
+    assert base == {'a': {'b': 1, 'c': (1, 2)}, 'd': None}
+
+
+@pytest.mark.unittest
+def test_lightzero_form_and_the_script():
+    main_config, create_config = lightzero_configs(build_config('debug'))
+    assert main_config.env.tasks == ['Pong', 'Boxing'] and main_config.policy.model.width == 32
+    assert create_config.policy.type == 'mow' and 'policy' not in create_config.policy
+    script = runpy.run_path(str(ROOT / 'zoo' / 'atari' / 'config' / 'mow_multitask.py'))
+    assert len(script['main_config'].env.tasks) == 26 and script['main_config'].exp_name == 'data_mow/paper_seed0'
+    assert script['create_config'].env.type == 'atari_mow'
+
+
+@pytest.mark.unittest
+def test_our_zoo_is_no_package():
+    """With an __init__.py anywhere in it, LightZero's own `zoo` could no longer be imported."""
+    assert list((ROOT / 'zoo').rglob('__init__.py')) == []
+
+
+@pytest.mark.unittest
+def test_defaults_fit_the_environment():
+    from lzero_mow.envs.atari import AtariMoWEnv
+    env = build_config('paper')['env']
+    for key, value in AtariMoWEnv.config.items():
+        if key in env and key != 'tasks':
+            assert tuple(env[key]) == tuple(value) if isinstance(value, (list, tuple)) else env[key] == value, key
+    assert get({'env': env}, 'env.obs_shape') == list(MOW_CONFIG['model']['observation_shape'])
