@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 PACKAGE = Path(__file__).resolve().parent
+# LightZero's workers, and ours that derive from them, report here; it goes to files of the run folder.
+WORKER_LOGGERS = ('collector_logger', 'evaluator_logger')
 SCREEN = Console(stderr=True)
 
 
@@ -26,9 +28,8 @@ def set_up_screen() -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
     logging.raiseExceptions = False  # a log file on a full disk: no traceback for each line that is lost
-    for worker in ('collector', 'evaluator'):  # what LightZero calls the loggers of its workers
-        logging.getLogger(f'{worker}_logger').propagate = False
 
 
 def _is_for_the_screen(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING or PACKAGE in Path(record.pathname).parents
+    ours = PACKAGE in Path(record.pathname).parents and record.name not in WORKER_LOGGERS
+    return ours or record.levelno >= logging.WARNING

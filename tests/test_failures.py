@@ -1,0 +1,261 @@
+"""What can go wrong in the middle of a run: one clear line, and the last good checkpoint to go on from."""
+import errno
+import importlib
+import logging
+import os
+import signal
+import threading
+import time
+
+import helpers.two_task_env as two_task_env
+import numpy as np
+import pytest
+import torch
+from ding.policy import Policy
+from ding.utils import ENV_REGISTRY, POLICY_REGISTRY
+from helpers.tiny_run import differences, load, tiny_config, train
+
+from lzero_mow import cli
+from lzero_mow.entry import checkpoint
+from lzero_mow.entry.interrupts import interruptible
+from lzero_mow.policy.mow import MoWPolicy
+from lzero_mow.policy.mow_config import LIGHTZERO_CONFIG, LIGHTZERO_MODEL_CONFIG
+from lzero_mow.report.results import read_results
+
+ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')
+
+
+@pytest.fixture(autouse=True)
+def without_pictures(monkeypatch):
+    monkeypatch.setattr(ENTRY, 'write_report', lambda *_: None)
+
+
+@ENV_REGISTRY.register('dying_mow')
+class DyingEnv(two_task_env.TwoTaskEnv):
+    """The environment of the task Shifted ends its process, or raises, at step 40."""
+
+    steps = 0
+
+    def step(self, action):
+        self.steps += 1
+        if self._task == 'Shifted' and self.steps == 40:
+            if os.environ['HOW_TO_DIE'] == 'raise':
+                raise RuntimeError('the emulator is gone')
+            os._exit(3)
+        return super().step(action)
+
+
+def command(run_dir, config, monkeypatch, capsys, resume=None):
+    """Run a configuration as the command line does; returns the exit code and what was written to the screen."""
+    monkeypatch.setattr(cli, 'set_up_screen', lambda: None)
+    capsys.readouterr()
+    code = cli._run('mow', config, resume)
+    return code, capsys.readouterr().err.splitlines()
+
+
+@pytest.mark.unittest
+def test_nan_stops_the_run_and_keeps_the_checkpoint(tmp_path, monkeypatch, capsys, caplog):
+    learn = MoWPolicy._forward_learn
+
+    def poisoned(self, data):
+        if self._updates == 3:
+            data['world_model'].reward[data['world_model'].task.index(1)] = float('nan')
+        return learn(self, data)
+
+    monkeypatch.setattr(MoWPolicy, '_forward_learn', poisoned)
+    run_dir = tmp_path / 'run'
+    with caplog.at_level(logging.INFO):
+        code, lines = command(run_dir, tiny_config(run_dir), monkeypatch, capsys)
+    assert code == 1 and len(lines) == 1
+    assert lines[0].startswith('mow: error: task Shifted: ') and 'is not finite at update 4' in lines[0]
+    assert f'with: --resume {run_dir}' in caplog.text
+    assert 'FloatingPointError' in (run_dir / 'log' / 'error.txt').read_text(), 'the traceback is in the log folder'
+    saved = load(run_dir)
+    assert saved['train_iter'] < 4
+    assert all(value.isfinite().all() for value in saved['policy']['model'].values() if value.is_floating_point())
+    monkeypatch.setattr(MoWPolicy, '_forward_learn', learn)
+    train(tiny_config(run_dir), resume=str(run_dir))
+    assert load(run_dir)['env_step'] >= 96
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('manager, how', [('subprocess', 'exit'), ('subprocess', 'raise'), ('base', 'raise')])
+def test_a_dead_environment_is_named(tmp_path, monkeypatch, capfd, manager, how):
+    monkeypatch.setenv('HOW_TO_DIE', how)
+    run_dir = tmp_path / 'run'
+    config = tiny_config(run_dir, env_type='dying_mow', create=dict(env_manager=dict(type=manager)))
+    code, lines = command(run_dir, config, monkeypatch, capfd)
+    assert code == 1
+    # DI-engine's subprocess manager forgets which environment raised; its message, with the cause, is passed on.
+    raised = (manager, how) == ('subprocess', 'raise')
+    expected = 'mow: error: an environment failed' if raised else 'mow: error: environment 1 (task Shifted)'
+    assert lines[-1].startswith(expected) and ('the emulator is gone' in lines[-1]) == (how == 'raise'), lines
+    saved = load(run_dir)
+    assert 24 <= saved['env_step'] < 40
+    config['create']['env']['type'] = 'two_task_mow'
+    with pytest.raises(ValueError, match='another create.env.type'):
+        train(config, resume=str(run_dir))
+
+
+@pytest.mark.unittest
+def test_a_full_disk_while_saving(tmp_path, monkeypatch, capsys):
+    save_run, run_dir = checkpoint.save_run, tmp_path / 'run'
+
+    def save_until_full(folder, state, buffer):
+        if state['env_step'] > 40:
+            monkeypatch.setattr(checkpoint, 'open', lambda path, mode: open('/dev/full', mode), raising=False)
+        save_run(folder, state, buffer)
+
+    monkeypatch.setattr(checkpoint, 'save_run', save_until_full)
+    code, lines = command(run_dir, tiny_config(run_dir), monkeypatch, capsys)
+    assert code == 1 and len(lines) == 1
+    assert f'cannot save {run_dir}/ckpt/latest.pth.tar: No space left on device' in lines[0]
+    monkeypatch.undo()
+    assert 24 <= load(run_dir)['env_step'] < 40
+    monkeypatch.setattr(ENTRY, 'write_report', lambda *_: None)
+    train(tiny_config(run_dir), resume=str(run_dir))
+    train(tiny_config(tmp_path / 'whole'))
+    assert differences(load(run_dir), load(tmp_path / 'whole')) == []
+
+
+@pytest.mark.unittest
+def test_a_full_disk_while_logging(tmp_path, monkeypatch, capsys):
+    run_dir = tmp_path / 'run'
+
+    def fsync(descriptor):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr('lzero_mow.report.results.os.fsync', fsync)
+    code, lines = command(run_dir, tiny_config(run_dir), monkeypatch, capsys)
+    assert (code, lines) == (1, [f'mow: error: No space left on device: {run_dir}/total_config.yaml'])
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('manager', ['base', 'subprocess'])
+def test_interrupted(tmp_path, monkeypatch, capfd, manager):
+    """Ctrl-C goes to every process of the terminal; it may arrive inside an environment."""
+    run_dir, before = tmp_path / 'run', signal.getsignal(signal.SIGINT)
+
+    def interrupt():
+        while not (run_dir / 'ckpt' / 'latest.pth.tar').exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    config = tiny_config(run_dir, max_env_step=10 ** 6, create=dict(env_manager=dict(type=manager)))
+    code, lines = command(run_dir, config, monkeypatch, capfd)
+    assert code == 130 and lines[-1] == 'mow: error: interrupted'
+    assert signal.getsignal(signal.SIGINT) is before
+    load(run_dir)
+
+
+@pytest.mark.unittest
+def test_an_interrupt_that_an_environment_swallowed():
+    with pytest.raises(KeyboardInterrupt):
+        with interruptible():
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(5)
+            except KeyboardInterrupt as error:
+                raise RuntimeError('Env 0 step has exceeded max retries(1)') from error
+    with pytest.raises(RuntimeError, match='a bug'):
+        with interruptible():
+            raise RuntimeError('a bug')
+
+
+@pytest.mark.unittest
+def test_a_device_that_is_not_there(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    config = tiny_config(tmp_path / 'run', policy=dict(device='cuda'))
+    code, lines = command(tmp_path / 'run', config, monkeypatch, capsys)
+    assert code == 2 and 'policy.device is cuda but torch finds no usable GPU' in lines[0] and len(lines) == 1
+    assert not (tmp_path / 'run').exists()
+
+
+@POLICY_REGISTRY.register('random_test')
+class RandomPolicy(Policy):
+    """Another method: none of MoW's keys, no ``check_finite``, no ``report``."""
+
+    config = dict(
+        **LIGHTZERO_CONFIG,
+        type='random_test',
+        device='cpu',
+        model=dict(LIGHTZERO_MODEL_CONFIG, observation_shape=(3, 64, 64), action_space_size=18),
+        replay_buffer_size=200,
+        batch_size=2,
+        batch_length=8,
+        game_segment_length=6,
+        discount_factor=0.99,
+        train_start_after_envsteps=24,
+        replay_ratio=0.5,
+        eval_freq=50,
+        checkpoint_freq=50,
+        report_freq=50,
+        log_freq=5,
+        imagine_source='batch',
+        imagine_batch_size=2,
+        context_length=2,
+        life_loss_as_termination=True,
+    )
+
+    def default_model(self):
+        return 'MoWModel', ['lzero_mow.model.mow_model']
+
+    def _create_model(self, cfg, model=None):
+        return torch.nn.Linear(1, 1)
+
+    def _init_learn(self):
+        self.updates = 0
+
+    _init_collect = _init_eval = lambda self: None
+
+    def _forward_learn(self, data):
+        self.updates += 1
+        return {'loss': float(data['world_model'].reward.mean())}
+
+    def _forward_collect(self, data, action_mask=None, ready_env_id=None, timestep=(), **kwargs):
+        action = np.random.randint(4)
+        output = dict(
+            action=action,
+            visit_count_distributions=[1 / 18] * 18,
+            visit_count_distribution_entropy=4.2,
+            searched_value=0.0,
+            predicted_value=0.0,
+            timestep=0
+        )
+        return {env_id: dict(output) for env_id in ready_env_id}
+
+    def _forward_eval(self, data, action_mask=None, to_play=(), ready_env_id=None, timestep=(), **kwargs):
+        return self._forward_collect(data, ready_env_id=ready_env_id)
+
+    def _state_dict_learn(self):
+        return {'updates': self.updates}
+
+    def _load_state_dict_learn(self, state):
+        self.updates = state['updates']
+
+    _process_transition = _get_train_sample = lambda self, *_: None
+
+
+@pytest.mark.unittest
+def test_another_method_through_the_same_entry(tmp_path):
+    """The configs alone decide what is trained; resuming works for it as well."""
+    config = tiny_config(tmp_path / 'run')
+    config['create']['policy'] = dict(type='random_test', import_names=[])
+    config['policy'] = dict(batch_size=4, device='cpu', model={})
+    policy = train(config)
+    assert isinstance(policy, RandomPolicy) and policy.updates >= 36
+    assert {row.method for row in read_results(str(tmp_path / 'run' / 'results.csv'))} == {'random_test'}
+    resumed = train(config, resume=str(tmp_path / 'run'), max_env_step=120)
+    assert resumed.updates > policy.updates
+
+
+@pytest.mark.unittest
+def test_stops_after_max_train_iter_and_starts_from_given_weights(tmp_path):
+    policy = train(tiny_config(tmp_path / 'run'), max_train_iter=3)
+    assert load(tmp_path / 'run')['train_iter'] == 3
+    path = str(tmp_path / 'run' / 'ckpt' / 'latest.pth.tar')
+    started = train(tiny_config(tmp_path / 'other', seed=1), max_env_step=1, model_path=path)
+    weights = policy.learn_mode.state_dict()['model']
+    assert differences(started.learn_mode.state_dict()['model'], weights) == []
+    assert load(tmp_path / 'run', 'ckpt_best.pth.tar')['score'] > -1
