@@ -1,65 +1,17 @@
 """Every step is collected exactly once and in order, whatever happens at the boundaries of episodes and segments."""
-import os
-import signal
-import time
-
 import numpy as np
 import pytest
-import torch
-from ding.envs.env_manager.base_env_manager import EnvState
-from helpers.scripted_env import Step, decode
-from helpers.workers import ScalarLog, make_collect_mode, make_manager, make_policy_config, make_positional_collect_mode
+from helpers.collection import collect_logs, in_flight_steps, make_collector
+from helpers.scripted_env import decode
+from helpers.workers import ScalarLog, make_manager, make_policy_config, make_positional_collect_mode
 from lzero.mcts.buffer.game_buffer_muzero import MuZeroGameBuffer
 from lzero.worker import MuZeroSegmentCollector
-from lzero_mow.worker import MoWSegmentCollector
 
 
 @pytest.fixture(autouse=True)
 def run_folder(tmp_path, monkeypatch):
     """LightZero writes its log files below the current folder."""
     monkeypatch.chdir(tmp_path)
-
-
-def make_collector(env_num, config=None, resets=None, manager=None, **kwargs):
-    config = config or make_policy_config()
-    return MoWSegmentCollector(
-        env=manager or make_manager(env_num),
-        policy=make_collect_mode(config, resets),
-        tb_logger=kwargs.pop('tb_logger', ScalarLog()),
-        exp_name='test',
-        policy_config=config,
-        **kwargs
-    )
-
-
-def real_steps(segment, meta, frame_stack=1):
-    """The steps of a segment without its padding, as lines of the environment's log."""
-    steps = []
-    for index in range(len(meta['terminated'])):
-        env_id, episode, timestep = decode(segment.obs_segment[frame_stack - 1 + index][-3:])
-        flags = [bool(meta[name][index]) for name in ('terminated', 'truncated', 'life_loss')]
-        action, reward = int(segment.action_segment[index]), float(segment.reward_segment[index])
-        steps.append(Step(env_id, episode, timestep, action, reward, *flags))
-    return steps
-
-
-def in_flight_steps(collector, env_id):
-    """Steps that the collector still keeps to itself."""
-    held = collector.last_game_segments[env_id]
-    segment = collector._flights[env_id].segment
-    return sum(len(part.action_segment) for part in (held, segment) if part is not None)
-
-
-def collect_logs(collector, calls, frame_stack=1):
-    """Collect several times; all steps by environment, and all (segment, meta) pairs."""
-    logs, pairs = {env_id: [] for env_id in range(collector._env_num)}, []
-    for _ in range(calls):
-        segments, metas = collector.collect(policy_kwargs={'temperature': 1.0, 'epsilon': 0.0})
-        assert len(segments) == len(metas) >= collector._env_num
-        for segment, meta in zip(segments, metas):
-            logs[meta['env_id']] += real_steps(segment, meta, frame_stack)
-            pairs.append((segment, meta))
-    return logs, pairs
 
 
 @pytest.mark.unittest
@@ -239,69 +191,6 @@ def test_unsupported_search_is_refused():
         make_collector(1, make_policy_config(gumbel_algo=True))
 
 
-def assert_same_collection(first, second):
-    for segment, other in zip(first[0], second[0]):
-        for name in ('obs', 'action', 'reward', 'child_visit', 'root_value', 'action_mask', 'to_play', 'timestep'):
-            array, twin = getattr(segment, f'{name}_segment'), getattr(other, f'{name}_segment')
-            assert array.dtype == twin.dtype and np.array_equal(array, twin), name
-    assert len(first[0]) == len(second[0])
-    for meta, other in zip(first[1], second[1]):
-        assert meta.keys() == other.keys()
-        assert all(np.array_equal(meta[key], other[key]) for key in meta)
-
-
-@pytest.mark.unittest
-@pytest.mark.parametrize('calls', range(8))
-def test_state_dict_continues_exactly(calls, tmp_path):
-    """Saved after any number of calls, through a file, a new collector goes on as the old one does."""
-    config = make_policy_config(use_priority=True, model=dict(frame_stack_num=2))
-    collector = make_collector(3, config)
-    for _ in range(calls):
-        collector.collect()
-    torch.save(collector.state_dict(), tmp_path / 'collector.pt')
-    resumed = make_collector(3, config)
-    resumed.load_state_dict(torch.load(tmp_path / 'collector.pt', weights_only=True))
-    for _ in range(6):
-        assert_same_collection(collector.collect(), resumed.collect())
-        assert np.array_equal(collector.envsteps, resumed.envsteps)
-    assert collector.drain_episodes() == resumed.drain_episodes()
-    assert [env.log for env in collector._env._envs] == [env.log for env in resumed._env._envs]
-
-
-@pytest.mark.unittest
-@pytest.mark.parametrize('calls', [1, 2, 5])
-def test_state_without_environments_closes_the_episodes(calls, caplog):
-    """Nothing collected is lost: what was in flight comes first, cut off by a truncation, then new episodes begin."""
-    collector = make_collector(2)
-    logs, _ = collect_logs(collector, calls)
-    state = {**collector.state_dict(), 'environments': None}
-    resets = []
-    resumed = make_collector(2, resets=resets)
-    resumed.load_state_dict(state)
-    assert 'starts a new episode' in caplog.text
-    again = make_collector(2)
-    again.load_state_dict({**resumed.state_dict(), 'environments': None})
-    for other in (resumed, again):
-        segments, metas = other.collect()
-        for env_id, env in enumerate(collector._env._envs):
-            own = [(segment, meta) for segment, meta in zip(segments, metas) if meta['env_id'] == env_id]
-            tail = [step for segment, meta in own for step in real_steps(segment, meta)]
-            missing = env.log[len(logs[env_id]):]
-            assert [step[:5] for step in tail[:len(missing)]] == [step[:5] for step in missing]
-            if missing and not missing[-1].terminated:
-                assert tail[len(missing) - 1].truncated
-            fresh = tail[len(missing):]
-            assert [step[:5] for step in fresh] == [step[:5] for step in other._env._envs[env_id].log[:len(fresh)]]
-    assert [0] in resets and [1] in resets
-
-
-@pytest.mark.unittest
-def test_state_of_other_environments_is_refused():
-    state = make_collector(2).state_dict()
-    with pytest.raises(ValueError, match='has 2 collector environments, this run 3'):
-        make_collector(3).load_state_dict(state)
-
-
 @pytest.mark.unittest
 def test_subprocess_environments_lose_nothing():
     config = make_policy_config()
@@ -313,58 +202,3 @@ def test_subprocess_environments_lose_nothing():
     twin = make_collector(2, config)
     expected, _ = collect_logs(twin, calls=15)
     assert logs == expected
-
-
-@pytest.mark.unittest
-def test_dead_environment_process_is_named():
-    collector = make_collector(3, manager=make_manager(3, subprocess=True))
-    collector.collect()
-    os.kill(collector._env._subprocesses[1].pid, signal.SIGKILL)
-    start = time.monotonic()
-    with pytest.raises(RuntimeError, match=r'environment 1 \(task Task1\) died: its process ended with exit code -9'):
-        for _ in range(3):
-            collector.collect()
-    assert time.monotonic() - start < 30
-    collector.close()
-    assert not any(process.is_alive() for process in wait_for_end(collector._env._subprocesses.values()))
-
-
-def wait_for_end(processes):
-    for process in processes:
-        process.join(5)
-    return processes
-
-
-@pytest.mark.unittest
-def test_environment_that_dies_in_a_reset_does_not_hang():
-    """DI-engine resets in a background thread whose error nobody sees; `ready_obs` would wait for ever."""
-    scripts = [((1, 'terminated', ()), ), ((50, 'terminated', ()), )]
-    manager = make_manager(2, subprocess=True, scripts=scripts, reset_seconds=0.3)
-    collector = make_collector(2, manager=manager)
-    stepped = manager.step
-
-    def step_then_kill(actions):
-        timesteps = stepped(actions)
-        assert manager._env_states[0] == EnvState.RESET
-        os.kill(manager._subprocesses[0].pid, signal.SIGKILL)
-        return timesteps
-
-    manager.step = step_then_kill
-    with pytest.raises(RuntimeError, match=r'environment 0 \(task Task0\) died'):
-        collector.collect()
-
-
-@pytest.mark.unittest
-def test_failing_and_abnormal_environments_are_named():
-    collector = make_collector(2, manager=make_manager(2, abnormal_at=(1, 0)))
-    with pytest.raises(RuntimeError, match=r'environment \d \(task Task\d\) returned an abnormal step'):
-        for _ in range(5):
-            collector.collect()
-    collector = make_collector(2)
-
-    def broken_step(action):
-        raise KeyError('the emulator is gone')
-
-    collector._env._envs[1].step = broken_step
-    with pytest.raises(RuntimeError, match=r'environment 1 \(task Task1\) failed.*the emulator is gone'):
-        collector.collect()

@@ -1,6 +1,4 @@
 """Returns of every task, in task order, whatever the order in which episodes end."""
-import os
-import signal
 from functools import partial
 
 import lzero.worker.muzero_evaluator as stock
@@ -8,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 from ding.envs import BaseEnvManager, create_env_manager, get_vec_env_setting
-from ding.envs.env_manager.base_env_manager import EnvState
 from easydict import EasyDict
+from helpers.collection import make_evaluator
 from helpers.two_task_env import TASKS
-from helpers.workers import Mode, ScalarLog, make_eval_mode, make_manager, make_policy_config
+from helpers.workers import Mode, make_eval_mode, make_manager, make_policy_config
 from lzero.worker import MuZeroEvaluator
-from lzero_mow.worker import MoWEvaluator
+from lzero_mow.worker.evaluator import RecentFrames
 
 
 @pytest.fixture(autouse=True)
@@ -22,20 +20,8 @@ def run_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def make_evaluator(manager, config, mode=None, cls=MoWEvaluator):
-    return cls(
-        eval_freq=1,
-        n_evaluator_episode=manager.env_num,
-        env=manager,
-        policy=mode or make_eval_mode(config),
-        tb_logger=ScalarLog(),
-        exp_name='test',
-        policy_config=config
-    )
-
-
 def evaluated_return(env_id, length):
-    """Of the script's second episode: the evaluator resets environments that have been reset when they were launched."""
+    """Of the script's second episode: the evaluator resets environments that were reset when they were launched."""
     return sum(env_id + 1 / 64 + timestep / 4096 for timestep in range(length))
 
 
@@ -51,9 +37,10 @@ def test_returns_by_task(lengths):
 
 
 def two_task_manager(evaluator_env_num):
-    cfg = EasyDict(type='two_task_mow', tasks=['Shifted', 'Direct'], collector_env_num=1, evaluator_env_num=evaluator_env_num)
+    tasks = ['Shifted', 'Direct']
+    cfg = EasyDict(type='two_task_mow', tasks=tasks, collector_env_num=1, evaluator_env_num=evaluator_env_num)
     env_class, _, configs = get_vec_env_setting(cfg)
-    assert [(c.task, c.task_id) for c in configs] == [('Shifted', 0)] * evaluator_env_num + [('Direct', 1)] * evaluator_env_num
+    assert [(c.task, c.task_id) for c in configs] == [(tasks[i], i) for i in range(2) for _ in range(evaluator_env_num)]
     manager_cfg = EasyDict({**BaseEnvManager.default_config(), 'type': 'base'})
     manager = create_env_manager(manager_cfg, [partial(env_class, cfg=c) for c in configs])
     manager.seed(5, dynamic_seed=False)
@@ -68,8 +55,12 @@ def corner_mode(config, shift):
         actions = (bright.argmax(1) + shift) % 4
         return {
             env_id: dict(
-                action=int(action), visit_count_distributions=[1.0], visit_count_distribution_entropy=0., searched_value=0.,
-                predicted_value=0., timestep=0
+                action=int(action),
+                visit_count_distributions=[1.0],
+                visit_count_distribution_entropy=0.,
+                searched_value=0.,
+                predicted_value=0.,
+                timestep=0
             )
             for env_id, action in zip(ready_env_id, actions)
         }
@@ -96,7 +87,10 @@ def test_evaluations_repeat():
     def always_first(data, action_mask, to_play, *, ready_env_id, timestep):
         return {
             env_id: dict(
-                action=0, visit_count_distributions=[1.0], visit_count_distribution_entropy=0., searched_value=0.,
+                action=0,
+                visit_count_distributions=[1.0],
+                visit_count_distribution_entropy=0.,
+                searched_value=0.,
                 predicted_value=0.
             )
             for env_id in ready_env_id
@@ -145,7 +139,6 @@ def test_frames_of_the_episode_are_not_kept(monkeypatch):
 
 
 def recording(kept):
-    from lzero_mow.worker.evaluator import RecentFrames
     append = RecentFrames.append
 
     def wrapper(self, *args, **kwargs):
@@ -153,53 +146,3 @@ def recording(kept):
         kept.append(len(self.obs_segment))
 
     return wrapper
-
-
-@pytest.mark.unittest
-def test_dead_environment_process_is_named():
-    config = make_policy_config()
-    evaluator = make_evaluator(make_manager(3, subprocess=True), config)
-    assert evaluator.eval_tasks(0, 0).shape == (3, 1)
-    os.kill(evaluator._env._subprocesses[2].pid, signal.SIGKILL)
-    with pytest.raises(RuntimeError, match=r'environment 2 \(task Task2\) died: its process ended with exit code -9'):
-        evaluator.eval_tasks(1, 0)
-    evaluator.close()
-
-
-@pytest.mark.unittest
-def test_environment_that_dies_during_evaluation_is_named():
-    config = make_policy_config()
-    manager = make_manager(2, subprocess=True, scripts=[((30, 'terminated', ()), )] * 2)
-    forward = make_eval_mode(config).forward
-
-    def kill_then_act(data, action_mask, to_play, **kwargs):
-        if kwargs['timestep'][0] == 7:
-            os.kill(manager._subprocesses[1].pid, signal.SIGKILL)
-        return forward(data, action_mask, to_play, **kwargs)
-
-    evaluator = make_evaluator(manager, config, Mode(kill_then_act, lambda *_, **__: None, lambda name: config))
-    with pytest.raises(RuntimeError, match=r'environment 1 \(task Task1\) died'):
-        evaluator.eval_tasks(0, 0)
-
-
-@pytest.mark.unittest
-def test_environment_that_dies_in_the_reset_after_an_evaluation_does_not_hang():
-    config = make_policy_config()
-    evaluator = make_evaluator(make_manager(2, subprocess=True, reset_seconds=0.3), config)
-    evaluator.eval_tasks(0, 0)
-    assert evaluator._env._env_states[1] == EnvState.RESET
-    os.kill(evaluator._env._subprocesses[1].pid, signal.SIGKILL)
-    with pytest.raises(RuntimeError, match=r'environment 1 \(task Task1\) died'):
-        evaluator.eval_tasks(1, 0)
-
-
-@pytest.mark.unittest
-def test_errors_of_the_policy_pass_through():
-    config = make_policy_config()
-
-    def broken(*_, **__):
-        raise RuntimeError('shapes do not match')
-
-    evaluator = make_evaluator(make_manager(2), config, Mode(broken, lambda *_, **__: None, lambda name: config))
-    with pytest.raises(RuntimeError, match='^shapes do not match$'):
-        evaluator.eval_tasks(0, 0)

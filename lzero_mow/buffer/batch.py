@@ -10,8 +10,8 @@ class SequenceBatch:
     """
     Overview:
         B sequences of L consecutive steps, sorted by task. Along the time axis ``o_0 a_0 r_0 | o_1 a_1 r_1 ...``:
-        ``reward[:, t]`` and ``terminated[:, t]`` are the results of ``action[:, t]`` taken at ``obs[:, t]``. Sequences run
-        on across the ends of episodes, as in STORM.
+        ``reward[:, t]`` and ``terminated[:, t]`` are the results of ``action[:, t]`` taken at ``obs[:, t]``.
+        Sequences run on across the ends of episodes, as in STORM.
     """
     # (B, L, C, H, W) uint8 frames.
     obs: torch.Tensor

@@ -20,12 +20,13 @@ SAMPLED_FIELDS = ('obs', 'action', 'reward', 'terminated', 'life_loss', 'first')
 class MoWGameBuffer(GameBuffer):
     """
     Overview:
-        Keeps the last ``replay_buffer_size`` steps of each task, in one ring for each of its environments, and samples
-        sequences of consecutive steps, across the ends of episodes as STORM does. Memory is constant once the rings are
-        full. It stores no search statistics: the parts of LightZero's interface that need them raise.
+        Keeps the last ``replay_buffer_size`` steps of each task, in one ring for each of its environments, and
+        samples sequences of consecutive steps, across the ends of episodes as STORM does. Memory is constant once
+        the rings are full. It stores no search statistics: the parts of LightZero's interface that need them raise.
     Interfaces:
-        ``push_game_segments``, ``sample``, ``sample_sequences``, ``get_num_of_transitions``, ``get_num_of_game_segments``,
-        ``save``, ``load``, ``prune``; ``remove_oldest_data_to_fit`` and ``update_priority`` have nothing to do.
+        ``push_game_segments``, ``sample``, ``sample_sequences``, ``get_num_of_transitions``,
+        ``get_num_of_game_segments``, ``save``, ``load``, ``prune``; ``remove_oldest_data_to_fit`` and
+        ``update_priority`` have nothing to do.
 
     .. note::
         LightZero's segment collector holds a full segment back until the next one is there, so the newest steps of an
@@ -109,7 +110,8 @@ class MoWGameBuffer(GameBuffer):
             obs=obs,
             action=np.asarray(data.action_segment[:count]).reshape(count),
             reward=np.asarray(data.reward_segment[:count]).reshape(count),
-            **{name: meta[name] for name in ('terminated', 'truncated', 'life_loss')}
+            **{name: meta[name]
+               for name in ('terminated', 'truncated', 'life_loss')}
         )
         self._streams[meta['env_id']].append(steps, meta['episode_id'], meta['first_timestep'])
         self._num_of_segments += 1
@@ -123,8 +125,8 @@ class MoWGameBuffer(GameBuffer):
             - batch_size (:obj:`int`): Sequences for the world model, all tasks together.
             - policy (:obj:`Optional[Any]`): Part of LightZero's interface; not needed.
         Returns:
-            - batch (:obj:`Dict[str, Optional[SequenceBatch]]`): ``world_model``, and ``imagine``: the contexts that imagined \
-                rollouts start from, None unless ``imagine_source`` is 'replay'.
+            - batch (:obj:`Dict[str, Optional[SequenceBatch]]`): ``world_model``, and ``imagine``: the contexts that \
+                imagined rollouts start from, None unless ``imagine_source`` is 'replay'.
         """
         imagine = None
         world_model = self.sample_sequences(batch_size, self._cfg.batch_length)
@@ -135,13 +137,13 @@ class MoWGameBuffer(GameBuffer):
     def sample_sequences(self, n: int, length: int, rng: Optional[np.random.Generator] = None) -> SequenceBatch:
         """
         Overview:
-            Draw sequences, as evenly over the tasks as n allows (the remainder goes round from call to call), and within
-            a task uniformly over all places where one can start.
+            Draw sequences, as evenly over the tasks as n allows (the remainder goes round from call to call), and
+            within a task uniformly over all places where one can start.
         Arguments:
             - n (:obj:`int`): Sequences in all, B.
             - length (:obj:`int`): Steps in each, L.
-            - rng (:obj:`Optional[np.random.Generator]`): Draw from this one and leave the buffer's own randomness and turns \
-                as they are, so that a report does not change what is learned.
+            - rng (:obj:`Optional[np.random.Generator]`): Draw from this one and leave the buffer's own randomness \
+                and turns as they are, so that a report does not change what is learned.
         Returns:
             - batch (:obj:`SequenceBatch`): On the CPU, sorted by task.
         Raises:
@@ -169,7 +171,8 @@ class MoWGameBuffer(GameBuffer):
             task=tuple(task for task, share in enumerate(shares) for _ in range(share)),
         )
 
-    def _draw(self, task: int, count: int, length: int, rng: np.random.Generator) -> List[Tuple[StepStream, np.ndarray]]:
+    def _draw(self, task: int, count: int, length: int,
+              rng: np.random.Generator) -> List[Tuple[StepStream, np.ndarray]]:
         if count == 0:
             return []
         streams = self._streams[task * self._streams_a_task:(task + 1) * self._streams_a_task]
@@ -211,8 +214,8 @@ class MoWGameBuffer(GameBuffer):
         Arguments:
             - folder (:obj:`Union[str, Path]`): Made if it is not there.
         Returns:
-            - manifest (:obj:`Dict[str, Any]`): Primitives only; belongs in the checkpoint. With the folder it is the whole \
-                state of the replay: steps, counters, and the randomness of sampling.
+            - manifest (:obj:`Dict[str, Any]`): Primitives only; belongs in the checkpoint. With the folder it is \
+                the whole state of the replay: steps, counters, and the randomness of sampling.
         Raises:
             - OSError: The disk is full or not writable; earlier manifests stay valid.
         """

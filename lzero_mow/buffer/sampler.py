@@ -9,9 +9,9 @@ from .stream import StepStream
 class FairShares:
     """
     Overview:
-        Shares sequences out over tasks as evenly as their number allows; the remainder goes round from call to call. Each
-        kind of request (number, length) has its own turn: with one turn for all, two kinds that alternate could give the
-        same tasks their extra sequence for ever.
+        Shares sequences out over tasks as evenly as their number allows; the remainder goes round from call to
+        call. Each kind of request (number, length) has its own turn: with one turn for all, two kinds that
+        alternate could give the same tasks their extra sequence for ever.
     Interfaces:
         ``__call__``, ``state_dict``, ``load_state_dict``.
     """
@@ -77,8 +77,8 @@ def draw_starts(streams: Sequence[StepStream], count: int, length: int,
     bounds = np.cumsum(np.concatenate([[0], *(counts for _, counts in windows)]))
     if bounds[-1] == 0:
         raise ValueError(
-            f'no {length} consecutive steps to draw from (the longest stream holds {max(map(len, streams))}): collect more '
-            'before training (policy.train_start_after_envsteps) or lower the sequence length'
+            f'no {length} consecutive steps to draw from (the longest stream holds {max(map(len, streams))}): '
+            'collect more before training (policy.train_start_after_envsteps) or lower the sequence length'
         )
     places = np.sort(rng.integers(bounds[-1], size=count))
     run = np.searchsorted(bounds, places, side='right') - 1

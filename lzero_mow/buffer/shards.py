@@ -19,10 +19,11 @@ class ShardStore:
     """
     Overview:
         Writes the streams of a replay into a folder, each time only the steps that are new since the last save.
-        A shard ``<stream>_<start>_<stop>.npz`` holds the steps of that range of absolute indices, compressed and without
-        loss. It is written under another name, flushed to the disk and then renamed, so a name without '.tmp' is always
-        a whole file, whenever the process is killed. Which shards make up a replay is said by the index that ``save``
-        returns; it belongs in the checkpoint. Files that no durable checkpoint names are removed by ``prune``.
+        A shard ``<stream>_<start>_<stop>.npz`` holds the steps of that range of absolute indices, compressed and
+        without loss. It is written under another name, flushed to the disk and then renamed, so a name without
+        '.tmp' is always a whole file, whenever the process is killed. Which shards make up a replay is said by the
+        index that ``save`` returns; it belongs in the checkpoint. Files that no durable checkpoint names are
+        removed by ``prune``.
     Interfaces:
         ``save``, ``load``.
     """
@@ -40,9 +41,11 @@ class ShardStore:
             - folder (:obj:`Union[str, Path]`): Made if it is not there.
             - streams (:obj:`Dict[str, StepStream]`): By name.
         Returns:
-            - index (:obj:`Dict[str, List[List[Any]]]`): By stream name, [file name, start, stop] of every shard needed.
+            - index (:obj:`Dict[str, List[List[Any]]]`): By stream name, [file name, start, stop] of every shard \
+                needed.
         Raises:
-            - OSError: The disk is full or not writable. Shards written before stay valid, the next save continues there.
+            - OSError: The disk is full or not writable. Shards written before stay valid, the next save continues \
+                there.
         """
         folder = Path(folder).resolve()
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,9 +63,7 @@ class ShardStore:
                 start = stop
         return {name: [list(shard) for shard in shards] for name, shards in self._shards.items()}
 
-    def load(
-            self, folder: Union[str, Path], index: Dict[str, List[List[Any]]], streams: Dict[str, StepStream]
-    ) -> None:
+    def load(self, folder: Union[str, Path], index: Dict[str, List[List[Any]]], streams: Dict[str, StepStream]) -> None:
         """
         Overview:
             Write the steps of all shards back into their streams.
@@ -82,7 +83,9 @@ class ShardStore:
                 stream.write(start, read_shard(folder / file_name, stream, stop - start))
                 position = stop
             if position != stream.total:
-                raise ValueError(f'the replay in {folder} misses the steps from {position} of {name}; it cannot be resumed')
+                raise ValueError(
+                    f'the replay in {folder} lacks the steps from {position} of {name}: it cannot be resumed'
+                )
         self._folder = folder
         self._shards = {name: [list(shard) for shard in index[name]] for name in streams}
 
@@ -90,7 +93,8 @@ class ShardStore:
 def prune(folder: Union[str, Path], index: Dict[str, List[List[Any]]]) -> None:
     """
     Overview:
-        Remove the shards that a checkpoint does not name, and unfinished ones. Call it once that checkpoint is durable.
+        Remove the shards that a checkpoint does not name, and unfinished ones. Call it once that checkpoint is
+        durable.
     Arguments:
         - folder (:obj:`Union[str, Path]`): Where ``ShardStore.save`` put them.
         - index (:obj:`Dict[str, List[List[Any]]]`): The index in that checkpoint.
@@ -145,7 +149,7 @@ def read_shard(path: Path, stream: StepStream, count: int) -> Dict[str, np.ndarr
         with np.load(path, allow_pickle=False) as file:
             steps = {name: file[name] for name in stream.arrays}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f'the replay shard {path} is missing or damaged ({error}); it cannot be resumed') from error
+        raise ValueError(f'the replay shard {path} is missing or damaged ({error}): it cannot be resumed') from error
     for name, array in stream.arrays.items():
         expected = (count, *array.shape[1:])
         if steps[name].shape != expected or steps[name].dtype != array.dtype:

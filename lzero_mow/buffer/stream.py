@@ -14,8 +14,8 @@ class StepStream:
     Overview:
         The last ``capacity`` steps of one environment in the order they were taken, in arrays that are allocated once
         (and committed by the system only as they fill). A step is named by its absolute index, counted from the first
-        step ever appended; index i lies in row ``i % capacity``. Where a segment does not continue the one before it, a
-        new run starts; no window crosses such a gap or the write head.
+        step ever appended; index i lies in row ``i % capacity``. Where a segment does not continue the one before
+        it, a new run starts; no window crosses such a gap or the write head.
     Interfaces:
         ``append``, ``windows``, ``gather``, ``rows``, ``write``, ``state_dict``, ``load_state_dict``.
     """
@@ -54,8 +54,8 @@ class StepStream:
         Overview:
             Append the steps of one segment.
         Arguments:
-            - steps (:obj:`Dict[str, np.ndarray]`): obs (n, C, H, W) uint8 and the fields of STEP_DTYPES except ``first``, \
-                each of shape (n, ).
+            - steps (:obj:`Dict[str, np.ndarray]`): obs (n, C, H, W) uint8 and the fields of STEP_DTYPES except \
+                ``first``, each of shape (n, ).
             - episode_id (:obj:`int`): Counts this environment's episodes.
             - first_timestep (:obj:`int`): Position of the first step in its episode.
         """
@@ -92,7 +92,8 @@ class StepStream:
         Arguments:
             - starts (:obj:`np.ndarray`): (B, ) absolute start indices out of ``windows``.
             - length (:obj:`int`): Steps in a window, L.
-            - out (:obj:`Dict[str, np.ndarray]`): For each field wanted, an array (B, L, ...) of its dtype to write into.
+            - out (:obj:`Dict[str, np.ndarray]`): For each field wanted, an array (B, L, ...) of its dtype to write \
+                into.
         """
         rows = (starts[:, None] + np.arange(length)) % self.capacity
         for name, target in out.items():

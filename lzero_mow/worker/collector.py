@@ -20,11 +20,12 @@ from .in_flight import InFlight, STEP_FLAGS
 class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
     """
     Overview:
-        Collects game segments from all environments of all tasks with one policy forward pass a step. It differs from its
-        base class in what is kept: segments in progress survive from one ``collect`` to the next (the base class drops
-        them, a quarter of all steps for short episodes), and after a done the first observation of the next segment is
-        the new episode's (the base class stores the finished episode's last frame). Every environment step is returned
-        exactly once and in order. Segments are padded as in the base class, so LightZero's own buffers accept them.
+        Collects game segments from all environments of all tasks with one policy forward pass a step. It differs
+        from its base class in what is kept: segments in progress survive from one ``collect`` to the next (the base
+        class drops them, a quarter of all steps for short episodes), and after a done the first observation of the
+        next segment is the new episode's (the base class stores the finished episode's last frame). Every
+        environment step is returned exactly once and in order. Segments are padded as in the base class, so
+        LightZero's own buffers accept them.
     Interfaces:
         ``collect``, ``reset``, ``drain_episodes``, ``state_dict``, ``load_state_dict``; the rest is inherited.
     Properties:
@@ -91,11 +92,12 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
         Arguments:
             - num_segments (:obj:`Optional[int]`): Segments to wait for; by default one an environment.
             - train_iter (:obj:`int`): Update counter, for the log.
-            - policy_kwargs (:obj:`Optional[Dict[str, float]]`): ``temperature`` (default 1) and ``epsilon`` (default 0).
+            - policy_kwargs (:obj:`Optional[Dict[str, float]]`): ``temperature`` (default 1) and ``epsilon`` \
+                (default 0).
         Returns:
-            - return_data (:obj:`List[Any]`): ``[segments, metas]``; a meta has the keys of the base class (priorities, \
-                done, unroll_plus_td_steps) and env_id, episode_id, first_timestep, and for its n real steps the bool \
-                arrays terminated, truncated, life_loss of shape (n, ).
+            - return_data (:obj:`List[Any]`): ``[segments, metas]``; a meta has the keys of the base class \
+                (priorities, done, unroll_plus_td_steps) and env_id, episode_id, first_timestep, and for its n real \
+                steps the bool arrays terminated, truncated, life_loss of shape (n, ).
         Raises:
             - RuntimeError: An environment died or returned an abnormal step; named with its task.
         """
@@ -179,7 +181,11 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
         frame = to_ndarray(timestep.obs['observation'])
         flight.segment.store_search_stats(output['visit_count_distributions'], output['searched_value'])
         flight.segment.append(
-            output['action'], frame, timestep.reward, to_ndarray(obs['action_mask']), to_ndarray(obs['to_play']),
+            output['action'],
+            frame,
+            timestep.reward,
+            to_ndarray(obs['action_mask']),
+            to_ndarray(obs['to_play']),
             timestep=to_ndarray(timestep.obs.get('timestep', -1))
         )
         flight.window.append(frame)

@@ -26,14 +26,15 @@ class CollectorState:
     def state_dict(self) -> Dict[str, Any]:
         """
         Overview:
-            Counters, segments in progress and held back, finished episodes not yet drained, and the environments' states
-            when they live in this process and offer ``state_dict``. Call it between two ``collect`` calls.
+            Counters, segments in progress and held back, finished episodes not yet drained, and the environments'
+            states when they live in this process and offer ``state_dict``. Call it between two ``collect`` calls.
         Returns:
             - state (:obj:`Dict[str, Any]`): loadable with ``torch.load(weights_only=True)``.
         """
         assert len(self.game_segment_pool) == 0, 'a collector cannot be saved in the middle of collect()'
+        plain = {name: pack(getattr(self, name)) for name in PLAIN_STATE}
         return dict(
-            plain={name: pack(getattr(self, name)) for name in PLAIN_STATE},
+            plain=plain,
             flights=[flight.state_dict() for flight in self._flights],
             held_segments=[pack(pack_segment(segment)) for segment in self.last_game_segments],
             environments=pack_environments(self._env),

@@ -1,7 +1,8 @@
 """Environments that fail: found early, reported in one line that names environment and task.
 
-DI-engine's managers do not do this. When the process of an environment dies, `SyncSubprocessEnvManager.step` leaves with a
-bare `EOFError`; when it dies during a reset, the error ends a background thread and `ready_obs` waits for ever.
+DI-engine's managers do not do this. When the process of an environment dies, `SyncSubprocessEnvManager.step` leaves
+with a bare `EOFError`; when it dies during a reset, the error ends a background thread and `ready_obs` waits for
+ever.
 """
 import signal
 import time
@@ -35,7 +36,8 @@ def task_of(manager: BaseEnvManager, env_id: int) -> str:
 def wait_until_ready(manager: BaseEnvManager) -> Dict[int, Any]:
     """
     Overview:
-        Wait until no environment is resetting, so that all of them act in one forward pass and take equally many steps.
+        Wait until no environment is resetting, so that all of them act in one forward pass and take equally many
+        steps.
     Arguments:
         - manager (:obj:`BaseEnvManager`): A launched manager.
     Returns:
@@ -57,8 +59,8 @@ def wait_until_ready(manager: BaseEnvManager) -> Dict[int, Any]:
 def named_failures(manager: BaseEnvManager) -> Iterator[None]:
     """
     Overview:
-        Turn what a manager raises because an environment failed into one RuntimeError with the environment's id and task.
-        Errors that are no environment's fault pass through unchanged.
+        Turn what a manager raises because an environment failed into one RuntimeError with the environment's id and
+        task. Errors that are no environment's fault pass through unchanged.
     Arguments:
         - manager (:obj:`BaseEnvManager`): The manager that the block steps or resets.
     """

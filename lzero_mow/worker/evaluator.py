@@ -25,13 +25,14 @@ class MoWEvaluator(MuZeroEvaluator):
     def eval_tasks(self, train_iter: int, envstep: int) -> np.ndarray:
         """
         Overview:
-            Evaluate all tasks with ``MuZeroEvaluator.eval``, one forward pass a step for all environments that still play.
+            Evaluate all tasks with ``MuZeroEvaluator.eval``, one forward pass a step for all environments that
+            still play.
         Arguments:
             - train_iter (:obj:`int`): Update counter, for the log.
             - envstep (:obj:`int`): Environment steps a task so far, for the log.
         Returns:
-            - returns (:obj:`np.ndarray`): float64, shape (K, evaluator_env_num), raw returns in task order. NaN on ranks \
-                other than 0, where LightZero does not evaluate.
+            - returns (:obj:`np.ndarray`): float64, shape (K, evaluator_env_num), raw returns in task order. NaN on \
+                ranks other than 0, where LightZero does not evaluate.
         Raises:
             - RuntimeError: An environment died; named with its task.
         """
@@ -78,8 +79,8 @@ class RecentFrames(GameSegment):
 def _observed_evaluation(monitors: List[VectorEvalMonitor]) -> Iterator[None]:
     """
     Overview:
-        While the block runs, ``MuZeroEvaluator.eval`` keeps recent frames only, and its monitor, which holds the return of
-        each environment and is local to ``eval`` otherwise, is appended to ``monitors``.
+        While the block runs, ``MuZeroEvaluator.eval`` keeps recent frames only, and its monitor, which holds the
+        return of each environment and is local to ``eval`` otherwise, is appended to ``monitors``.
     Arguments:
         - monitors (:obj:`List[VectorEvalMonitor]`): Receives the monitor.
     """

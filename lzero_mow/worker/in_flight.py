@@ -11,8 +11,8 @@ from .packing import pack, unpack
 STEP_FLAGS = ('terminated', 'truncated', 'life_loss')
 # The lists of a GameSegment that grow by one entry a step (obs_segment also holds the frames before the first step).
 SEGMENT_LISTS = (
-    'obs_segment', 'action_segment', 'reward_segment', 'child_visit_segment', 'root_value_segment', 'action_mask_segment',
-    'to_play_segment', 'timestep_segment'
+    'obs_segment', 'action_segment', 'reward_segment', 'child_visit_segment', 'root_value_segment',
+    'action_mask_segment', 'to_play_segment', 'timestep_segment'
 )
 
 

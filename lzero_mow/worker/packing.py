@@ -8,8 +8,8 @@ import torch
 def pack(tree: Any) -> Any:
     """
     Overview:
-        Arrays become tensors and numpy scalars Python numbers, at any depth, because ``torch.load(weights_only=True)``
-        refuses numpy's.
+        Arrays become tensors and numpy scalars Python numbers, at any depth, because
+        ``torch.load(weights_only=True)`` refuses numpy's.
     Arguments:
         - tree (:obj:`Any`): Dicts, lists and tuples of arrays and primitives.
     Returns:

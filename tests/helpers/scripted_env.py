@@ -10,12 +10,13 @@ from easydict import EasyDict
 
 NUM_ACTIONS = 18
 FRAME_SHAPE = (3, 64, 64)
-# (length, how the episode ends, timesteps whose action costs a life). With segments of 5 steps: one-step episodes, episodes
-# that fill one or several segments exactly, ends just before and after a boundary, lives lost at all those places.
+# (length, how the episode ends, timesteps whose action costs a life). With segments of 5 steps: one-step episodes,
+# episodes that fill one or several segments exactly, ends just before and after a boundary, lives lost at all those
+# places.
 DEFAULT_SCRIPT = (
-    (3, 'terminated', ()), (1, 'terminated', (0, )), (5, 'truncated', (2, )), (1, 'truncated', ()), (1, 'terminated', ()),
-    (10, 'terminated', (4, 5, 9)), (6, 'terminated', ()), (4, 'truncated', (3, )), (15, 'truncated', (0, 14)),
-    (11, 'terminated', (10, )), (5, 'terminated', ()), (9, 'truncated', (8, ))
+    (3, 'terminated', ()), (1, 'terminated', (0, )), (5, 'truncated', (2, )), (1, 'truncated', ()),
+    (1, 'terminated', ()), (10, 'terminated', (4, 5, 9)), (6, 'terminated', ()), (4, 'truncated', (3, )),
+    (15, 'truncated', (0, 14)), (11, 'terminated', (10, )), (5, 'terminated', ()), (9, 'truncated', (8, ))
 )
 
 
@@ -67,8 +68,8 @@ def action_for(frame: np.ndarray) -> int:
 class ScriptedEnv(BaseEnv):
     """
     Overview:
-        Plays the episodes of ``cfg.script`` in turn, for ever. Rewards tell env, episode and timestep apart; ``log`` holds
-        a Step for every call of ``step``.
+        Plays the episodes of ``cfg.script`` in turn, for ever. Rewards tell env, episode and timestep apart;
+        ``log`` holds a Step for every call of ``step``.
     """
 
     def __init__(self, cfg: EasyDict) -> None:
@@ -131,6 +132,7 @@ class ScriptedEnv(BaseEnv):
 def script_for(env_id: int, script: Sequence[Tuple] = DEFAULT_SCRIPT) -> Tuple:
     """
     Overview:
-        The script of one environment: the same episodes from another starting point, so that environments fall out of step.
+        The script of one environment: the same episodes from another starting point, so that environments fall out
+        of step.
     """
     return tuple(script[env_id % len(script):]) + tuple(script[:env_id % len(script)])

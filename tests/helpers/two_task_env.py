@@ -36,9 +36,9 @@ FRAMES = {task: make_frames(colour) for task, (colour, _) in TASKS.items()}
 class TwoTaskEnv(BaseEnv):
     """
     Overview:
-        A square shows up in one of four corners. Of the four legal actions one is right, given corner and task, and is
-        worth 1; the next corner is random. After 16 steps the episode is truncated: the best return is 16, random play
-        brings 4 on average, and a policy that cannot tell the tasks apart 8.
+        A square shows up in one of four corners. Of the four legal actions one is right, given corner and task, and
+        is worth 1; the next corner is random. After 16 steps the episode is truncated: the best return is 16,
+        random play brings 4 on average, and a policy that cannot tell the tasks apart 8.
     """
     config = dict(collector_env_num=1, evaluator_env_num=1, tasks=tuple(TASKS))
 

@@ -37,15 +37,41 @@ def make_policy_config(**changes: Any) -> EasyDict:
         What LightZero's workers and our buffer read, for segments of 5 steps.
     """
     config = dict(
-        type='mow', device='cpu', game_segment_length=5, num_unroll_steps=1, td_steps=1, discount_factor=0.99,
-        sampled_algo=False, gumbel_algo=False, use_ture_chance_label_in_chance_encoder=False, use_priority=False,
-        ignore_done=False, collect_with_pure_policy=False, use_wandb=False, gray_scale=False, transform2string=False,
-        collector_env_num=1, evaluator_env_num=1, replay_buffer_size=200, batch_size=8, batch_length=16,
-        life_loss_as_termination=True, imagine_source='batch', imagine_batch_size=4, context_length=4,
-        env_type='not_board_games', action_type='fixed_action_space', priority_prob_alpha=0.6, priority_prob_beta=0.4,
+        type='mow',
+        device='cpu',
+        game_segment_length=5,
+        num_unroll_steps=1,
+        td_steps=1,
+        discount_factor=0.99,
+        sampled_algo=False,
+        gumbel_algo=False,
+        use_ture_chance_label_in_chance_encoder=False,
+        use_priority=False,
+        ignore_done=False,
+        collect_with_pure_policy=False,
+        use_wandb=False,
+        gray_scale=False,
+        transform2string=False,
+        collector_env_num=1,
+        evaluator_env_num=1,
+        replay_buffer_size=200,
+        batch_size=8,
+        batch_length=16,
+        life_loss_as_termination=True,
+        imagine_source='batch',
+        imagine_batch_size=4,
+        context_length=4,
+        env_type='not_board_games',
+        action_type='fixed_action_space',
+        priority_prob_alpha=0.6,
+        priority_prob_beta=0.4,
         model=dict(
-            frame_stack_num=1, model_type='conv', image_channel=3, observation_shape=(3, 64, 64),
-            action_space_size=NUM_ACTIONS, continuous_action_space=False
+            frame_stack_num=1,
+            model_type='conv',
+            image_channel=3,
+            observation_shape=(3, 64, 64),
+            action_space_size=NUM_ACTIONS,
+            continuous_action_space=False
         ),
     )
     config = EasyDict(config)
@@ -55,11 +81,15 @@ def make_policy_config(**changes: Any) -> EasyDict:
 
 
 def make_manager(
-        env_num: int, subprocess: bool = False, scripts: Optional[Sequence[Tuple]] = None, **env_cfg: Any
+        env_num: int,
+        subprocess: bool = False,
+        scripts: Optional[Sequence[Tuple]] = None,
+        **env_cfg: Any
 ) -> BaseEnvManager:
     """
     Overview:
-        Scripted environments, one task ('Task0', 'Task1' ...) each, under DI-engine's in-process or subprocess manager.
+        Scripted environments, one task ('Task0', 'Task1' ...) each, under DI-engine's in-process or subprocess
+        manager.
     """
     scripts = scripts or [script_for(env_id) for env_id in range(env_num)]
     configs = [
@@ -74,7 +104,7 @@ def make_manager(
     return manager([partial(ScriptedEnv, cfg=config) for config in configs], config)
 
 
-def policy_output(frames: np.ndarray, ready_env_id: Sequence[int], timestep: Sequence[int]) -> Dict[int, Dict[str, Any]]:
+def policy_output(frames: np.ndarray, ready_env_id: Sequence[int], timestep: Sequence[int]) -> Dict[int, Dict]:
     """
     Overview:
         What a policy returns, from the newest frame of each row; the value tells the rows apart as well.
@@ -83,8 +113,12 @@ def policy_output(frames: np.ndarray, ready_env_id: Sequence[int], timestep: Seq
     uniform = [1.0 / NUM_ACTIONS] * NUM_ACTIONS
     return {
         env_id: dict(
-            action=action_for(frame), visit_count_distributions=uniform, visit_count_distribution_entropy=4.0,
-            searched_value=float(action_for(frame)), predicted_value=float(action_for(frame)), timestep=int(step)
+            action=action_for(frame),
+            visit_count_distributions=uniform,
+            visit_count_distribution_entropy=4.0,
+            searched_value=float(action_for(frame)),
+            predicted_value=float(action_for(frame)),
+            timestep=int(step)
         )
         for env_id, frame, step in zip(ready_env_id, frames, timestep)
     }
