@@ -1,9 +1,9 @@
-"""Seconds for one world-model update, one imagination and one agent update, at STORM's sizes and at MoW's.
+"""Seconds for one world-model update, one imagination, one agent update and one decision, at STORM's sizes and at MoW's.
 
     python -m lzero_mow.bench.update_speed [--device cuda] [--repeats 5]
 
-Batch 16 x 64 and 1024 rollouts of 16 steps from 8 real ones, in every row; the MoW row shares them out over 26 tasks, 12
-experts and 12 clusters. Floating-point operations are counted by torch, the machine's rate is that of a square product.
+Imagination is 1024 rollouts of 16 steps from 8 real ones in every row; MoW shares them out over 26 tasks, 12 experts and 12
+clusters. A decision chooses one action for each task, from full windows. Floating-point operations are counted by torch, the machine's rate is that of a square product.
 """
 import argparse
 import copy
@@ -23,7 +23,7 @@ from lzero_mow.buffer.batch import SequenceBatch
 from lzero_mow.memory import keep_freed_memory
 from lzero_mow.policy.mow import MoWPolicy
 
-SEQUENCES, LENGTH, STARTS = 16, 64, 1024
+LENGTH, STARTS = 64, 1024
 
 
 def random_sequences(number: int, length: int, num_tasks: int) -> SequenceBatch:
@@ -35,50 +35,57 @@ def random_sequences(number: int, length: int, num_tasks: int) -> SequenceBatch:
     )
 
 
-def timed(call: Callable, device: torch.device):
-    """(result, seconds) of a call, the device's work included."""
+def timed(call: Callable, device: torch.device) -> float:
+    """Seconds that a call takes, the device's work included."""
     synchronize = torch.cuda.synchronize if device.type == 'cuda' else lambda: None
     synchronize()
     start = time.perf_counter()
-    result = call()
+    call()
     synchronize()
-    return result, time.perf_counter() - start
+    return time.perf_counter() - start
 
 
 def gemm_rate(device: torch.device) -> float:
     """Best rate of a 2048^3 fp32 product, in GFLOP/s."""
     a = torch.randn(2048, 2048, device=device)
-    return max(2 * 2.048 ** 3 / timed(lambda: a @ a, device)[1] for _ in range(10))
+    return max(2 * 2.048 ** 3 / timed(lambda: a @ a, device) for _ in range(10))
 
 
 def measure(preset: str, num_tasks: int, source: str, sequences: int, device: torch.device, repeats: int) -> List[Dict]:
     """One row a phase: median seconds and GFLOP."""
     cfg = policy_config(preset, num_tasks)
     cfg.imagine_source, cfg.imagine_batch_size, cfg.cuda = source, STARTS, device.type == 'cuda'
-    policy = MoWPolicy(copy.deepcopy(cfg), enable_field=['learn'])
+    policy = MoWPolicy(copy.deepcopy(cfg), enable_field=['learn', 'collect'])
     batch = random_sequences(sequences, LENGTH, num_tasks).to(device)
     fresh = random_sequences(STARTS, cfg.context_length, num_tasks)
-    seconds, flops = {'world model': [], 'imagination': [], 'agent': []}, {}
+    frames, ids = batch.obs[:1, 0].expand(num_tasks, -1, -1, -1), list(range(num_tasks))
+    everything = np.ones((num_tasks, 18))
+    state = {}
 
-    def once():
-        (_, _, latent), world = timed(lambda: policy._update_world_model(batch), device)
-        (rollout, plan), imagine = timed(lambda: policy._imagine(batch, latent, fresh), device)
-        _, agent = timed(lambda: policy._update_agent(rollout, plan), device)
-        return dict(zip(seconds, (world, imagine, agent))), latent, rollout, plan
+    def world_model() -> None:
+        state['latent'] = policy._update_world_model(batch)[2]
 
-    _, latent, rollout, plan = once()  # the first call allocates
-    calls = (
-        lambda: policy._update_world_model(batch), lambda: policy._imagine(batch, latent, fresh),
-        lambda: policy._update_agent(rollout, plan)
-    )
-    for phase, call in zip(seconds, calls):
+    def imagination() -> None:
+        state['rollout'] = policy._imagine(batch, state['latent'], fresh)
+
+    def agent() -> None:
+        policy._update_agent(*state['rollout'])
+
+    def decision() -> None:
+        policy.collect_mode.forward(frames, everything, 1.0, ids, 0.0, ready_env_id=ids, timestep=ids)
+
+    phases = {'world model': world_model, 'imagination': imagination, 'agent': agent, 'decision': decision}
+    for phase in list(phases.values()) + [decision] * cfg.acting_window:  # first calls allocate; the windows fill
+        phase()
+    seconds, gflop = {phase: [] for phase in phases}, {}
+    for name, phase in phases.items():
         with FlopCounterMode(display=False) as counter:
-            call()
-        flops[phase] = counter.get_total_flops() / 1e9
+            phase()
+        gflop[name] = counter.get_total_flops() / 1e9
     for _ in track(range(repeats), description=f'{preset}, {num_tasks} tasks, {source}', transient=True):
-        for phase, value in once()[0].items():
-            seconds[phase].append(value)
-    return [dict(phase=phase, seconds=float(np.median(seconds[phase])), gflop=flops[phase]) for phase in seconds]
+        for name, phase in phases.items():
+            seconds[name].append(timed(phase, device))
+    return [dict(phase=name, seconds=float(np.median(seconds[name])), gflop=gflop[name]) for name in phases]
 
 
 def main() -> None:
@@ -91,28 +98,26 @@ def main() -> None:
     keep_freed_memory()
     rate = gemm_rate(device)
     table = Table(title=f'{args.device}, {torch.get_num_threads()} threads, fp32 product {rate:.0f} GFLOP/s')
-    for column in ('model', 'imagination from', 'phase', 'seconds', 'GFLOP', 'share of the rate'):
-        table.add_column(column, justify='left' if column in ('model', 'imagination from', 'phase') else 'right')
-    # 26 sequences are the least that 26 tasks can share; `paper` rows are scaled to the tokens of the others.
+    words = ('model', 'batch', 'imagination from', 'phase')
+    for column in (*words, 'seconds', 'GFLOP', 'share of the rate'):
+        table.add_column(column, justify='left' if column in words else 'right')
+    # STORM's batch; then the same number of steps for one task and for 26, which need a sequence each.
     for preset, num_tasks, source, sequences in (
-        ('storm', 1, 'replay', SEQUENCES), ('storm', 1, 'batch', SEQUENCES), ('paper', 26, 'batch', 26)
+        ('storm', 1, 'replay', 16), ('storm', 1, 'batch', 16), ('storm', 1, 'batch', 26), ('paper', 26, 'batch', 26)
     ):
-        total = 0.0
-        scale = SEQUENCES / sequences
-        for row in measure(preset, num_tasks, source, sequences, device, args.repeats):
-            factor = scale if row['phase'] == 'world model' else 1.0
-            seconds, gflop = factor * row['seconds'], factor * row['gflop']
-            total += seconds
-            table.add_row(
-                f'{preset}, {num_tasks} tasks', source, row['phase'], f'{seconds:.3f}', f'{gflop:.0f}',
-                f'{gflop / seconds / rate:.0%}'
-            )
-        table.add_row('', '', 'all three', f'{total:.3f}', '', '', end_section=True)
+        rows = measure(preset, num_tasks, source, sequences, device, args.repeats)
+        name = (f'{preset}, {num_tasks} tasks', f'{sequences} x {LENGTH}', source)
+        for row in rows:
+            rate_share = row['gflop'] / row['seconds'] / rate
+            table.add_row(*name, row['phase'], f"{row['seconds']:.3f}", f"{row['gflop']:.0f}", f'{rate_share:.0%}')
+            name = ('', '', '')
+        update = sum(row['seconds'] for row in rows if row['phase'] != 'decision')
+        table.add_row('', '', '', 'an update in all', f'{update:.3f}', '', '', end_section=True)
     memory = torch.cuda.max_memory_allocated() / 2 ** 30 if device.type == 'cuda' else \
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** 20
     console = Console(width=110)
     console.print(table)
-    console.print(f'peak memory {memory:.1f} GiB; the 26 tasks train on 26 x {LENGTH} steps, scaled here to {SEQUENCES} x {LENGTH}')
+    console.print(f'peak memory {memory:.1f} GiB')
 
 
 if __name__ == '__main__':
