@@ -85,12 +85,12 @@ def train(
         - prog (:obj:`Optional[str]`): Name of the command in messages.
         - suite (:obj:`str`): The file under ``config/`` that holds the presets.
     Returns:
-        - code (:obj:`int`): Exit code: 0, or 2 after one line about bad input, 1 after one line about another failure, \
+        - code (:obj:`int`): Exit code: 0, or 2 after one line about bad input, 1 after one line about another failure,
             130 after Ctrl-C.
     """
     parser = config_parser(prog, 'Train MoW: one world model and one agent for several Atari games.', suite)
     parser.add_argument('--resume', metavar='DIR', help='go on with the run in this folder, from its last checkpoint')
-    parser.epilog = 'A run folder gets results.csv, checkpoints in ckpt/, pictures in report/ and TensorBoard logs in log/.'
+    parser.epilog = 'A run folder has results.csv, checkpoints in ckpt/, pictures in report/, TensorBoard logs in log/.'
     arguments = parse(parser, argv)
     try:
         if arguments.resume:
@@ -108,7 +108,7 @@ def new_config(arguments: argparse.Namespace, settings: dict, suite: str) -> dic
     Overview:
         The checked configuration of a new run.
     Arguments:
-        - settings (:obj:`dict`): ``preset`` and ``games`` (None or empty for the defaults), and any tree of changed keys.
+        - settings (:obj:`dict`): ``preset`` and ``games`` (empty for the defaults), and any tree of changed keys.
     Errors:
         ``ValueError`` in one line.
     """

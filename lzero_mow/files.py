@@ -8,8 +8,8 @@ from typing import Iterator
 def replacing(path: str) -> Iterator[str]:
     """
     Overview:
-        Yield a temporary name beside ``path``, with the same extension, for the block to write. When the block ends \
-        without an error that file takes the place of ``path`` at once and for good (fsync of file and folder); \
+        Yield a temporary name beside ``path``, with the same extension, for the block to write. When the block ends
+        without an error that file takes the place of ``path`` at once and for good (fsync of file and folder);
         otherwise, or if the process is killed, ``path`` stays as it was.
     Arguments:
         - path (:obj:`str`): The file to write. Its folder is made if it is not there.

@@ -1,5 +1,6 @@
 """A run that is stopped and resumed equals one that was not, bit for bit, wherever it was stopped."""
 import importlib
+import logging
 import multiprocessing
 import os
 import shutil
@@ -151,6 +152,19 @@ def test_killed_at_any_moment(tmp_path, uninterrupted, seconds):
     assert load(tmp_path / 'run')['env_step'] <= 96
     train(tiny_config(tmp_path / 'run'), resume=str(tmp_path / 'run'))
     assert_same_run(tmp_path / 'run', uninterrupted)
+
+
+@pytest.mark.unittest
+def test_environments_in_processes_of_their_own_begin_new_episodes(tmp_path, caplog):
+    """Their states are out of reach: the run goes on, and says so, but it is no longer the same to the bit."""
+    config = tiny_config(tmp_path / 'run', create=dict(env_manager=dict(type='subprocess')))
+    train(config, max_env_step=48)
+    stopped = load(tmp_path / 'run')
+    with caplog.at_level(logging.INFO):
+        train(config, resume=str(tmp_path / 'run'))
+    assert 'every environment starts a new episode' in caplog.text
+    assert load(tmp_path / 'run')['env_step'] >= 96 > stopped['env_step']
+    assert load(tmp_path / 'run')['train_iter'] > stopped['train_iter']
 
 
 @pytest.mark.unittest

@@ -1,8 +1,8 @@
 """
 Checkpoints: written so that the last good one survives anything, read without executing what is in them.
 
-A run folder holds ``ckpt/latest.pth.tar`` (all that a resumed run needs, but for the replay), ``ckpt/replay/`` (the shards
-that ``latest`` lists) and ``ckpt/ckpt_best.pth.tar`` (the weights of the best evaluation).
+A run folder holds ``ckpt/latest.pth.tar`` (all that a resumed run needs, but for the replay), ``ckpt/replay/`` (the
+shards that ``latest`` lists) and ``ckpt/ckpt_best.pth.tar`` (the weights of the best evaluation).
 """
 import os
 import pickle
@@ -47,7 +47,7 @@ class _Recorded:
 def write_atomically(state: Any, path: str) -> None:
     """
     Overview:
-        Save ``state`` so that ``path`` holds either its old content or the whole of the new one, whenever the process \
+        Save ``state`` so that ``path`` holds either its old content or the whole of the new one, whenever the process
         or the machine stops.
     Errors:
         ``CheckpointError`` if it cannot be written, for example because the disk is full; ``path`` is left as it was.
@@ -94,7 +94,7 @@ def read(path: str) -> dict:
 def save_run(run_dir: str, state: dict, buffer: Any) -> None:
     """
     Overview:
-        Save a run: first the replay's new shards, then the checkpoint that lists them, and only then remove the shards \
+        Save a run: first the replay's new shards, then the checkpoint that lists them, and only then remove the shards
         that no checkpoint lists any more. A stop at any point leaves a checkpoint and all of its shards.
     Arguments:
         - state (:obj:`dict`): Everything but the replay.
@@ -113,11 +113,12 @@ def save_run(run_dir: str, state: dict, buffer: Any) -> None:
 def load_run(run_dir: str) -> dict:
     """
     Overview:
-        Read what ``save_run`` saved; the replay is loaded by ``buffer.load(os.path.join(run_dir, REPLAY), state['replay'])``.
+        Read what ``save_run`` saved. The replay itself comes from ``buffer.load``, given ``state['replay']``.
     """
     path = os.path.join(run_dir, LATEST)
     if not os.path.isfile(path):
         raise CheckpointError(
-            f"'{run_dir}' has no checkpoint yet ({path}): there is nothing to resume; remove the folder or start anew with another --exp-name"
+            f"'{run_dir}' has no checkpoint yet ({path}): nothing can be resumed; remove the folder or start anew "
+            'with another --exp-name'
         )
     return read(path)

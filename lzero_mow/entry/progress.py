@@ -16,7 +16,7 @@ LINES_EVERY = 30.0
 class Progress:
     """
     Overview:
-        Shows how far each task is: steps, return of its last training episode, human-normalised score of its last \
+        Shows how far each task is: steps, return of its last training episode, human-normalised score of its last
         evaluation, steps a second. Use as a context manager.
     """
 

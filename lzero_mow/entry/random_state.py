@@ -41,7 +41,7 @@ def load_random_state(state: dict) -> None:
 def own_randomness(seed: int) -> Iterator[None]:
     """
     Overview:
-        Run a block with random numbers of its own, which depend on ``seed`` alone, and put the states back afterwards. \
+        Run a block with random numbers of its own, which depend on ``seed`` alone, and put the states back afterwards.
         What is evaluated or drawn, and how often, then leaves no trace in the training.
     """
     before = random_state()

@@ -14,7 +14,7 @@ FOLDER = 'report'
 def write_report(run_dir: str, results: str, policy: Any, buffer: Any, tasks: Sequence[str], length: int) -> None:
     """
     Overview:
-        Write the run's pictures: ``report/open_loop_<task>.mp4``, ``open_loop.png``, ``router.png`` and ``curves.png``. \
+        Write the run's pictures: ``report/open_loop_<task>.mp4``, ``open_loop.png``, ``router.png`` and ``curves.png``.
         A policy without ``report`` gets the curves alone.
     Arguments:
         - results (:obj:`str`): The results table.

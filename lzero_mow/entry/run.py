@@ -21,7 +21,7 @@ from .workers import Workers, build_workers, compile_run, reference_scores
 class Run:
     """
     Overview:
-        Everything a training loop works with. Use as a context manager: at the end environments and log are closed, and \
+        Everything a training loop works with. Use as a context manager: at the end environments and log are closed, and
         if the block fails a log line says how to go on.
     Attributes:
         workers, log, progress, schedule, cfg (the compiled config), run_dir.
@@ -34,7 +34,7 @@ class Run:
             - resume (:obj:`Optional[str]`): Folder of the run to go on with; None for a new run in ``exp_name``.
             - model (:obj:`Optional[torch.nn.Module]`): Used instead of the one the config describes.
         Errors:
-            ``ValueError`` if the folder is in use already, or if the run to resume has other tasks or shapes; \
+            ``ValueError`` if the folder is in use already, or if the run to resume has other tasks or shapes;
             ``CheckpointError`` if there is nothing to resume.
         """
         self.config, self.run_dir = config, resume or config['exp_name']
@@ -118,7 +118,7 @@ class Run:
     def load_weights(self, path: str) -> None:
         """
         Overview:
-            Start from the policy in a checkpoint (``latest`` or ``ckpt_best``) of a run with the same tasks and networks.
+            Start from the policy in a checkpoint (``latest`` or ``ckpt_best``) of a run with the same networks.
         """
         self.workers.policy.learn_mode.load_state_dict(checkpoint.read(path)['policy'])
 

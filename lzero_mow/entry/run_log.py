@@ -1,4 +1,4 @@
-"""What a run writes down: ``results.csv`` for evaluations and TensorBoard for everything, both over environment steps."""
+"""What a run writes down, over environment steps: evaluations in ``results.csv``, everything in TensorBoard."""
 import os
 import resource
 from typing import Dict, List, Optional, Sequence, Tuple
@@ -15,8 +15,9 @@ RESULTS = 'results.csv'
 class RunLog:
     """
     Overview:
-        The log of one run. The scalars' names are listed in the README's glossary: ``evaluation/*`` for evaluations, \
-        ``collect/*`` for training episodes, ``world_model/*``, ``agent/*`` and ``task/*`` for updates, ``run/*`` for speed.
+        The log of one run. Scalars: ``evaluation/<task>/return`` and ``human_normalised``, and their mean, median and
+        iqm over tasks; ``collect/<task>/episode_return`` and ``episode_length`` of training episodes; ``run/*`` for
+        speed and memory; and under their own names what the policy's updates return.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class RunLog:
             - method (:obj:`str`): The policy's type, the first column of the results.
             - references (:obj:`Sequence`): For each task the (random, human) returns, or None.
             - log_freq (:obj:`int`): Updates over which training scalars are averaged.
-            - resumed_at (:obj:`Optional[int]`): Environment step of a resumed run; TensorBoard hides what came after it.
+            - resumed_at (:obj:`Optional[int]`): Step at which a resumed run goes on; TensorBoard hides what came after.
         """
         self.results = os.path.join(run_dir, RESULTS)
         purge_step = None if resumed_at is None else resumed_at + 1
@@ -54,7 +55,7 @@ class RunLog:
             - env_step (:obj:`int`): Environment steps a task so far.
             - returns (:obj:`np.ndarray`): (K, episodes) raw returns in task order.
         Returns:
-            - score (:obj:`float`): Mean over tasks of the human-normalised score, or of the return if a task has no \
+            - score (:obj:`float`): Mean over tasks of the human-normalised score, or of the return if a task has no
                 reference. The checkpoint with the highest one is the best.
         """
         means = returns.mean(axis=1)
@@ -88,7 +89,7 @@ class RunLog:
     def update(self, env_step: int, metrics: Dict[str, torch.Tensor]) -> None:
         """
         Overview:
-            Add the metrics of one update to the running means, which are written every ``log_freq`` updates. Tensors \
+            Add the metrics of one update to the running means, which are written every ``log_freq`` updates. Tensors
             stay on their device until then.
         """
         for name, value in metrics.items():

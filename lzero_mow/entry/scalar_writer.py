@@ -15,7 +15,7 @@ FLUSH_EVERY = 10.0
 class ScalarWriter:
     """
     Overview:
-        The part of tensorboardX's SummaryWriter that a run and LightZero's workers use. That one writes in a thread of \
+        The part of tensorboardX's SummaryWriter that a run and LightZero's workers use. That one writes in a thread of
         its own; when the disk is full the thread dies, and the run waits for ever once its queue has filled.
     Interfaces:
         ``add_scalar``, ``flush``, ``close``

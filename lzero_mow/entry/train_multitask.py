@@ -23,11 +23,11 @@ def train_multitask(
 ) -> Policy:
     """
     Overview:
-        Train one policy on several tasks: collect from all of them at once, update, and evaluate all of them at the \
-        same environment steps. Evaluations and reports draw random numbers of their own, so that neither their \
+        Train one policy on several tasks: collect from all of them at once, update, and evaluate all of them at the
+        same environment steps. Evaluations and reports draw random numbers of their own, so that neither their
         frequency nor a stop and a resume changes what is learned.
     Arguments:
-        - input_cfg (:obj:`Tuple[dict, dict]`): LightZero's main config and create config; the tasks are \
+        - input_cfg (:obj:`Tuple[dict, dict]`): LightZero's main config and create config; the tasks are
             ``main_config.env.tasks`` and the run folder is ``main_config.exp_name``.
         - seed (:obj:`int`): Seed of everything random.
         - model (:obj:`Optional[torch.nn.Module]`): Used instead of the one the config describes.
@@ -38,7 +38,7 @@ def train_multitask(
     Returns:
         - policy (:obj:`Policy`): The trained policy.
     Errors:
-        ``ValueError`` for a config or a run folder that cannot be used, ``FloatingPointError`` if a loss is not finite, \
+        ``ValueError`` for a config or a run folder that cannot be used, ``FloatingPointError`` if a loss is not finite,
         ``RuntimeError`` if an environment died or a checkpoint cannot be written. The last checkpoint stays good.
     """
     config = resolve(*input_cfg, seed, max_env_step)

@@ -32,7 +32,7 @@ class Workers:
     def env_step(self) -> int:
         """
         Overview:
-            Environment steps that every task has taken so far. Tasks advance together; where environments reset in \
+            Environment steps that every task has taken so far. Tasks advance together; where environments reset in
             processes of their own one may be a few steps ahead.
         """
         per_task = self.collector.envsteps.reshape(len(self.cfg.env.tasks), -1).sum(axis=1)
@@ -46,7 +46,7 @@ class Workers:
 def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int) -> dict:
     """
     Overview:
-        The whole configuration of a run as one tree: the policy's defaults filled in below ``main_config``, and the \
+        The whole configuration of a run as one tree: the policy's defaults filled in below ``main_config``, and the
         device chosen where it is ``auto``.
     Errors:
         ``ValueError`` if there is no such device.
@@ -65,7 +65,7 @@ def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int
         config['policy']['device'] = 'cuda' if has_gpu else 'cpu'
     elif config['policy']['device'] != 'cpu' and not has_gpu:
         raise ValueError(
-            f"policy.device is {config['policy']['device']} but torch finds no usable GPU: take another with --device cpu"
+            f"policy.device is {config['policy']['device']} but torch finds no usable GPU: try --device cpu"
         )
     return fill_derived(config)
 

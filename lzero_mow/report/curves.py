@@ -16,7 +16,7 @@ MAX_COLUMNS = 5
 def write_curves(path: str, results: Sequence[str]) -> None:
     """
     Overview:
-        Draw the learning curves of one or several runs as PNG. Runs of one method that differ in their seed share a \
+        Draw the learning curves of one or several runs as PNG. Runs of one method that differ in their seed share a
         colour: a thin line a seed, and their mean as a thick line where there are several.
     Arguments:
         - path (:obj:`str`): The file to write, ending in ``.png``.

@@ -47,7 +47,7 @@ def human_normalised(episode_return: float, reference: Optional[Sequence[float]]
 def aggregate(scores: Sequence[float]) -> Dict[str, float]:
     """
     Overview:
-        Mean, median and interquartile mean over tasks. The interquartile mean drops a quarter of the tasks, rounded \
+        Mean, median and interquartile mean over tasks. The interquartile mean drops a quarter of the tasks, rounded
         down, at either end: of fewer than four tasks it is the mean.
     """
     return {

@@ -10,7 +10,7 @@ from lzero_mow.files import replacing
 def write_router_map(path: str, weights: np.ndarray, tasks: Sequence[str], title: str = 'Router weights') -> None:
     """
     Overview:
-        Draw the task x expert matrix of router weights as PNG. Weights of zero (experts a task does not use) stay white.
+        Draw the task x expert matrix of router weights as PNG. Zeros, experts a task does not use, stay white.
     Arguments:
         - path (:obj:`str`): The file to write, ending in ``.png``.
         - weights (:obj:`np.ndarray`): (K, N_e), the router's weight of each expert for each task.

@@ -13,7 +13,7 @@ from lzero_mow.files import replacing
 ROWS = ('true', 'imagined', 'difference')
 GREEN = (0, 160, 60)
 RED = (220, 40, 40)
-# libx264 wants sides that are multiples of 16: the border and the caption strip are, and so is a 64-pixel cell upscaled.
+# libx264 wants sides that are multiples of 16: captions, two borders and an upscaled 64-pixel cell are.
 BORDER = 8
 CAPTION_WIDTH = 80
 
@@ -21,7 +21,7 @@ CAPTION_WIDTH = 80
 def open_loop_frames(open_loop: np.ndarray, context: int, scale: int = 4) -> np.ndarray:
     """
     Overview:
-        Lay out the rows of one task as frames a person can look at: upscaled, bordered and with the row names at the left.
+        Lay out the rows of one task as frames a person can look at: upscaled, bordered, row names at the left.
     Arguments:
         - open_loop (:obj:`np.ndarray`): (3, T, 3, H, W) in [0, 1]; the rows are true, imagined and difference.
         - context (:obj:`int`): The first ``context`` frames were shown to the model: 1 <= context <= T.
@@ -70,7 +70,7 @@ def write_open_loop_video(path: str, open_loop: np.ndarray, context: int, scale:
 def write_open_loop_sheet(path: str, open_loops: dict, context: int, columns: int = 12, scale: int = 2) -> None:
     """
     Overview:
-        Write a still of several tasks' open-loop rows: evenly spaced moments from left to right, tasks one below the other.
+        Write a still of several tasks' open-loop rows: evenly spaced moments from left to right, a strip a task.
     Arguments:
         - path (:obj:`str`): The file to write, ending in ``.png``.
         - open_loops (:obj:`dict`): Task name -> (3, T, 3, H, W) in [0, 1]; T and context are the same for all.

@@ -1,7 +1,8 @@
 """
-Train MoW on Atari games: one world model and one agent for all of them.
+Train MoW on Atari games, one world model and one agent for all of them: with a GPU the 26 games of Atari 100k, without
+one four games and small networks.
 
-    python zoo/atari/config/mow_multitask.py                                   # with a GPU 26 games, else four small ones
+    python zoo/atari/config/mow_multitask.py
     python zoo/atari/config/mow_multitask.py --preset laptop --games Pong Boxing policy.batch_size=8
     python zoo/atari/config/mow_multitask.py --resume data_mow/laptop_seed0
 """
