@@ -179,7 +179,7 @@ def _check_networks(model: dict, K: int) -> None:
         raise ValueError(f'policy.model.experts_per_task is 0: set 1 to {n_experts}, or policy.model.num_experts=0')
     if n_experts == 0 and not model['shared_transformer']:
         raise ValueError('policy.model.num_experts=0 without policy.model.shared_transformer leaves no dynamics model')
-    if K > 1 and n_experts > 0 and model['task_embedding_dim'] == 0:
+    if n_experts > 0 and model['task_embedding_dim'] == 0:
         raise ValueError('policy.model.task_embedding_dim is 0: the router chooses experts by the task embedding')
     clusters = model['cluster_of_task']
     if clusters is None:

@@ -5,6 +5,7 @@ import torch
 from ding.policy import Policy
 from ditk import logging
 
+from lzero_mow.memory import keep_freed_memory
 from .interrupts import interruptible
 from .random_state import own_randomness
 from .reporting import write_report
@@ -41,6 +42,7 @@ def train_multitask(
         ``ValueError`` for a config or a run folder that cannot be used, ``FloatingPointError`` if a loss is not finite,
         ``RuntimeError`` if an environment died or a checkpoint cannot be written. The last checkpoint stays good.
     """
+    keep_freed_memory()
     config = resolve(*input_cfg, seed, max_env_step)
     with interruptible(), Run(config, resume, model) as run:
         if model_path is not None:

@@ -58,7 +58,8 @@ class MoWPolicy(Policy):
         )
         self._updates = 0
         self._terms: Dict[str, Tensor] = {}  # of the last update: name -> (K,)
-        self._first_bad: Dict[str, Tensor] = {}  # name -> (K,) update at which the term ceased to be finite, or -1
+        # Name -> (K,) update at which the term ceased to be finite, or -1; gradient norms are (1,).
+        self._first_bad: Dict[str, Tensor] = {}
         model.eval()
 
     def _forward_learn(self, data: Dict[str, SequenceBatch]) -> Dict[str, Tensor]:
@@ -76,11 +77,11 @@ class MoWPolicy(Policy):
         agent, norm = self._update_agent(rollout, plan)
         self._terms = {**{f'world_model/{k}': v for k, v in terms.items()}, **{f'agent/{k}': v for k, v in agent.items()}}
         self._updates += 1
-        for name, value in self._terms.items():
-            unseen = torch.full_like(value, -1)
-            first = self._first_bad.get(name, unseen)
+        log['agent/grad_norm'] = norm
+        norms = {name: value.reshape(1) for name, value in log.items() if name.endswith('grad_norm')}
+        for name, value in {**self._terms, **norms}.items():
+            first = self._first_bad.get(name, torch.full_like(value, -1))
             self._first_bad[name] = torch.where((first < 0) & ~value.isfinite(), float(self._updates), first)
-        log.update({'agent/grad_norm': norm})
         log.update({name: value.mean() for name, value in self._terms.items()})
         for k, task in enumerate(self._cfg.tasks):
             log.update({f'task/{task}/{name}': value[k] for name, value in self._terms.items()})
@@ -151,16 +152,17 @@ class MoWPolicy(Policy):
         """
         if not self._first_bad:
             return
-        names = list(self._first_bad)
-        first = torch.stack([self._first_bad[name] for name in names]).cpu()  # (terms, K)
-        if (first < 0).all():
-            return
-        update = first[first >= 0].min()
-        term, task = (first == update).nonzero()[0].tolist()
-        raise FloatingPointError(
-            f'task {self._cfg.tasks[task]}: {names[term]} is not finite at update {int(update)}; '
-            'try a smaller policy.learning_rate or policy.grad_clip'
-        )
+        labels = [
+            (f'task {self._cfg.tasks[k]}: ' if len(first) == len(self._cfg.tasks) else '') + name
+            for name, first in self._first_bad.items() for k in range(len(first))
+        ]
+        first = torch.cat(list(self._first_bad.values())).tolist()
+        bad = [(update, label) for update, label in zip(first, labels) if update >= 0]
+        if bad:
+            update, label = min(bad, key=lambda item: item[0])
+            raise FloatingPointError(
+                f'{label} is not finite at update {int(update)}; try a smaller policy.learning_rate or policy.grad_clip'
+            )
 
     def report(self, batch: SequenceBatch) -> Dict[str, Any]:
         """

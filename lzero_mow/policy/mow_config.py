@@ -99,7 +99,7 @@ MOW_CONFIG = dict(
     # (int) Steps a task that the replay keeps.
     replay_buffer_size=100000,
     # (int) Sequences in a training batch, shared out over the tasks.
-    batch_size=104,
+    batch_size=52,
     # (int) Steps in a sequence, L.
     batch_length=64,
     # (bool) Whether the continuation head learns a life loss as an end, as STORM's replay does.
