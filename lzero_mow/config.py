@@ -4,11 +4,12 @@ Configurations: suites and presets from ``config/*.yaml``, overrides from the co
 A configuration is one tree of plain values with the top-level keys ``exp_name``, ``seed``, ``max_env_step``, ``env``,
 ``policy`` and ``create``. It is built in layers, each of which may only change keys that the layers below have:
 
-    defaults (config/<suite>.yaml and the policy's) <- preset <- layers (a script's, options) <- policy.batch_size=8
+    defaults (the environment's, the policy's, config/<suite>.yaml) <- preset <- layers (a script's, options) <- policy.batch_size=8
 
 ``lightzero_configs`` splits the tree into LightZero's pair of ``main_config`` and ``create_config``.
 """
 import copy
+import importlib
 import os
 from difflib import SequenceMatcher, get_close_matches
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
@@ -36,7 +37,7 @@ TOTAL_CONFIG = 'total_config.yaml'
 def load_suite(name: str = 'atari') -> dict:
     """
     Overview:
-        Read ``config/<name>.yaml``: a dict of ``suites``, ``defaults`` and ``presets``.
+        Read ``config/<name>.yaml``: a dict of ``suites``, ``env_defaults``, ``defaults`` and ``presets``.
     """
     with open(config_file(f'{name}.yaml')) as file:
         return yaml.safe_load(file)
@@ -70,7 +71,9 @@ def build_config(
     tasks = resolve_games(games or layer['games'], shared['suites'])
     del layer['games']
     defaults = shared['defaults']
-    config = dict(defaults, policy=merge(copy.deepcopy(MOW_CONFIG), defaults['policy']))
+    module, name = shared['env_defaults'].rsplit('.', 1)
+    env = copy.deepcopy(getattr(importlib.import_module(module), name))
+    config = dict(defaults, env=env, policy=merge(copy.deepcopy(MOW_CONFIG), defaults['policy']))
     config = merge(config, layer)
     config = change(merge(config, {'env': {'tasks': tasks}}), layers, overrides)
     if config['exp_name'] is None:

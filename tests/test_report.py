@@ -5,8 +5,7 @@ import pytest
 from PIL import Image
 
 from lzero_mow.report.curves import write_curves
-from lzero_mow.report.results import COLUMNS, Result, aggregate, append_results, cut_results, human_normalised, \
-    read_results
+from lzero_mow.report.results import COLUMNS, Result, aggregate, append_results, cut_results, read_results
 from lzero_mow.report.router_map import write_router_map
 from lzero_mow.report.video import BORDER, CAPTION_WIDTH, GREEN, RED, open_loop_frames, write_open_loop_sheet, \
     write_open_loop_video
@@ -128,10 +127,7 @@ def test_foreign_table_is_refused(tmp_path):
 
 
 @pytest.mark.unittest
-def test_human_normalised_and_aggregate():
-    assert human_normalised(-20.7, (-20.7, 14.6)) == 0
-    assert human_normalised(14.6, (-20.7, 14.6)) == 1
-    assert human_normalised(3.0, None) is None
+def test_aggregate():
     # of eight scores the interquartile mean keeps the middle four: 2, 3, 4, 5
     assert aggregate([0, 1, 2, 3, 4, 5, 6, 700]) == {'mean': 90.125, 'median': 3.5, 'iqm': 3.5}
 

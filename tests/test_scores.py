@@ -24,20 +24,21 @@ def test_scores_are_those_of_atarihns():
 @pytest.mark.parametrize('task', ['Pong', 'Boxing', 'CrazyClimber'])
 def test_human_normalised_is_0_for_random_play_and_1_for_a_human(task):
     random, human = reference_scores(task)
-    assert human_normalised(task, random) == 0
-    assert human_normalised(task, human) == pytest.approx(1)
-    np.testing.assert_allclose(human_normalised(task, np.array([random, 2 * human - random])), [0, 2])
+    assert human_normalised(random, (random, human)) == 0
+    assert human_normalised(human, (random, human)) == pytest.approx(1)
+    np.testing.assert_allclose(human_normalised(np.array([random, 2 * human - random]), (random, human)), [0, 2])
 
 
 @pytest.mark.unittest
 def test_human_normalised_by_hand():
-    assert human_normalised('Breakout', 16.1) == pytest.approx((16.1 - 1.7) / (30.5 - 1.7)) == pytest.approx(0.5)
+    assert human_normalised(16.1, reference_scores('Breakout')) == pytest.approx(0.5)  # (16.1 - 1.7) / (30.5 - 1.7)
+    assert human_normalised(3.0, None) is None
 
 
 @pytest.mark.unittest
 def test_scores_of_an_unknown_game_name_the_nearest():
     with pytest.raises(ValueError, match="'pongg'.*Pong"):
-        human_normalised('pongg', 0.)
+        reference_scores('pongg')
 
 
 @pytest.mark.unittest

@@ -6,7 +6,8 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 import torch
 
-from lzero_mow.report.results import Result, aggregate, append_results, cut_results, human_normalised
+from lzero_mow.envs.scores import human_normalised
+from lzero_mow.report.results import Result, aggregate, append_results, cut_results
 from .scalar_writer import ScalarWriter
 
 RESULTS = 'results.csv'

@@ -14,7 +14,7 @@ from gymnasium import spaces
 
 from lzero_mow.envs import scores
 from lzero_mow.envs.atari_config import ATARI_CONFIG, check_config, task_configs, with_defaults
-from lzero_mow.envs.emulator import NUM_ACTIONS, Emulator
+from lzero_mow.envs.emulator import NUM_ACTIONS, Emulator, rom_path
 from lzero_mow.envs.recorder import Recorder
 
 
@@ -54,6 +54,8 @@ class AtariMoWEnv(BaseEnv):
             - ValueError: one line, for unknown or repeated games, values that make no sense and missing ROMs.
         """
         check_config(cfg)
+        for task in with_defaults(cfg).tasks:
+            rom_path(task)
 
     @staticmethod
     def create_collector_env_cfg(cfg: dict) -> List[EasyDict]:

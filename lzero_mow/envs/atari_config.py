@@ -1,12 +1,12 @@
 """
-The part ``env`` of a configuration, for Atari: its defaults, what its values may be, and one copy an environment.
+The part ``env`` of a configuration, for Atari: its defaults, what its values may be, and one copy an environment. Light:
+imports no emulator.
 """
 import copy
 from typing import Any, List
 
 from easydict import EasyDict
 
-from lzero_mow.envs.emulator import rom_path
 from lzero_mow.envs.games import check_games
 
 ATARI_CONFIG = dict(
@@ -71,16 +71,13 @@ def check_config(cfg: dict) -> None:
     Arguments:
         - cfg (:obj:`dict`): The part ``env`` of a run's configuration.
     Raises:
-        - ValueError: one line, for unknown or repeated games, values that make no sense and missing ROMs.
+        - ValueError: one line, for unknown or repeated games and values that make no sense.
     """
     cfg = with_defaults(cfg)
     check_games(cfg.tasks)
     for key, (wanted, accepts) in _RULES.items():
         if not accepts(cfg[key]):
             raise ValueError(f"env.{key} is {cfg[key]!r}: it must be {wanted}")
-    for task in cfg.tasks:
-        rom_path(task)
-
 
 def task_configs(cfg: dict, count_key: str) -> List[EasyDict]:
     """

@@ -4,7 +4,7 @@ the order of a run's tasks can never attach a score to the wrong game. Light: no
 
 The numbers are those of Mnih et al. (2015) and Wang et al. (2016), as every Atari 100k paper since SimPLe reports them.
 """
-from typing import Tuple
+from typing import Optional, Sequence, Tuple
 
 from lzero_mow.envs.games import nearest
 
@@ -57,17 +57,17 @@ def reference_scores(task: str) -> Tuple[float, float]:
     return REFERENCE_SCORES[task]
 
 
-def human_normalised(task: str, episode_return: float) -> float:
+def human_normalised(episode_return: float, reference: Optional[Sequence[float]]) -> Optional[float]:
     """
     Overview:
         A return on the scale where random play is 0 and a human 1 (papers print it in per cent).
     Arguments:
-        - task (:obj:`str`): The game.
         - episode_return (:obj:`float`): Raw return of a whole game; an array of returns works too.
+        - reference (:obj:`Optional[Sequence[float]]`): The task's (random, human) returns, or None.
     Returns:
-        - score (:obj:`float`): ``(return - random) / (human - random)``, of the shape of ``episode_return``.
-    Raises:
-        - ValueError: for a game without scores.
+        - score (:obj:`Optional[float]`): Of the shape of ``episode_return``; None where there is no reference.
     """
-    random, human = reference_scores(task)
+    if reference is None:
+        return None
+    random, human = reference
     return (episode_return - random) / (human - random)

@@ -29,21 +29,6 @@ class Result:
 COLUMNS = tuple(field.name for field in fields(Result))
 
 
-def human_normalised(episode_return: float, reference: Optional[Sequence[float]]) -> Optional[float]:
-    """
-    Overview:
-        Put a raw return on the scale where random play is 0 and a human is 1.
-    Arguments:
-        - reference (:obj:`Optional[Sequence[float]]`): The task's (random, human) returns, or None.
-    Returns:
-        - score (:obj:`Optional[float]`): None where the task has no reference.
-    """
-    if reference is None:
-        return None
-    random, human = reference
-    return (episode_return - random) / (human - random)
-
-
 def aggregate(scores: Sequence[float]) -> Dict[str, float]:
     """
     Overview:
