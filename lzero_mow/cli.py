@@ -94,7 +94,7 @@ def train(
     arguments = parse(parser, argv)
     try:
         if arguments.resume:
-            config = resumed_config(arguments)
+            config = resumed_config(arguments, suite)
         else:
             config = new_config(arguments, settings or {}, suite)
             check_run_folder(config['exp_name'])
@@ -131,7 +131,7 @@ def new_config(arguments: argparse.Namespace, settings: dict, suite: str) -> dic
     return build(_default_preset(arguments.device))
 
 
-def resumed_config(arguments: argparse.Namespace) -> dict:
+def resumed_config(arguments: argparse.Namespace, suite: str) -> dict:
     """
     Overview:
         The checked configuration of a resumed run: its own, with what the command line changes.
@@ -144,7 +144,7 @@ def resumed_config(arguments: argparse.Namespace) -> dict:
     saved = load_run_config(arguments.resume)
     layers = [_given(arguments)]
     if arguments.games:
-        layers.append({'env': {'tasks': resolve_games(arguments.games, load_suite()['suites'])}})
+        layers.append({'env': {'tasks': resolve_games(arguments.games, load_suite(suite)['suites'])}})
     config = change(saved, layers, arguments.overrides)
     validate(config)
     check_identity(run_identity(saved), run_identity(config), arguments.resume)

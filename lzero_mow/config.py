@@ -4,7 +4,8 @@ Configurations: suites and presets from ``config/*.yaml``, overrides from the co
 A configuration is one tree of plain values with the top-level keys ``exp_name``, ``seed``, ``max_env_step``, ``env``,
 ``policy`` and ``create``. It is built in layers, each of which may only change keys that the layers below have:
 
-    defaults (the environment's, the policy's, config/<suite>.yaml) <- preset <- layers (a script's, options) <- policy.batch_size=8
+    defaults (the environment's, the policy's, config/<suite>.yaml) <- preset <- layers (a script's, options)
+        <- overrides (policy.batch_size=8)
 
 ``lightzero_configs`` splits the tree into LightZero's pair of ``main_config`` and ``create_config``.
 """
@@ -21,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lzero_mow.files import replacing
 from lzero_mow.paths import config_file
-from lzero_mow.policy.mow_config import MOW_CONFIG
+from lzero_mow.policy.mow_config import LIGHTZERO_CONFIG, LIGHTZERO_MODEL_CONFIG, MOW_CONFIG
 
 # Keys that follow from another one; setting them would only make the two disagree.
 DERIVED_KEYS = {
@@ -31,6 +32,10 @@ DERIVED_KEYS = {
     'policy.evaluator_env_num': 'env.evaluator_env_num',
     'policy.cuda': 'policy.device',
 }
+# Keys that LightZero's workers read and for which only one value works.
+FIXED_KEYS = (
+    *(f'policy.{key}' for key in LIGHTZERO_CONFIG), *(f'policy.model.{key}' for key in LIGHTZERO_MODEL_CONFIG)
+)
 TOTAL_CONFIG = 'total_config.yaml'
 
 
@@ -60,7 +65,8 @@ def build_config(
         - overrides (:obj:`Sequence[str]`): Changed leaves in the form ``policy.batch_size=8``.
         - suite (:obj:`str`): The file under ``config/``.
     Returns:
-        - config (:obj:`dict`): The configuration, with derived keys filled in.
+        - config (:obj:`dict`): The configuration, with derived keys filled in. Clusters that a preset has beyond the
+            number of tasks are left out, unless a layer or an override asks for them.
     Errors:
         ``ValueError`` in one line for an unknown preset or key and for a value of the wrong type.
     """
@@ -76,6 +82,9 @@ def build_config(
     config = dict(defaults, env=env, policy=merge(copy.deepcopy(MOW_CONFIG), defaults['policy']))
     config = merge(config, layer)
     config = change(merge(config, {'env': {'tasks': tasks}}), layers, overrides)
+    model, changed = config['policy']['model'], [*layers, parse_overrides(overrides)]
+    if 'policy.model.num_clusters' not in {key for layer in changed for key in leaves(layer)}:
+        model['num_clusters'] = min(model['num_clusters'], model['num_tasks'])
     if config['exp_name'] is None:
         config['exp_name'] = os.path.join('data_mow', f"{preset}_seed{config['seed']}")
     return config
@@ -94,6 +103,8 @@ def change(config: dict, layers: Sequence[dict] = (), overrides: Sequence[str] =
         for key in leaves(layer):
             if key in DERIVED_KEYS:
                 raise ValueError(f'{key} follows from {DERIVED_KEYS[key]}: set that instead')
+            if key in FIXED_KEYS:
+                raise ValueError(f'{key} cannot be changed: LightZero needs it, and MoW works with its value alone')
         config = merge(config, layer)
     return fill_derived(config)
 

@@ -8,8 +8,9 @@ import os
 from typing import Any
 
 from lzero_mow.config import TOTAL_CONFIG, leaves
-from lzero_mow.envs.games import check_games
+from lzero_mow.envs.atari_config import check_config
 
+FRAME_SHAPE, ATARI_ACTIONS = (3, 64, 64), 18
 CHOICES = {
     'policy.model.norm': ('batch', 'group', 'layer'),
     'policy.model.router_gradient': ('straight_through', 'none'),
@@ -17,22 +18,21 @@ CHOICES = {
     'policy.imagine_source': ('replay', 'batch'),
     'policy.lambda_bootstrap': ('next', 'current'),
     'policy.device': ('auto', 'cpu', 'cuda'),
-    'env.action_space': ('full', 'minimal'),
 }
 # What has to be a whole number of at least one.
 COUNTS = (
-    'max_env_step', 'env.collector_env_num', 'env.evaluator_env_num', 'env.frame_skip', 'env.max_episode_steps',
-    'policy.replay_buffer_size', 'policy.batch_size', 'policy.batch_length', 'policy.game_segment_length',
-    'policy.train_start_after_envsteps', 'policy.imagine_batch_size', 'policy.context_length', 'policy.horizon',
-    'policy.acting_window', 'policy.eval_freq', 'policy.checkpoint_freq', 'policy.report_freq', 'policy.log_freq',
-    'policy.model.num_clusters', 'policy.model.stem_channels', 'policy.model.categories', 'policy.model.classes',
-    'policy.model.width', 'policy.model.num_layers', 'policy.model.num_heads', 'policy.model.max_length',
-    'policy.model.agent_layers', 'policy.model.agent_width', 'policy.model.temperature_steps'
+    'max_env_step', 'env.collector_env_num', 'env.evaluator_env_num', 'policy.replay_buffer_size', 'policy.batch_size',
+    'policy.batch_length', 'policy.game_segment_length', 'policy.train_start_after_envsteps',
+    'policy.imagine_batch_size', 'policy.context_length', 'policy.horizon', 'policy.acting_window', 'policy.eval_freq',
+    'policy.checkpoint_freq', 'policy.report_freq', 'policy.log_freq', 'policy.model.num_clusters',
+    'policy.model.stem_channels', 'policy.model.categories', 'policy.model.classes', 'policy.model.width',
+    'policy.model.num_layers', 'policy.model.num_heads', 'policy.model.max_length', 'policy.model.agent_layers',
+    'policy.model.agent_width', 'policy.model.temperature_steps'
 )
 # Numbers above zero.
 POSITIVE = (
     'policy.replay_ratio', 'policy.learning_rate', 'policy.agent_learning_rate', 'policy.grad_clip',
-    'policy.agent_grad_clip', 'policy.agent_eps', 'policy.model.temperature_start'
+    'policy.agent_grad_clip', 'policy.agent_eps', 'policy.model.temperature_start', 'policy.model.unimix'
 )
 # Shares and probabilities, and the largest value that makes sense.
 SHARES = {
@@ -42,12 +42,13 @@ SHARES = {
     'policy.model.unimix': 0.99,
     'policy.critic_ema': 1.0,
     'policy.return_ema': 1.0,
-    'env.repeat_action_probability': 0.99,
 }
-# Keys that a resumed run may not change: they give the stored weights, environments and replay their shapes.
+# Keys that a resumed run may not change: they give the stored weights, environments and replay their shapes, and the
+# tasks their rules.
 IDENTITY = (
-    'seed', 'create.policy.type', 'create.env.type', 'env.obs_shape', 'env.action_space', 'env.collector_env_num',
-    'policy.model', 'policy.replay_buffer_size', 'policy.game_segment_length'
+    'seed', 'create.policy.type', 'create.env.type', 'env.obs_shape', 'env.action_space', 'env.frame_skip',
+    'env.noop_max', 'env.repeat_action_probability', 'env.max_episode_steps', 'env.collector_env_num', 'policy.model',
+    'policy.acting_window', 'policy.replay_buffer_size', 'policy.game_segment_length'
 )
 
 
@@ -58,9 +59,10 @@ def validate(config: dict) -> None:
     Errors:
         ``ValueError`` for the first thing that cannot work. Keys that a method does not have are not asked for.
     """
-    _check_tasks(config)
+    _check_run(config)
     _check_ranges(config)
     if config['create']['policy']['type'] == 'mow':
+        _check_shapes(config)
         _check_lengths(config['policy'])
         _check_replay(config)
         _check_networks(config['policy']['model'], len(config['env']['tasks']))
@@ -78,11 +80,13 @@ def get(config: dict, path: str) -> Any:
     return config
 
 
-def _check_tasks(config: dict) -> None:
-    tasks = config['env']['tasks']
+def _check_run(config: dict) -> None:
+    name = config['exp_name']
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"exp_name is {name!r}: expected the name of a folder, such as exp_name=data_mow/my_run")
     if config['create']['env']['type'] == 'atari_mow':
-        check_games(tasks)
-    elif not tasks:
+        check_config(config['env'])
+    elif not config['env']['tasks']:
         raise ValueError('env.tasks is empty: name at least one task')
 
 
@@ -93,21 +97,43 @@ def _check_ranges(config: dict) -> None:
             raise ValueError(f"{path} is '{value}': expected {' or '.join(choices)}")
     for path in COUNTS:
         value = get(config, path)
-        if value is not None and value < 1:
-            raise ValueError(f'{path} is {value}: expected at least 1')
+        if value is not None and not (_is_whole(value) and value >= 1):
+            raise ValueError(f'{path} is {value}: expected a whole number of at least 1')
     for path in POSITIVE:
         value = get(config, path)
-        if value is not None and not value > 0:
+        if value is not None and not (_is_number(value) and value > 0):
             raise ValueError(f'{path} is {value}: expected more than 0')
     for path, most in SHARES.items():
         value = get(config, path)
-        if value is not None and not 0 <= value <= most:
+        if value is not None and not (_is_number(value) and 0 <= value <= most):
             raise ValueError(f'{path} is {value}: expected 0 to {most}')
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float) or _is_whole(value)
+
+
+def _check_shapes(config: dict) -> None:
+    for path in ('env.obs_shape', 'policy.model.observation_shape'):
+        shape = get(config, path)
+        if shape is not None and tuple(shape) != FRAME_SHAPE:
+            raise ValueError(f'{path} is {list(shape)}: the networks are made for {list(FRAME_SHAPE)}')
+    actions = config['policy']['model']['action_space_size']
+    if config['create']['env']['type'] == 'atari_mow' and actions != ATARI_ACTIONS:
+        raise ValueError(
+            f'policy.model.action_space_size is {actions}: the Atari environment has {ATARI_ACTIONS} actions'
+        )
 
 
 def _check_lengths(policy: dict) -> None:
     longest = policy['model']['max_length']
     context, horizon, length = policy['context_length'], policy['horizon'], policy['batch_length']
+    if context < 2:
+        raise ValueError(f'policy.context_length is {context}: expected at least 2, imagination starts from two steps')
     if length > longest:
         raise ValueError(
             f'policy.batch_length is {length} but the transformers end at policy.model.max_length = {longest} steps'
@@ -181,14 +207,26 @@ def _check_networks(model: dict, K: int) -> None:
         raise ValueError('policy.model.num_experts=0 without policy.model.shared_transformer leaves no dynamics model')
     if n_experts > 0 and model['task_embedding_dim'] == 0:
         raise ValueError('policy.model.task_embedding_dim is 0: the router chooses experts by the task embedding')
-    clusters = model['cluster_of_task']
+    _check_clusters(model['num_clusters'], model['cluster_of_task'], K)
+
+
+def _check_clusters(num_clusters: int, clusters: Any, K: int) -> None:
+    if num_clusters > K:
+        raise ValueError(
+            f'policy.model.num_clusters is {num_clusters}, more than there are tasks: set policy.model.num_clusters={K}'
+        )
     if clusters is None:
         return
+    if not isinstance(clusters, (list, tuple)) or not all(_is_whole(cluster) for cluster in clusters):
+        raise ValueError(
+            f'policy.model.cluster_of_task is {clusters!r}: expected a list with the cluster of each task, such as '
+            f'[{", ".join(["0"] * K)}]'
+        )
     if len(clusters) != K:
         raise ValueError(f'policy.model.cluster_of_task has {len(clusters)} entries for {K} tasks')
-    if any(not 0 <= cluster < model['num_clusters'] for cluster in clusters):
+    if any(not 0 <= cluster < num_clusters for cluster in clusters):
         raise ValueError(
-            f"policy.model.cluster_of_task {list(clusters)} names a cluster outside 0 to {model['num_clusters'] - 1}"
+            f'policy.model.cluster_of_task {list(clusters)} names a cluster outside 0 to {num_clusters - 1}'
         )
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from lzero_mow.config import DERIVED_KEYS, build_config, change, leaves, lightzero_configs, load_run_config, \
+from lzero_mow.config import DERIVED_KEYS, FIXED_KEYS, build_config, change, leaves, lightzero_configs, load_run_config, \
     load_suite, merge, parse_overrides, resolve_games, save_config
+from lzero_mow.envs.atari_config import ATARI_CONFIG
 from lzero_mow.envs.games import ATARI_100K
 from lzero_mow.policy.mow_config import MOW_CONFIG
-from lzero_mow.validate import get, run_identity, validate
+from lzero_mow.validate import run_identity, validate
 
 ROOT = Path(__file__).resolve().parent.parent
 PRESETS = list(load_suite()['presets'])
@@ -103,7 +104,8 @@ def test_overrides_are_read_in_the_type_of_the_default():
         ('policy.batch_size', "'policy.batch_size' is not of the form KEY=VALUE"),
         ('policy.batch_size=[', 'cannot read policy.batch_size=['),
         ('policy.batch_size=${nothing}', 'cannot read policy.batch_size='),
-    ] + [(f'{key}=1', f'{key} follows from {origin}') for key, origin in DERIVED_KEYS.items()]
+    ] + [(f'{key}=1', f'{key} follows from {origin}') for key, origin in DERIVED_KEYS.items()] +
+    [(f'{key}=1', f'{key} cannot be changed') for key in FIXED_KEYS]
 )
 def test_wrong_keys_and_values(override, message):
     with pytest.raises(ValueError) as raised:
@@ -131,8 +133,23 @@ def test_unknown_preset(name, message):
         ('env.tasks=[pong]', "unknown game 'pong': did you mean Pong"),
         ('env.tasks=[Pong,Breakot]', "unknown game 'Breakot': did you mean Breakout"),
         ('env.tasks=[Pong,Pong]', 'Pong twice'),
-        ('env.action_space=all', "env.action_space is 'all': expected full or minimal"),
-        ('env.collector_env_num=0', 'env.collector_env_num is 0: expected at least 1'),
+        ('env.action_space=all', "env.action_space is 'all': it must be 'full' or 'minimal'"),
+        ('env.collector_env_num=0', 'env.collector_env_num is 0: it must be a whole number of at least 1'),
+        ('env.noop_max=-1', 'env.noop_max is -1: it must be a whole number of at least 0'),
+        ('env.obs_shape=[3,32,32]', 'env.obs_shape is [3, 32, 32]: the networks are made for [3, 64, 64]'),
+        ('policy.model.observation_shape=[1,64,64]', 'policy.model.observation_shape is [1, 64, 64]: the networks'),
+        ('policy.model.action_space_size=6', 'policy.model.action_space_size is 6: the Atari environment has 18'),
+        ('policy.model.unimix=0.0', 'policy.model.unimix is 0.0: expected more than 0'),
+        ('policy.context_length=1', 'policy.context_length is 1: expected at least 2'),
+        ('policy.log_freq=0', 'policy.log_freq is 0: expected a whole number of at least 1'),
+        ('exp_name=5', 'exp_name is 5: expected the name of a folder'),
+        (
+            'policy.model.num_clusters=5',
+            'policy.model.num_clusters is 5, more than there are tasks: set policy.model.num_clusters=4'
+        ),
+        ('policy.model.cluster_of_task=3', 'policy.model.cluster_of_task is 3: expected a list'),
+        ('policy.model.cluster_of_task=abcd', "policy.model.cluster_of_task is 'abcd': expected a list"),
+        ('policy.model.cluster_of_task=[a,b,c,d]', "policy.model.cluster_of_task is ['a', 'b', 'c', 'd']: expected a"),
         ('policy.device=tpu', "policy.device is 'tpu': expected auto or cpu or cuda"),
         ('policy.model.experts_per_task=40', 'policy.model.experts_per_task is 40 but policy.model.num_experts is'),
         ('policy.model.experts_per_task=0', 'policy.model.experts_per_task is 0: set 1 to '),
@@ -201,16 +218,26 @@ def test_lightzero_form_and_the_script():
 
 
 @pytest.mark.unittest
-def test_our_zoo_is_no_package():
-    """With an __init__.py anywhere in it, LightZero's own `zoo` could no longer be imported."""
-    assert list((ROOT / 'zoo').rglob('__init__.py')) == []
+def test_frames_of_the_environment_fit_the_networks():
+    assert ATARI_CONFIG['obs_shape'] == MOW_CONFIG['model']['observation_shape']
 
 
 @pytest.mark.unittest
-def test_defaults_fit_the_environment():
-    from lzero_mow.envs.atari import AtariMoWEnv
-    env = build_config('paper')['env']
-    for key, value in AtariMoWEnv.config.items():
-        if key in env and key != 'tasks':
-            assert tuple(env[key]) == tuple(value) if isinstance(value, (list, tuple)) else env[key] == value, key
-    assert get({'env': env}, 'env.obs_shape') == list(MOW_CONFIG['model']['observation_shape'])
+def test_a_preset_has_no_more_clusters_than_there_are_tasks():
+    for games, K in ((['Pong'], 1), (['Pong', 'Boxing'], 2), ('atari26', 12)):
+        config = build_config('paper', [games] if isinstance(games, str) else games)
+        assert config['policy']['model']['num_clusters'] == K
+        validate(config)
+    for arguments in (dict(overrides=['policy.model.num_clusters=12']),
+                      dict(layers=[dict(policy=dict(model=dict(num_clusters=12)))])):
+        with pytest.raises(ValueError, match='set policy.model.num_clusters=1'):
+            validate(build_config('paper', ['Pong'], **arguments))
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('key', ['batch_size', 'learning_rate', 'discount_factor'])
+def test_values_of_a_wrong_type_that_no_override_has_gone_through(key):
+    config = build_config('debug')
+    config['policy'][key] = 'many'
+    with pytest.raises(ValueError, match=f'policy.{key} is many: expected '):
+        validate(config)

@@ -1,6 +1,6 @@
 """
-The part ``env`` of a configuration, for Atari: its defaults, what its values may be, and one copy an environment. Light:
-imports no emulator.
+The part ``env`` of a configuration, for Atari: its defaults, what its values may be, and one copy an environment.
+Light: imports no emulator.
 """
 import copy
 from typing import Any, List
@@ -78,6 +78,7 @@ def check_config(cfg: dict) -> None:
     for key, (wanted, accepts) in _RULES.items():
         if not accepts(cfg[key]):
             raise ValueError(f"env.{key} is {cfg[key]!r}: it must be {wanted}")
+
 
 def task_configs(cfg: dict, count_key: str) -> List[EasyDict]:
     """
