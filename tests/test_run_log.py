@@ -63,6 +63,19 @@ def test_updates_are_averaged(tmp_path):
 
 
 @pytest.mark.unittest
+def test_running_means_survive_a_stop(tmp_path):
+    log = make_log(tmp_path)
+    log.update(0, {'loss': torch.tensor(1.0)})
+    torch.save(log.state_dict(), tmp_path / 'state.pt')
+    log.close()
+    resumed = make_log(tmp_path, resumed_at=0)
+    resumed.load_state_dict(torch.load(tmp_path / 'state.pt', weights_only=True))
+    resumed.update(10, {'loss': torch.tensor(2.0)})
+    resumed.close()
+    assert curves(tmp_path)['loss'] == [(10, 1.5)]
+
+
+@pytest.mark.unittest
 def test_resumed_log_takes_back_what_came_after_the_checkpoint(tmp_path):
     log = make_log(tmp_path)
     log.evaluation(0, np.array([[1.0], [2.0]]))
@@ -82,7 +95,7 @@ def test_resumed_log_takes_back_what_came_after_the_checkpoint(tmp_path):
 
 @pytest.mark.unittest
 def test_a_closed_writer_ignores_everything(tmp_path):
-    """LightZero's workers close the shared writer too, and once more when they are garbage-collected."""
+    """A run that failed may close its log a second time."""
     log = make_log(tmp_path)
     for _ in range(2):
         log.close()

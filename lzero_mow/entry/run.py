@@ -43,22 +43,31 @@ class Run:
         env_cls = get_env_cls(self.cfg.env)
         if hasattr(env_cls, 'check'):
             env_cls.check(self.cfg.env)
+        self.log: Optional[RunLog] = None
+        self.workers: Optional[Workers] = None
+        self._saved_step: Optional[int] = None
         if state is None:
             check_run_folder(self.run_dir)
-            os.makedirs(self.run_dir, exist_ok=True)
-        save_config(config, os.path.join(self.run_dir, TOTAL_CONFIG))
+        with contextlib.ExitStack() as on_failure:
+            on_failure.push(self._close)
+            self._open(reference_scores(env_cls, self.cfg.env.tasks), model, state)
+            on_failure.pop_all()
+
+    def _open(self, references: list, model: Optional[torch.nn.Module], state: Optional[dict]) -> None:
+        total_config = os.path.join(self.run_dir, TOTAL_CONFIG)
+        if state is None:
+            save_config(self.config, total_config)
         self.log = RunLog(
-            self.run_dir, config['create']['policy']['type'], config['seed'], self.cfg.env.tasks,
-            reference_scores(env_cls, self.cfg.env.tasks), self.cfg.policy.log_freq,
-            None if state is None else state['env_step']
+            self.run_dir, self.config['create']['policy']['type'], self.config['seed'], self.cfg.env.tasks, references,
+            self.cfg.policy.log_freq, None if state is None else state['env_step']
         )
-        self.workers: Workers = build_workers(self.cfg, config['create'], self.run_dir, self.log.writer, model)
-        self.progress = Progress(self.cfg.env.tasks, config['max_env_step'])
+        self.workers = build_workers(self.cfg, self.config['create'], self.run_dir, model)
+        self.progress = Progress(self.cfg.env.tasks, self.config['max_env_step'])
         policy = self.cfg.policy
         self.schedule = Schedule(policy.eval_freq, policy.checkpoint_freq, policy.report_freq, policy.replay_ratio)
-        self._saved_step: Optional[int] = None
         if state is not None:
             self._load(state)
+            save_config(self.config, total_config)  # only now: a run that cannot be resumed keeps its own
 
     def _saved_state(self) -> dict:
         load_run_config(self.run_dir)  # refuses a folder that is none of ours
@@ -80,12 +89,11 @@ class Run:
             'resumed %s at environment step %d, update %d', self.run_dir, state['env_step'], state['train_iter']
         )
 
-    def _weights(self) -> dict:
+    def _position(self) -> dict:
         return {
             'identity': run_identity(self.config),
             'env_step': self.workers.env_step(),
             'train_iter': self.schedule.train_iter,
-            'policy': self.workers.policy.learn_mode.state_dict(),
         }
 
     def save(self) -> None:
@@ -96,7 +104,8 @@ class Run:
             ``CheckpointError`` if it cannot be written; the last one is untouched then.
         """
         state = dict(
-            self._weights(),
+            self._position(),
+            policy=self.workers.policy.learn_mode.state_dict(),
             schedule=self.schedule.state_dict(),
             log=self.log.state_dict(),
             collector=self.workers.collector.state_dict(),
@@ -108,19 +117,26 @@ class Run:
     def save_best(self, score: float) -> None:
         """
         Overview:
-            Write ``ckpt_best`` if ``score`` is the highest so far.
+            Write ``ckpt_best``, the networks alone, if ``score`` is the highest so far.
         """
         if score > self.schedule.best_score:
             self.schedule.best_score = score
-            best = dict(self._weights(), format=checkpoint.FORMAT, score=score)
+            networks = {'model': self.workers.policy._model.state_dict()}
+            best = dict(self._position(), format=checkpoint.FORMAT, score=score, policy=networks)
             checkpoint.write_atomically(best, os.path.join(self.run_dir, checkpoint.BEST))
 
     def load_weights(self, path: str) -> None:
         """
         Overview:
-            Start from the policy in a checkpoint (``latest`` or ``ckpt_best``) of a run with the same networks.
+            Start from the networks in a checkpoint (``latest`` or ``ckpt_best``) of a run with the same ones. Nothing
+            else is taken over: optimizers, counters and running statistics of the policy begin anew.
+        Errors:
+            ``CheckpointError`` if the file is no checkpoint or holds no networks, ``RuntimeError`` if they differ.
         """
-        self.workers.policy.learn_mode.load_state_dict(checkpoint.read(path)['policy'])
+        networks = checkpoint.read(path)['policy'].get('model')
+        if networks is None:
+            raise checkpoint.CheckpointError(f'there are no networks in {path}: its policy saves none')
+        self.workers.policy._model.load_state_dict(networks)
 
     def note_speed(self) -> None:
         """
@@ -138,17 +154,21 @@ class Run:
 
     def __exit__(self, kind, error, trace) -> None:
         self.progress.__exit__(kind, error, trace)
-        # A full disk or a broken pipe is what the error is about already, where there is one.
-        foreseen = () if error is None else (OSError, )
-        with contextlib.suppress(*foreseen):
-            self.log.close()
-        with contextlib.suppress(*foreseen):
-            self.workers.close()
-        if isinstance(error, Exception):
-            with contextlib.suppress(OSError), open(os.path.join(self.run_dir, 'log', 'error.txt'), 'w') as file:
-                traceback.print_exception(kind, error, trace, file=file)
+        self._close(kind, error, trace)
         if error is not None and self._saved_step is not None:
             logging.info(
                 'stopped at environment step %d; go on from the checkpoint of step %d with: --resume %s',
                 self.workers.env_step(), self._saved_step, self.run_dir
             )
+
+    def _close(self, kind, error, trace) -> None:
+        """Close what is open, also of a run that could not be opened, and keep the traceback in the log folder."""
+        # A full disk or a broken pipe is what the error is about already, where there is one.
+        foreseen = () if error is None else (OSError, )
+        for part in (self.log, self.workers):
+            if part is not None:
+                with contextlib.suppress(*foreseen):
+                    part.close()
+        if isinstance(error, Exception):
+            with contextlib.suppress(OSError), open(os.path.join(self.run_dir, 'log', 'error.txt'), 'w') as file:
+                traceback.print_exception(kind, error, trace, file=file)

@@ -122,10 +122,18 @@ class RunLog:
     def state_dict(self) -> dict:
         """
         Overview:
-            What a resumed run needs: the length of the results table now, and the latest scores.
+            What a resumed run needs: the length of the results table now, the latest scores, and the running means of
+            the updates that are not written yet.
         """
         size = os.path.getsize(self.results) if os.path.exists(self.results) else 0
-        return {'results_size': size, 'last_scores': list(self.last_scores)}
+        return {
+            'results_size': size,
+            'last_scores': list(self.last_scores),
+            'sums': {name: total.cpu()
+                     for name, total in self._sums.items()},
+            'counts': dict(self._counts),
+            'updates': self._updates,
+        }
 
     def load_state_dict(self, state: dict) -> None:
         """
@@ -134,6 +142,7 @@ class RunLog:
         """
         cut_results(self.results, state['results_size'])
         self.last_scores = list(state['last_scores'])
+        self._sums, self._counts, self._updates = dict(state['sums']), dict(state['counts']), state['updates']
 
     def close(self) -> None:
         self.writer.close()

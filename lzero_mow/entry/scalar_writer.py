@@ -15,7 +15,7 @@ FLUSH_EVERY = 10.0
 class ScalarWriter:
     """
     Overview:
-        The part of tensorboardX's SummaryWriter that a run and LightZero's workers use. That one writes in a thread of
+        The part of tensorboardX's SummaryWriter that a run uses. That one writes in a thread of
         its own; when the disk is full the thread dies, and the run waits for ever once its queue has filled.
     Interfaces:
         ``add_scalar``, ``flush``, ``close``
@@ -70,3 +70,20 @@ class ScalarWriter:
             yield
         except OSError as error:
             raise OSError(error.errno, error.strerror, self._path) from error
+
+
+class NoScalars:
+    """
+    Overview:
+        What LightZero's workers get for a writer. Their curves repeat the run's own over other counts (updates, steps
+        of all tasks together), by which nothing could be hidden when a run is resumed.
+    """
+
+    def add_scalar(self, name: str, value: float, step: int) -> None:
+        pass
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass

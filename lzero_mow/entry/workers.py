@@ -1,12 +1,13 @@
 """The parts of a run, built from LightZero's two configs: whatever they name in DI-engine's registries is used."""
 import os
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, List, Optional, Sequence, Tuple
 
 import torch
 from ding.config import compile_config
-from ding.envs import create_env_manager, get_vec_env_setting
+from ding.envs import BaseEnvManager, create_env_manager, get_vec_env_setting
 from ding.policy import Policy, create_policy, get_policy_cls
 from ding.utils import SERIAL_EVALUATOR_REGISTRY, deep_merge_dicts, import_module, set_pkg_seed
 from ding.worker.collector.base_serial_collector import get_serial_collector_cls
@@ -14,7 +15,8 @@ from ding.worker.replay_buffer.base_buffer import get_buffer_cls
 from easydict import EasyDict
 
 from lzero_mow.config import fill_derived
-from .scalar_writer import ScalarWriter
+from lzero_mow.validate import validate
+from .scalar_writer import NoScalars
 
 
 @dataclass
@@ -49,7 +51,7 @@ def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int
         The whole configuration of a run as one tree: the policy's defaults filled in below ``main_config``, and the
         device chosen where it is ``auto``.
     Errors:
-        ``ValueError`` if there is no such device.
+        ``ValueError`` if there is no such device, or for anything else that ``validate`` finds.
     """
     policy_cls = get_policy_cls(EasyDict(create_config['policy']))
     config = {
@@ -60,6 +62,8 @@ def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int
         'policy': deep_merge_dicts(policy_cls.default_config(), main_config['policy']),
         'create': create_config,
     }
+    fill_derived(config)
+    validate(config)
     has_gpu = torch.cuda.is_available()
     if config['policy']['device'] == 'auto':
         config['policy']['device'] = 'cuda' if has_gpu else 'cpu'
@@ -95,7 +99,6 @@ def build_workers(
         cfg: EasyDict,
         create_cfg: dict,
         run_dir: str,
-        writer: ScalarWriter,
         model: Optional[torch.nn.Module] = None,
 ) -> Workers:
     """
@@ -104,13 +107,29 @@ def build_workers(
     Arguments:
         - cfg (:obj:`EasyDict`): The compiled main config.
         - create_cfg (:obj:`dict`): The create config.
-        - writer (:obj:`ScalarWriter`): TensorBoard writer that collector and evaluator share.
         - model (:obj:`Optional[torch.nn.Module]`): Used instead of the one the config describes.
+    Errors:
+        Those of the parts; the environments are closed then.
     """
-    create_cfg = EasyDict(create_cfg)
     env_fn, collector_cfgs, evaluator_cfgs = get_vec_env_setting(cfg.env)
     collector_env = create_env_manager(cfg.env.manager, [partial(env_fn, cfg=c) for c in collector_cfgs])
     evaluator_env = create_env_manager(cfg.env.manager, [partial(env_fn, cfg=c) for c in evaluator_cfgs])
+    with ExitStack() as on_failure:
+        on_failure.callback(collector_env.close)
+        on_failure.callback(evaluator_env.close)
+        workers = _workers_on(cfg, EasyDict(create_cfg), run_dir, collector_env, evaluator_env, model)
+        on_failure.pop_all()
+    return workers
+
+
+def _workers_on(
+        cfg: EasyDict,
+        create_cfg: EasyDict,
+        run_dir: str,
+        collector_env: BaseEnvManager,
+        evaluator_env: BaseEnvManager,
+        model: Optional[torch.nn.Module],
+) -> Workers:
     collector_env.seed(cfg.seed)
     evaluator_env.seed(cfg.seed, dynamic_seed=False)
     set_pkg_seed(cfg.seed, use_cuda=torch.cuda.is_available())
@@ -118,10 +137,10 @@ def build_workers(
     policy = create_policy(cfg.policy, model=model, enable_field=['learn', 'collect', 'eval'])
     buffer = get_buffer_cls(create_cfg.replay_buffer)(cfg.policy, tasks=list(cfg.env.tasks))
     # LightZero's workers log below './' + exp_name, which an absolute path would not survive.
-    shared = dict(tb_logger=writer, exp_name=os.path.relpath(run_dir), policy_config=cfg.policy)
+    shared = dict(tb_logger=NoScalars(), exp_name=os.path.relpath(run_dir), policy_config=cfg.policy)
     collector = get_serial_collector_cls(create_cfg.collector)(env=collector_env, policy=policy.collect_mode, **shared)
     import_module(create_cfg.evaluator.get('import_names', []))
     evaluator = SERIAL_EVALUATOR_REGISTRY.get(
         create_cfg.evaluator.type
-    )(n_evaluator_episode=len(evaluator_cfgs), env=evaluator_env, policy=policy.eval_mode, **shared)
+    )(n_evaluator_episode=evaluator_env.env_num, env=evaluator_env, policy=policy.eval_mode, **shared)
     return Workers(cfg, policy, collector, evaluator, buffer)
