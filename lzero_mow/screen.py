@@ -5,7 +5,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.logging import RichHandler
 
-PACKAGE = Path(__file__).resolve().parent
+from lzero_mow.paths import PACKAGE
+
 # LightZero's workers, and ours that derive from them, report here; it goes to files of the run folder.
 WORKER_LOGGERS = ('collector_logger', 'evaluator_logger')
 SCREEN = Console(stderr=True)

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-# Small tensors: one thread is the fastest and the most repeatable. Read by torch at its import, hence set before any test.
+# Small tensors: one thread is the fastest and the most repeatable. Torch reads this at its import, hence here.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 MARKERS = ('unittest', 'envtest', 'gputest')

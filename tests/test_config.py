@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lzero_mow.config import DERIVED_KEYS, FIXED_KEYS, build_config, change, leaves, lightzero_configs, load_run_config, \
-    load_suite, merge, parse_overrides, resolve_games, save_config
+from lzero_mow.config import DERIVED_KEYS, FIXED_KEYS, build_config, change, leaves, lightzero_configs, \
+    load_run_config, load_suite, merge, parse_overrides, resolve_games, save_config
 from lzero_mow.envs.atari_config import ATARI_CONFIG
 from lzero_mow.envs.games import ATARI_100K
 from lzero_mow.policy.mow_config import MOW_CONFIG

@@ -30,7 +30,7 @@ def test_save_and_load(size, tmp_path, monkeypatch):
         torch.save(manifest, tmp_path / 'manifest.pt')
         after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / 'replay').glob('*')}
         # Only new files are written, none is touched twice.
-        assert before.items() <= after.items() and not any(name.endswith('.tmp') for name in after)
+        assert before.items() <= after.items() and not any(name.startswith('.') for name in after)
         written |= set(after)
         buffer.prune(tmp_path / 'replay', manifest)
     kept = {path.name for path in (tmp_path / 'replay').glob('*')}
@@ -67,7 +67,7 @@ def test_kill_between_shards_and_checkpoint(tmp_path):
     for _ in range(20):
         buffer.push_game_segments(collector.collect())
     buffer.save(tmp_path)
-    (tmp_path / 'env0000_0000000900_0000001000.npz.tmp').write_bytes(b'half a shard')
+    (tmp_path / '.writing-env0000_0000000900_0000001000.npz').write_bytes(b'half a shard')
     loaded = MoWGameBuffer(make_policy_config(replay_buffer_size=100), TASKS)
     loaded.load(tmp_path, manifest)
     assert all(batches_equal(batch, loaded.sample_sequences(6, 16)) for batch in expected)
@@ -94,7 +94,7 @@ def test_full_disk_loses_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(np, 'savez_compressed', full_disk)
     with pytest.raises(OSError, match='No space left on device'):
         buffer.save(tmp_path)
-    assert not list(tmp_path.glob('*.tmp'))
+    assert not list(tmp_path.glob('.writing-*'))
     second = buffer.save(tmp_path)
     # The shard that was complete is not written again.
     assert len(calls) == 2 + 2

@@ -2,7 +2,8 @@
 
     python -m lzero_mow.bench.model_size [--preset paper] [--tasks 26]
 
-Counted as in the paper: parameters and buffers of world model and agent, slow critic included, 4 bytes each, 1 MB = 2^20.
+Counted as in the paper: parameters and buffers of world model and agent, slow critic included, 4 bytes each,
+1 MB = 2^20.
 """
 import argparse
 from typing import Dict, List, Tuple

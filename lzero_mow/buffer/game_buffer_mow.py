@@ -32,11 +32,6 @@ class MoWGameBuffer(GameBuffer):
         LightZero's segment collector holds a full segment back until the next one is there, so the newest steps of an
         environment, fewer than two segments, are not here yet although the collector has counted them.
     """
-    # Read by the base class; no effect here.
-    config = dict(
-        env_type='not_board_games', action_type='fixed_action_space', priority_prob_alpha=0., priority_prob_beta=0.
-    )
-
     def __init__(self, cfg: EasyDict, tasks: Sequence[str]) -> None:
         """
         Overview:
@@ -49,9 +44,7 @@ class MoWGameBuffer(GameBuffer):
         Raises:
             - ValueError: A batch or a sequence is longer than the replay.
         """
-        defaults = self.default_config()
-        defaults.update(cfg)
-        super().__init__(defaults)
+        super().__init__(cfg)
         self._tasks = list(tasks)
         self._streams_a_task = self._cfg.collector_env_num
         self._capacity = self._cfg.replay_buffer_size // self._streams_a_task

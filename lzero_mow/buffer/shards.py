@@ -1,5 +1,4 @@
 """The replay on disk: append-only shard files, each written once and complete or not at all."""
-import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -7,12 +6,12 @@ from typing import Any, Dict, List, Union
 
 import numpy as np
 
+from lzero_mow.files import replacing
 from .stream import StepStream
 
 # Steps in a shard at most: bounds the memory that saving and loading need (4096 steps are 50 MB of frames).
 SHARD_STEPS = 4096
 SHARD_SUFFIX = '.npz'
-UNFINISHED_SUFFIX = '.npz.tmp'
 
 
 class ShardStore:
@@ -20,9 +19,9 @@ class ShardStore:
     Overview:
         Writes the streams of a replay into a folder, each time only the steps that are new since the last save.
         A shard ``<stream>_<start>_<stop>.npz`` holds the steps of that range of absolute indices, compressed and
-        without loss. It is written under another name, flushed to the disk and then renamed, so a name without
-        '.tmp' is always a whole file, whenever the process is killed. Which shards make up a replay is said by the
-        index that ``save`` returns; it belongs in the checkpoint. Files that no durable checkpoint names are
+        without loss. It is written under another name, flushed to the disk and then renamed (``lzero_mow.files``), so
+        its own name is always a whole file's, whenever the process is killed. Which shards make up a replay is said
+        by the index that ``save`` returns; it belongs in the checkpoint. Files that no durable checkpoint names are
         removed by ``prune``.
     Interfaces:
         ``save``, ``load``.
@@ -58,7 +57,7 @@ class ShardStore:
             while start < stream.total:
                 stop = min(start + SHARD_STEPS, stream.total)
                 file_name = f'{name}_{start:010d}_{stop:010d}{SHARD_SUFFIX}'
-                write_atomically(folder / file_name, stream.rows(start, stop))
+                write_shard(folder / file_name, stream.rows(start, stop))
                 shards.append([file_name, start, stop])
                 start = stop
         return {name: [list(shard) for shard in shards] for name, shards in self._shards.items()}
@@ -101,11 +100,11 @@ def prune(folder: Union[str, Path], index: Dict[str, List[List[Any]]]) -> None:
     """
     needed = {shard[0] for shards in index.values() for shard in shards}
     for path in Path(folder).iterdir():
-        if path.name.endswith((SHARD_SUFFIX, UNFINISHED_SUFFIX)) and path.name not in needed:
+        if path.name.endswith(SHARD_SUFFIX) and path.name not in needed:
             path.unlink()
 
 
-def write_atomically(path: Path, arrays: Dict[str, np.ndarray]) -> None:
+def write_shard(path: Path, arrays: Dict[str, np.ndarray]) -> None:
     """
     Overview:
         Write a compressed .npz file that is there whole or not at all.
@@ -115,21 +114,8 @@ def write_atomically(path: Path, arrays: Dict[str, np.ndarray]) -> None:
     Raises:
         - OSError: The disk is full or not writable; nothing is left behind.
     """
-    unfinished = path.with_name(path.name.replace(SHARD_SUFFIX, UNFINISHED_SUFFIX))
-    try:
-        with open(unfinished, 'wb') as file:
-            np.savez_compressed(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    with replacing(str(path)) as temporary, open(temporary, 'wb') as file:
+        np.savez_compressed(file, **arrays)
 
 
 def read_shard(path: Path, stream: StepStream, count: int) -> Dict[str, np.ndarray]:
@@ -137,7 +123,7 @@ def read_shard(path: Path, stream: StepStream, count: int) -> Dict[str, np.ndarr
     Overview:
         Read a shard and check that it fits the stream.
     Arguments:
-        - path (:obj:`Path`): Written by ``write_atomically``.
+        - path (:obj:`Path`): Written by ``write_shard``.
         - stream (:obj:`StepStream`): Says which fields, dtypes and shapes are expected.
         - count (:obj:`int`): Steps expected.
     Returns:

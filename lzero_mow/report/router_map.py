@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from lzero_mow.files import replacing
 
 
-def write_router_map(path: str, weights: np.ndarray, tasks: Sequence[str], title: str = 'Router weights') -> None:
+def write_router_map(path: str, weights: np.ndarray, tasks: Sequence[str]) -> None:
     """
     Overview:
         Draw the task x expert matrix of router weights as PNG. Zeros, experts a task does not use, stay white.
@@ -25,7 +25,7 @@ def write_router_map(path: str, weights: np.ndarray, tasks: Sequence[str], title
     axes.set_xticks(range(n_experts), range(n_experts))
     axes.set_yticks(range(K), tasks)
     axes.set_xlabel('expert')
-    axes.set_title(title)
+    axes.set_title('Router weights')
     axes.set_xticks(np.arange(-0.5, n_experts), minor=True)
     axes.set_yticks(np.arange(-0.5, K), minor=True)
     axes.grid(which='minor', color='lightgrey', linewidth=0.5)
