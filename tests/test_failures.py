@@ -1,5 +1,4 @@
 """What can go wrong in the middle of a run: one clear line, and the last good checkpoint to go on from."""
-import errno
 import importlib
 import logging
 import os
@@ -20,7 +19,9 @@ from lzero_mow.entry import checkpoint
 from lzero_mow.entry.interrupts import interruptible
 from lzero_mow.policy.mow import MoWPolicy
 from lzero_mow.policy.mow_config import LIGHTZERO_CONFIG, LIGHTZERO_MODEL_CONFIG
+from lzero_mow.report import results
 from lzero_mow.report.results import read_results
+from lzero_mow.worker.evaluator import MoWEvaluator
 
 ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')
 
@@ -54,12 +55,13 @@ def command(run_dir, config, monkeypatch, capsys, resume=None):
 
 
 @pytest.mark.unittest
-def test_nan_stops_the_run_and_keeps_the_checkpoint(tmp_path, monkeypatch, capsys, caplog):
+@pytest.mark.parametrize('field, poison', [('reward', 'nan'), ('terminated', 'inf')])
+def test_nan_stops_the_run_and_keeps_the_checkpoint(tmp_path, monkeypatch, capsys, caplog, field, poison):
     learn = MoWPolicy._forward_learn
 
     def poisoned(self, data):
         if self._updates == 3:
-            data['world_model'].reward[data['world_model'].task.index(1)] = float('nan')
+            getattr(data['world_model'], field)[data['world_model'].task.index(1)] = float(poison)
         return learn(self, data)
 
     monkeypatch.setattr(MoWPolicy, '_forward_learn', poisoned)
@@ -122,12 +124,51 @@ def test_a_full_disk_while_saving(tmp_path, monkeypatch, capsys):
 def test_a_full_disk_while_logging(tmp_path, monkeypatch, capsys):
     run_dir = tmp_path / 'run'
 
-    def fsync(descriptor):
-        raise OSError(errno.ENOSPC, 'No space left on device')
+    def open_full(path, mode, **_):
+        return open('/dev/full', mode)
 
-    monkeypatch.setattr('lzero_mow.report.results.os.fsync', fsync)
+    monkeypatch.setattr(results, 'open', open_full, raising=False)
     code, lines = command(run_dir, tiny_config(run_dir), monkeypatch, capsys)
-    assert (code, lines) == (1, [f'mow: error: No space left on device: {run_dir}/total_config.yaml'])
+    assert (code, lines) == (1, [f'mow: error: No space left on device: {run_dir}/results.csv'])
+
+
+@pytest.mark.unittest
+def test_a_run_that_cannot_be_resumed_is_closed_and_left_as_it_was(tmp_path, monkeypatch, capsys):
+    run_dir, closed = tmp_path / 'run', []
+    train(tiny_config(run_dir), max_env_step=48)
+    before = (run_dir / 'total_config.yaml').read_text()
+    next((run_dir / 'ckpt' / 'replay').glob('*.npz')).write_bytes(b'damaged')
+    monkeypatch.setattr(two_task_env.TwoTaskEnv, 'close', lambda env: closed.append(env))
+    config = tiny_config(run_dir, policy=dict(batch_size=6))
+    code, lines = command(run_dir, config, monkeypatch, capsys, resume=str(run_dir))
+    assert code == 2 and len(lines) == 1 and 'is missing or damaged' in lines[0]
+    assert len(set(closed)) == 6, 'two that collect, four that evaluate'
+    assert 'is missing or damaged' in (run_dir / 'log' / 'error.txt').read_text()
+    assert (run_dir / 'total_config.yaml').read_text() == before
+
+
+@pytest.mark.unittest
+def test_a_part_that_cannot_be_built_closes_the_environments(tmp_path, monkeypatch, capsys):
+    closed = []
+    monkeypatch.setattr(two_task_env.TwoTaskEnv, 'close', lambda env: closed.append(env))
+
+    def refuse(self, **_):
+        raise RuntimeError('no evaluator today')
+
+    monkeypatch.setattr(MoWEvaluator, '__init__', refuse)
+    monkeypatch.setattr(MoWEvaluator, '__del__', lambda self: None)  # the stock one closes what was never built
+    code, lines = command(tmp_path / 'run', tiny_config(tmp_path / 'run'), monkeypatch, capsys)
+    assert (code, lines) == (1, ['mow: error: no evaluator today'])
+    assert len(set(closed)) == 2 and (tmp_path / 'run' / 'log' / 'error.txt').exists()
+
+
+@pytest.mark.unittest
+def test_python_callers_get_the_checks_of_the_command_line(tmp_path):
+    config = tiny_config(tmp_path / 'run')
+    config['policy']['model']['cluster_of_task'] = 3
+    with pytest.raises(ValueError, match='policy.model.cluster_of_task is 3: expected a list'):
+        train(config)
+    assert not (tmp_path / 'run').exists()
 
 
 @pytest.mark.unittest
@@ -254,8 +295,20 @@ def test_another_method_through_the_same_entry(tmp_path):
 def test_stops_after_max_train_iter_and_starts_from_given_weights(tmp_path):
     policy = train(tiny_config(tmp_path / 'run'), max_train_iter=3)
     assert load(tmp_path / 'run')['train_iter'] == 3
-    path = str(tmp_path / 'run' / 'ckpt' / 'latest.pth.tar')
-    started = train(tiny_config(tmp_path / 'other', seed=1), max_env_step=1, model_path=path)
-    weights = policy.learn_mode.state_dict()['model']
-    assert differences(started.learn_mode.state_dict()['model'], weights) == []
-    assert load(tmp_path / 'run', 'ckpt_best.pth.tar')['score'] > -1
+    best = load(tmp_path / 'run', 'ckpt_best.pth.tar')
+    assert best['score'] > -1 and list(best['policy']) == ['model'], 'weights alone'
+    expected = {'latest': policy.learn_mode.state_dict()['model'], 'ckpt_best': best['policy']['model']}
+    for name, weights in expected.items():
+        path = str(tmp_path / 'run' / 'ckpt' / f'{name}.pth.tar')
+        started = train(tiny_config(tmp_path / name, seed=1), max_train_iter=0, model_path=path)
+        assert differences(started.learn_mode.state_dict()['model'], weights) == []
+        saved = load(tmp_path / name)['policy']
+        assert saved['updates'] == 0 and not saved['optimizer']['state'], 'nothing else is taken over'
+
+
+@pytest.mark.unittest
+def test_weights_of_a_policy_that_saves_none(tmp_path):
+    path = str(tmp_path / 'x.pth.tar')
+    checkpoint.write_atomically({'format': checkpoint.FORMAT, 'policy': {'updates': 3}}, path)
+    with pytest.raises(checkpoint.CheckpointError, match='there are no networks in .*x.pth.tar'):
+        train(tiny_config(tmp_path / 'run'), model_path=path)

@@ -99,6 +99,15 @@ def test_command_lines_answer_without_torch(arguments):
 
 
 @pytest.mark.unittest
+@pytest.mark.parametrize(
+    'name, option', [('env_speed', '--game'), ('model_size', '--tasks'), ('update_speed', '--device')]
+)
+def test_benchmarks_can_be_started(name, option):
+    done = run_python('-m', f'lzero_mow.bench.{name}', '--help')
+    assert done.returncode == 0 and option in done.stdout, done.stderr
+
+
+@pytest.mark.unittest
 def test_other_modules_run_with_m_still_register(tmp_path):
     (tmp_path / 'plugin').mkdir()
     (tmp_path / 'plugin' / '__init__.py').write_text('import lzero_mow\n')
