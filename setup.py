@@ -14,7 +14,7 @@ setup(
     # gymnasium 0.28.0 and DI-engine's pins setuptools <= 66.1.1, which no resolver accepts beside the rest.
     # requirements.lock installs them; in an environment that has them, this list changes nothing.
     install_requires=[
-        'torch>=2.1',
+        'torch>=2.4',
         'numpy>=1.24.1,<2',
         'gymnasium>=1.0',
         'ale-py>=0.10',

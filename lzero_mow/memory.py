@@ -15,5 +15,6 @@ def keep_freed_memory() -> None:
     """
     if platform.libc_ver()[0] == 'glibc':
         libc = ctypes.CDLL(None)
-        libc.mallopt(M_MMAP_THRESHOLD, 2 ** 30)
-        libc.mallopt(M_TRIM_THRESHOLD, 2 ** 31 - 1)
+        # mallopt returns 0 where it refuses a value, as older releases do this one; then all is left as it was.
+        if libc.mallopt(M_MMAP_THRESHOLD, 2 ** 30):
+            libc.mallopt(M_TRIM_THRESHOLD, 2 ** 31 - 1)

@@ -35,6 +35,37 @@ def test_an_update_changes_world_model_and_agent(source):
 
 
 @pytest.mark.unittest
+@pytest.mark.parametrize(
+    'model, policy', [
+        (dict(num_experts=0, experts_per_task=0), {}),
+        (dict(shared_transformer=False), dict(balance_weight=0.0)),
+        (dict(task_head=False, num_clusters=1), dict(task_weighting='sum')),
+        (dict(num_experts=0, num_clusters=1, task_embedding_dim=0, task_head=False), dict(lambda_bootstrap='current')),
+        (dict(router_gradient='none', norm='layer', cluster_of_task=[1, 1, 1]), dict(imagine_source='batch')),
+    ]
+)
+def test_every_ablation_updates_and_acts(model, policy):
+    policy = tiny_policy(model=model, **policy)
+    for seed in range(2):
+        log = policy.learn_mode.forward(training_data(seed))
+    policy.check_finite()
+    assert log['world_model/grad_norm'] > 0 and log['agent/grad_norm'] > 0
+    obs = random_batch((0, ) * 6, 1).obs[:, 0]
+    for _ in range(2):
+        assert set(act(policy, obs, list(range(6)))) == set(range(6))
+
+
+@pytest.mark.unittest
+def test_a_batch_without_a_task_leaves_its_weight_alone():
+    policy = tiny_policy(task_weight_learning_rate=0.1)
+    data = dict(world_model=random_batch((0, 0, 2), 8), imagine=random_batch((0, 2), 4))
+    policy.learn_mode.forward(data)
+    policy.check_finite()
+    moved = policy._model.task_weights.log_sigma != 0
+    assert moved.tolist() == [True, False, True]
+
+
+@pytest.mark.unittest
 def test_the_world_model_learns_a_batch_by_heart():
     policy = tiny_policy(learning_rate=3e-3)
     data = training_data()
@@ -100,7 +131,8 @@ def test_output_for_lightzeros_collectors_and_evaluator():
     assert output[2]['predicted_value'] == output[2]['searched_value']
     assert policy._model.agent.action_mask.tolist()[1] == [False, True, False, True, False]
     # 0.2.0's collector and evaluator call by position, the evaluator with float frames
-    policy.collect_mode.forward(obs, [masks[i] for i in (0, 2, 3, 5)], 1.0, [-1] * 4, 0.0, ready_env_id={0, 2, 3, 5}, timestep=[0] * 4)
+    mask = [masks[i] for i in (0, 2, 3, 5)]
+    policy.collect_mode.forward(obs, mask, 1.0, [-1] * 4, 0.0, ready_env_id={0, 2, 3, 5}, timestep=[0] * 4)
     output = policy.eval_mode.forward(obs[:3].float(), [ALL[0]] * 3, [-1] * 3, ready_env_id={0, 1, 2}, timestep=[0] * 3)
     assert set(output) == {0, 1, 2}
     for mode in (policy.collect_mode, policy.eval_mode):
@@ -121,18 +153,25 @@ def test_epsilon_one_is_random_play_and_greedy_is_not():
         assert random[0]['visit_count_distributions'] == pytest.approx([0.2] * 5)
         chosen = policy.eval_mode.forward(obs.float(), ALL[:3], [-1] * 3, ready_env_id=[0, 1, 2], timestep=[0] * 3)
     assert [chosen[i]['action'] for i in range(3)] == [3, 3, 3]
+    first = set()
+    for _ in range(30):  # greedy or not, the first action of an episode is uniformly random
+        policy.eval_mode.reset()
+        chosen = policy.eval_mode.forward(obs.float(), ALL[:3], [-1] * 3, ready_env_id=[0, 1, 2], timestep=[0] * 3)
+        first |= {chosen[i]['action'] for i in range(3)}
+    assert first == {0, 1, 2, 3, 4}
 
 
 @pytest.mark.unittest
-def test_nan_stops_with_task_term_and_update():
+@pytest.mark.parametrize('bad', ['nan', 'inf'])
+def test_nan_stops_with_task_term_and_update(bad):
     policy = tiny_policy()
     policy.learn_mode.forward(training_data())
     policy.check_finite()
     data = training_data()
-    data['world_model'].reward[2:4] = float('nan')  # task 1
+    data['world_model'].terminated[2:4] = float(bad)  # task 1
     policy.learn_mode.forward(data)
     policy.learn_mode.forward(training_data())
-    with pytest.raises(FloatingPointError, match='task green: world_model/reward is not finite at update 2'):
+    with pytest.raises(FloatingPointError, match='task green: world_model/continuation is not finite at update 2'):
         policy.check_finite()
 
 
@@ -156,6 +195,23 @@ def test_state_dict_continues_bit_for_bit():
     assert actions[0] == actions[1]
     theirs = other._model.state_dict()
     assert all(torch.equal(value, theirs[name]) for name, value in policy._model.state_dict().items())
+
+
+@pytest.mark.unittest
+def test_learning_rates_are_the_configs_after_a_resume():
+    policy, other = tiny_policy(), tiny_policy(learning_rate=7e-4, agent_learning_rate=8e-4, task_weight_learning_rate=9e-4)
+    policy.learn_mode.forward(training_data())
+    other.learn_mode.load_state_dict(policy.learn_mode.state_dict())
+    assert [group['lr'] for group in other._optimizer.param_groups] == [7e-4, 9e-4]
+    assert [group['lr'] for group in other._agent_optimizer.param_groups] == [8e-4]
+
+
+@pytest.mark.unittest
+def test_weights_alone_bring_their_routing():
+    model, other = tiny_policy(seed=1)._model, tiny_policy(seed=3)._model
+    assert model.world_model.router.chosen_on_host != other.world_model.router.chosen_on_host
+    other.load_state_dict(model.state_dict())
+    assert model.world_model.router.chosen_on_host == other.world_model.router.chosen_on_host
 
 
 @pytest.mark.unittest

@@ -2,10 +2,12 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.models import STORM, random_batch, random_latent, tiny_model
+from helpers.models import random_batch, random_latent, tiny_model
 
+from lzero_mow.config import build_config
 from lzero_mow.model.mow_model import MoWModel
 
+STORM = build_config('storm')['policy']['model']  # the preset
 # STORM's published configuration (STORM.yaml, 18 actions): D 512, 2 layers, 8 heads, latent 32 x 32, channels 32..256.
 D, Z, A, FFN, LENGTH, FEATURES = 512, 1024, 18, 1024, 64, 256 * 4 * 4
 CONVOLUTIONS = 16 * (3 * 32 + 32 * 64 + 64 * 128 + 128 * 256)  # 4 x 4 kernels, no bias
@@ -56,7 +58,8 @@ def plain_linear(layer, x, group=0):
 
 def plain_norm(layer, x, group=0):
     centred = x - x.mean(-1, keepdim=True)
-    return centred / torch.sqrt(centred.square().mean(-1, keepdim=True) + layer.eps) * layer.weight[group] + layer.bias[group]
+    unit = centred / torch.sqrt(centred.square().mean(-1, keepdim=True) + layer.eps)
+    return unit * layer.weight[group] + layer.bias[group]
 
 
 def plain_mlp(mlp, x, group=0):
@@ -130,8 +133,10 @@ def check_against_plain(model, tasks, length, experts_of, cluster_of):
             latent[row], torch.eye(world.action_space_size)[batch.action[row]], e.expand(length, -1)
         ], -1)
         if world.experts is not None:
-            step = torch.cat([plain_transformer(world.experts, step, j) for j in experts_of[task]] + [e.expand(length, -1)], -1)
-        hidden = plain_transformer(world.shared, step)
+            step = torch.cat([plain_transformer(world.experts, step, j) for j in experts_of[task]], -1)
+            if world.shared is not None:
+                step = torch.cat([step, e.expand(length, -1)], -1)
+        hidden = step if world.shared is None else plain_transformer(world.shared, step)
         prior = torch.softmax(plain_linear(world.prior_head, hidden, cluster).view(length, *world.latent_shape), -1)
         close = dict(rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(predicted.prior[row].exp(), 0.99 * prior + 0.01 / world.latent_shape[1], **close)
@@ -140,7 +145,8 @@ def check_against_plain(model, tasks, length, experts_of, cluster_of):
             predicted.continuation[row], plain_mlp(world.continuation_head, hidden, cluster)[:, 0], **close
         )
         for t in range(length):
-            torch.testing.assert_close(posterior[row, t], plain_posterior(world.vae, batch.obs[row, t], e, cluster), **close)
+            expected = plain_posterior(world.vae, batch.obs[row, t], e, cluster)
+            torch.testing.assert_close(posterior[row, t], expected, **close)
             torch.testing.assert_close(decoded[row, t], plain_decode(world.vae, latent[row, t], e, cluster), **close)
         if world.task_head is not None:
             torch.testing.assert_close(predicted.task[row], plain_mlp(world.task_head, hidden), **close)
@@ -165,9 +171,11 @@ def test_storm_forward_equals_plain_computation_at_published_sizes():
 
 @pytest.mark.unittest
 @torch.no_grad()
-def test_mow_forward_equals_plain_computation():
-    model = tiny_model(seed=2, cluster_of_task=[1, 0, 1])
+@pytest.mark.parametrize('without', ['nothing', 'experts', 'shared transformer'])
+def test_mow_forward_equals_plain_computation(without):
+    changes = {'nothing': {}, 'experts': dict(num_experts=0), 'shared transformer': dict(shared_transformer=False)}
+    model = tiny_model(seed=2, cluster_of_task=[1, 0, 1], **changes[without])
     disturb_batch_norms(model)
-    experts_of = model.world_model.router.chosen_on_host
-    assert all(pair == sorted(set(pair)) for pair in experts_of)
+    experts_of = None if without == 'experts' else model.world_model.router.chosen_on_host
+    assert experts_of is None or all(pair == sorted(set(pair)) for pair in experts_of)
     check_against_plain(model, [0, 0, 1, 2], 5, experts_of, [1, 0, 1])

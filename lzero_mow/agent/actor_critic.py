@@ -17,8 +17,8 @@ from lzero_mow.model.world_model_loss import mean_by_task
 
 def sample_action(probs: Tensor) -> Tensor:
     """
-    One draw from each distribution (..., A) -> (...). Like torch.multinomial, but without its check of the values, which
-    waits for the device and would hide a NaN's origin; an action of probability 0 is never drawn.
+    One draw from each distribution (..., A) -> (...). Like torch.multinomial, but without its check of the values,
+    which waits for the device and would hide a NaN's origin; an action of probability 0 is never drawn.
     """
     return (probs / torch.empty_like(probs).exponential_()).argmax(-1)
 

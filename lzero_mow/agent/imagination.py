@@ -2,7 +2,8 @@
 
 Real steps             z_0 a_0 ... z_{C-2} a_{C-2} z_{C-1}        C = context length
 State 0                s_0 = [z_{C-1}, h_{C-2}]                   what acting sees: the latest frame, and the past
-Imagined, i = 0..H-1   a_i ~ pi(s_i), h_i from (z_i, a_i), r_i and c_i from h_i, z_{i+1} ~ prior(h_i), s_{i+1} = [z_{i+1}, h_i]
+Imagined, i = 0..H-1   a_i ~ pi(s_i), h_i from (z_i, a_i), r_i and c_i from h_i, z_{i+1} ~ prior(h_i),
+                       s_{i+1} = [z_{i+1}, h_i]
 """
 from typing import TYPE_CHECKING, NamedTuple, Sequence, Tuple
 
@@ -73,7 +74,7 @@ def context_windows(latent: Tensor, action: Tensor, tasks: Sequence[int], length
     """
     sequence = torch.arange(number) * len(latent) // number  # (N,), on the host
     start = torch.randint(latent.shape[1] - length + 1, (number, 1))
-    row = sequence.unsqueeze(1).to(latent.device)
-    step = (start + torch.arange(length)).to(latent.device)
+    row = sequence.unsqueeze(1).to(latent.device, non_blocking=True)
+    step = (start + torch.arange(length)).to(latent.device, non_blocking=True)
     tasks = tuple(tasks[i] for i in sequence.tolist())
     return latent[row, step], action[row, step[:, :-1]], tasks

@@ -48,9 +48,8 @@ class ReturnScale(nn.Module):
         counts = torch.bincount(torch.as_tensor(tasks), minlength=len(self.low))
         rows = returns.split(counts.tolist())
         padded = nn.utils.rnn.pad_sequence([row.flatten() for row in rows], True, float('nan'))  # (K, longest)
-        levels = torch.tensor([0.05, 0.95], device=returns.device)
-        low, high = torch.nanquantile(padded, levels, dim=1)
-        seen = counts.to(low.device) > 0
+        low, high = (torch.nanquantile(padded, level, dim=1) for level in (0.05, 0.95))
+        seen = (counts > 0).to(low.device, non_blocking=True)
         self.low.copy_(torch.where(seen, torch.lerp(low, self.low, decay), self.low))
         self.high.copy_(torch.where(seen, torch.lerp(high, self.high, decay), self.high))
 

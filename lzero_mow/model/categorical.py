@@ -20,11 +20,6 @@ def sample_straight_through(log_probs: Tensor) -> Tensor:
     return (one_hot + probs - probs.detach()).flatten(-2)
 
 
-def mode(log_probs: Tensor) -> Tensor:
-    """One-hot of the likeliest class of every variable, flattened to (..., categories * classes)."""
-    return F.one_hot(log_probs.argmax(-1), log_probs.shape[-1]).float().flatten(-2)
-
-
 def kl_divergence(p_log_probs: Tensor, q_log_probs: Tensor) -> Tensor:
     """KL[p || q] in nats, summed over the variables: (..., categories, classes) -> (...)."""
     return (p_log_probs.exp() * (p_log_probs - q_log_probs)).sum((-2, -1))

@@ -31,24 +31,23 @@ class TwoHot(nn.Module):
         self.register_buffer('bins', torch.linspace(-bound, bound, num_bins), persistent=False)
 
     def neighbours(self, x: Tensor) -> Tuple[Tensor, Tensor]:
-        """(...) raw scalars -> index of the bin below (...), and the share of the bin above it (...)."""
+        """
+        Overview:
+            The two-hot code of raw scalars (...): two neighbouring bins share the mass linearly.
+        Returns:
+            - below (:obj:`Tensor`): (...) index of the lower bin.
+            - share (:obj:`Tensor`): (...) mass of the bin above it; the lower one has the rest.
+        """
         position = (symlog(x).clamp(-self.bound, self.bound) + self.bound) / (2 * self.bound) * (len(self.bins) - 1)
-        below = position.floor().long().clamp(0, len(self.bins) - 2)  # a NaN becomes 0; its share stays NaN
+        below = position.floor().long().clamp(0, len(self.bins) - 2)  # a NaN falls in bin 0; its share stays NaN
         return below, position - below
 
-    def encode(self, x: Tensor) -> Tensor:
-        """(...) raw scalars -> (..., num_bins) weights: two neighbouring bins share the mass linearly."""
-        below, share = self.neighbours(x)
-        target = x.new_zeros(*x.shape, len(self.bins))
-        target.scatter_(-1, below.unsqueeze(-1), (1 - share).unsqueeze(-1))
-        return target.scatter_(-1, below.unsqueeze(-1) + 1, share.unsqueeze(-1))
-
     def decode(self, logits: Tensor) -> Tensor:
-        """(..., num_bins) logits -> (...) expected scalars, mapped back by symexp."""
-        return symexp(F.softmax(logits.float(), dim=-1) @ self.bins)
+        """(..., num_bins) logits -> (...) expected scalars. Not a matrix product, which autocast would round."""
+        return symexp((F.softmax(logits.float(), dim=-1) * self.bins).sum(-1))
 
     def loss(self, logits: Tensor, x: Tensor) -> Tensor:
-        """Cross-entropy of (..., num_bins) logits against (...) raw scalars; unreduced. Reads two bins of the target."""
+        """Cross-entropy of (..., num_bins) logits against (...) raw scalars, unreduced; reads the target's two bins."""
         below, share = self.neighbours(x)
         logits = logits.float()
         at = lambda index: logits.gather(-1, index.unsqueeze(-1)).squeeze(-1)

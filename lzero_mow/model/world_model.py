@@ -40,7 +40,7 @@ class DynamicsCache(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """What the heads say of step t + 1, from h^t."""
+    """What the heads read off h^t: the next latent, and what action a^t brought."""
     prior: Tensor  # (B, L, categories, classes) log-probabilities
     reward: Tensor  # (B, L, 255) logits over symlog bins
     continuation: Tensor  # (B, L) logits
@@ -61,7 +61,8 @@ class WorldModel(nn.Module):
         self.num_tasks, self.action_space_size = cfg.num_tasks, cfg.action_space_size
         self.latent_shape, self.unimix_share = (cfg.categories, cfg.classes), cfg.unimix
         self.latent_dim, embedding_dim = cfg.categories * cfg.classes, cfg.task_embedding_dim
-        self.cluster_of_task = cfg.cluster_of_task or [k * cfg.num_clusters // cfg.num_tasks for k in range(cfg.num_tasks)]
+        even_shares = [k * cfg.num_clusters // cfg.num_tasks for k in range(cfg.num_tasks)]
+        self.cluster_of_task = cfg.cluster_of_task or even_shares
         self.num_clusters, self.num_experts = cfg.num_clusters, cfg.num_experts
 
         self.task_embedding = nn.Parameter(torch.randn(cfg.num_tasks, embedding_dim)) if embedding_dim else None
@@ -133,7 +134,7 @@ class WorldModel(nn.Module):
     def dynamics(self, latent: Tensor, action: Tensor, plan: Plan, cache: Optional[DynamicsCache] = None) -> Tensor:
         """
         Overview:
-            h_k = F(concat_j f_j(m_j(z_k, a_k, e_k)), e_k), paper section 3.3. A task's experts are the same at each step.
+            h_k = F(concat_j f_j(m_j(z_k, a_k, e_k)), e_k), paper section 3.3; a task's experts are the same at each step.
         Arguments:
             - latent (:obj:`Tensor`): (B, L, latent); action (:obj:`Tensor`): (B, L) int64.
             - plan (:obj:`Plan`): The sequences' modules.

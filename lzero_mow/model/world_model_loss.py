@@ -4,7 +4,7 @@ The time axis, once:      o_0   o_1   o_2        reward[t] and terminated[t] are
                           z_0   z_1   z_2        posterior z_t = q(o_t)
                             a_0   a_1   a_2
                           h_0   h_1   h_2        h_t has seen z_0..z_t and a_0..a_t
-                           ->z_1 ->z_2           prior from h_t predicts z_{t+1}; reward and continuation heads: r_t, c_t
+                           ->z_1 ->z_2           prior from h_t: z_{t+1}; reward and continuation heads: r_t, c_t
 """
 from typing import Dict, Tuple
 
@@ -62,7 +62,7 @@ def world_model_terms(
 
 
 def balance_loss(usage: Tensor, num_tasks: int, experts_per_task: int) -> Tensor:
-    """|| sum_k W_k - (K n / N_e) 1 ||^2 from sum_k W_k (N_e,): zero when every expert is used evenly."""
+    """|| use - (K n / N_e) 1 ||^2 for the use of the experts (N_e,): zero when it is even."""
     return (usage - num_tasks * experts_per_task / len(usage)).square().sum()
 
 
@@ -73,6 +73,6 @@ class HarmoniousWeights(nn.Module):
         super().__init__()
         self.log_sigma = nn.Parameter(torch.zeros(num_tasks))
 
-    def forward(self, losses: Tensor) -> Tensor:
-        """(K,) task losses -> scalar."""
-        return (losses * torch.exp(-self.log_sigma) + F.softplus(self.log_sigma)).sum()
+    def forward(self, losses: Tensor, present: Tensor) -> Tensor:
+        """(K,) task losses, and which tasks the batch has (K,) -> scalar."""
+        return (present * (losses * torch.exp(-self.log_sigma) + F.softplus(self.log_sigma))).sum()

@@ -87,14 +87,18 @@ def act(
     state = torch.cat([latent, memory.hidden(model, env_ids, plan)], -1)
     log_policy = agent.log_policy(state, plan)[:, 0]  # (R, A)
     legal = agent.action_mask[plan.task].float()
+    policy = log_policy.exp()
+    if greedy:
+        policy = torch.zeros_like(policy).scatter_(-1, policy.argmax(-1, keepdim=True), 1.0)
     random_share = torch.from_numpy(np.where(memory.steps[env_ids] == 0, 1.0, epsilon)).to(legal)
-    probs = torch.lerp(log_policy.exp(), legal / legal.sum(-1, keepdim=True), random_share.unsqueeze(-1))
-    action = probs.argmax(-1) if greedy else sample_action(probs)
+    probs = torch.lerp(policy, legal / legal.sum(-1, keepdim=True), random_share.unsqueeze(-1))
+    action = sample_action(probs)
     memory.append(env_ids, latent[:, 0], action)
 
     entropy = torch.special.entr(probs).sum(-1) / np.log(2)  # bits, as LightZero's select_action
     value = agent.value(state, plan)[:, 0]
-    columns = torch.cat([action.float()[:, None], value[:, None], entropy[:, None], probs, log_policy], -1).cpu().numpy()
+    numbers = torch.stack([action.float(), value, entropy], -1)
+    columns = torch.cat([numbers, probs, log_policy], -1).cpu().numpy()  # the one copy to the host
     split = 3 + probs.shape[-1]
     return {
         env_id: dict(

@@ -29,7 +29,9 @@ class MoWPolicy(Policy):
     """
     config = copy.deepcopy(MOW_CONFIG)
 
-    def __init__(self, cfg: EasyDict, model: Optional[torch.nn.Module] = None, enable_field: Optional[List[str]] = None):
+    def __init__(
+            self, cfg: EasyDict, model: Optional[torch.nn.Module] = None, enable_field: Optional[List[str]] = None
+    ) -> None:
         if cfg.multi_gpu:
             raise ValueError('policy.multi_gpu is not supported yet: train on one device')
         super().__init__(cfg, model, enable_field)
@@ -57,7 +59,6 @@ class MoWPolicy(Policy):
             agent_parameters, lr=cfg.agent_learning_rate, eps=cfg.agent_eps, fused=True
         )
         self._updates = 0
-        self._terms: Dict[str, Tensor] = {}  # of the last update: name -> (K,)
         # Name -> (K,) update at which the term ceased to be finite, or -1; gradient norms are (1,).
         self._first_bad: Dict[str, Tensor] = {}
         model.eval()
@@ -75,30 +76,34 @@ class MoWPolicy(Policy):
         terms, log, latent = self._update_world_model(batch)
         rollout, plan = self._imagine(batch, latent, data['imagine'])
         agent, norm = self._update_agent(rollout, plan)
-        self._terms = {**{f'world_model/{k}': v for k, v in terms.items()}, **{f'agent/{k}': v for k, v in agent.items()}}
+        by_task = {f'world_model/{name}': term for name, term in terms.items()}
+        by_task.update({f'agent/{name}': term for name, term in agent.items()})
         self._updates += 1
         log['agent/grad_norm'] = norm
         norms = {name: value.reshape(1) for name, value in log.items() if name.endswith('grad_norm')}
-        for name, value in {**self._terms, **norms}.items():
+        for name, value in {**by_task, **norms}.items():
             first = self._first_bad.get(name, torch.full_like(value, -1))
             self._first_bad[name] = torch.where((first < 0) & ~value.isfinite(), float(self._updates), first)
-        log.update({name: value.mean() for name, value in self._terms.items()})
+        log.update({name: value.mean() for name, value in by_task.items()})
         for k, task in enumerate(self._cfg.tasks):
-            log.update({f'task/{task}/{name}': value[k] for name, value in self._terms.items()})
+            log.update({f'task/{task}/{name}': value[k] for name, value in by_task.items()})
         return log
 
     def _update_world_model(self, batch: SequenceBatch) -> Tuple[Dict[str, Tensor], Dict[str, Tensor], Tensor]:
         """L = L_H + weight * L_bal (paper section 3.4); returns terms a task, a log and the posterior sample."""
         cfg, model = self._cfg, self._model.world_model
         model.train()
+        plan = model.plan(batch.task)
         with self._autocast():
-            terms, latent = world_model_terms(model, batch, model.plan(batch.task), cfg.free_bits)
+            terms, latent = world_model_terms(model, batch, plan, cfg.free_bits)
         weights = dict(
             reconstruction=1.0, reward=1.0, continuation=1.0, task=1.0, dynamics=cfg.dynamics_weight,
             representation=cfg.representation_weight
         )
         losses = sum(weights[name] * term for name, term in terms.items())  # (K,)
-        loss = self._model.task_weights(losses) if cfg.task_weighting == 'harmonious' else losses.sum()
+        present = torch.zeros_like(losses).index_fill_(0, plan.task, 1.0)  # (K,)
+        loss = self._model.task_weights(losses, present) if cfg.task_weighting == 'harmonious' else \
+            (present * losses).sum()
         log = {}
         if model.router is not None:
             usage = model.router.usage(model.embedding())
@@ -203,11 +208,15 @@ class MoWPolicy(Policy):
 
     def _load_state_dict_learn(self, state_dict: Dict[str, Any]) -> None:
         self._model.load_state_dict(state_dict['model'])
-        self._optimizer.load_state_dict(state_dict['optimizer'])
-        self._agent_optimizer.load_state_dict(state_dict['agent_optimizer'])
+        for optimizer, state in (
+            (self._optimizer, state_dict['optimizer']), (self._agent_optimizer, state_dict['agent_optimizer'])
+        ):
+            configured = [{key: group[key] for key in ('lr', 'eps')} for group in optimizer.param_groups]
+            optimizer.load_state_dict(state)
+            for group, values in zip(optimizer.param_groups, configured):  # the config's, which a resume may change
+                group.update(values)
         self._updates = state_dict['updates']
         self._collect_memory.load_state_dict(state_dict['collect_memory'])
-        self._model.world_model.choose_experts()
 
     # ------------------------------------------------------------------ collect and eval
 
@@ -216,9 +225,11 @@ class MoWPolicy(Policy):
         return ActingMemory(num_envs, self._cfg.acting_window, self._model.world_model.latent_dim, self._device)
 
     def _init_collect(self) -> None:
+        self._collect_model = self._model  # DI-engine's collect_mode.state_dict reads it
         self._collect_memory = self._memory(self._cfg.collector_env_num)
 
     def _init_eval(self) -> None:
+        self._eval_model = self._model
         self._eval_memory = self._memory(self._cfg.evaluator_env_num)
 
     def _forward_collect(

@@ -8,8 +8,6 @@ TINY = dict(
     num_tasks=3, num_clusters=2, num_experts=4, experts_per_task=2, width=32, num_heads=4, num_layers=2, stem_channels=4,
     categories=6, classes=5, task_embedding_dim=8, agent_width=32, max_length=24, action_space_size=5
 )
-# STORM's published sizes are the defaults; what makes a MoW of it is switched off (mow.md section 8).
-STORM = dict(num_tasks=1, num_clusters=1, num_experts=0, task_embedding_dim=0, task_head=False)
 
 
 def tiny_model(seed: int = 0, **overrides) -> MoWModel:
