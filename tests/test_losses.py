@@ -104,7 +104,8 @@ def moved(model, term):
     terms[term].sum().backward()
     parts = dict(
         encoder=world.vae.encoders, posterior=world.vae.posterior_head, decoder=world.vae.decoders,
-        prior=world.prior_head, experts=world.experts, shared=world.shared, reward=world.reward_head, continuation=world.continuation_head,
+        prior=world.prior_head, experts=world.experts, shared=world.shared, reward=world.reward_head,
+        continuation=world.continuation_head,
         task=world.task_head
     )
     return {

@@ -199,7 +199,8 @@ def test_state_dict_continues_bit_for_bit():
 
 @pytest.mark.unittest
 def test_learning_rates_are_the_configs_after_a_resume():
-    policy, other = tiny_policy(), tiny_policy(learning_rate=7e-4, agent_learning_rate=8e-4, task_weight_learning_rate=9e-4)
+    policy = tiny_policy()
+    other = tiny_policy(learning_rate=7e-4, agent_learning_rate=8e-4, task_weight_learning_rate=9e-4)
     policy.learn_mode.forward(training_data())
     other.learn_mode.load_state_dict(policy.learn_mode.state_dict())
     assert [group['lr'] for group in other._optimizer.param_groups] == [7e-4, 9e-4]

@@ -134,7 +134,7 @@ class WorldModel(nn.Module):
     def dynamics(self, latent: Tensor, action: Tensor, plan: Plan, cache: Optional[DynamicsCache] = None) -> Tensor:
         """
         Overview:
-            h_k = F(concat_j f_j(m_j(z_k, a_k, e_k)), e_k), paper section 3.3; a task's experts are the same at each step.
+            h_k = F(concat_j f_j(m_j(z_k, a_k, e_k)), e_k), section 3.3; a task's experts are the same at each step.
         Arguments:
             - latent (:obj:`Tensor`): (B, L, latent); action (:obj:`Tensor`): (B, L) int64.
             - plan (:obj:`Plan`): The sequences' modules.

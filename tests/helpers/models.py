@@ -5,8 +5,8 @@ from lzero_mow.buffer.batch import SequenceBatch
 from lzero_mow.model.mow_model import MoWModel
 
 TINY = dict(
-    num_tasks=3, num_clusters=2, num_experts=4, experts_per_task=2, width=32, num_heads=4, num_layers=2, stem_channels=4,
-    categories=6, classes=5, task_embedding_dim=8, agent_width=32, max_length=24, action_space_size=5
+    num_tasks=3, num_clusters=2, num_experts=4, experts_per_task=2, width=32, num_heads=4, num_layers=2,
+    stem_channels=4, categories=6, classes=5, task_embedding_dim=8, agent_width=32, max_length=24, action_space_size=5
 )
 
 
