@@ -146,8 +146,8 @@ def resumed_config(arguments: argparse.Namespace, suite: str) -> dict:
     if arguments.games:
         layers.append({'env': {'tasks': resolve_games(arguments.games, load_suite(suite)['suites'])}})
     config = change(saved, layers, arguments.overrides)
-    validate(config)
     check_identity(run_identity(saved), run_identity(config), arguments.resume)
+    validate(config)
     return config
 
 

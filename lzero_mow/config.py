@@ -147,6 +147,23 @@ def parse_overrides(overrides: Sequence[str]) -> dict:
         raise ValueError(f"cannot read {' '.join(overrides)}: {' '.join(str(error).split())}") from error
 
 
+def refuse_unknown(base: dict, layer: dict, prefix: str) -> None:
+    """
+    Overview:
+        Refuse keys that a policy's defaults do not have, where a config was written in Python and not merged.
+    Arguments:
+        - base (:obj:`dict`), layer (:obj:`dict`): The defaults, and what was given.
+        - prefix (:obj:`str`): Where both stand in a configuration, such as ``policy.``.
+    Errors:
+        ``ValueError`` that names the nearest right key.
+    """
+    known = [*leaves(base, prefix), *DERIVED_KEYS]
+    for path in leaves(layer, prefix):
+        is_group = any(key.startswith(path + '.') for key in known)  # an empty one
+        if path not in known and not is_group:
+            raise ValueError(f"unknown key '{path}'{_nearest(path, known)}")
+
+
 def merge(base: dict, layer: dict) -> dict:
     """
     Overview:

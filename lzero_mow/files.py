@@ -1,7 +1,8 @@
-"""Writing files so that nobody ever finds half of one."""
+"""Writing files so that nobody ever finds half of one, and nobody else writes them."""
+import fcntl
 import os
 from contextlib import contextmanager
-from typing import Iterator
+from typing import IO, Iterator
 
 
 @contextmanager
@@ -33,6 +34,23 @@ def replacing(path: str) -> Iterator[str]:
     finally:
         if os.path.exists(temporary):
             os.remove(temporary)
+
+
+def locked(path: str) -> IO:
+    """
+    Overview:
+        Open ``path`` and hold it against other processes, until it is closed or this process ends, however it ends.
+    Errors:
+        ``BlockingIOError`` if another process holds it.
+    """
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    file = open(path, 'a')
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
 def _sync(path: str) -> None:

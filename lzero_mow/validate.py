@@ -239,7 +239,7 @@ def check_run_folder(run_dir: str) -> None:
     """
     if os.path.exists(run_dir) and (not os.path.isdir(run_dir) or set(os.listdir(run_dir)) - {TOTAL_CONFIG, 'log'}):
         raise ValueError(
-            f"the run folder '{run_dir}' is in use: go on with --resume {run_dir}, or choose another --exp-name"
+            f"the folder '{run_dir}' holds a run already: go on with --resume {run_dir}, or choose another --exp-name"
         )
 
 

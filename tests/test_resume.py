@@ -4,6 +4,8 @@ import logging
 import multiprocessing
 import os
 import shutil
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -212,7 +214,7 @@ def test_nothing_to_resume(tmp_path, uninterrupted):
 @pytest.mark.unittest
 def test_a_new_run_does_not_write_over_an_old_one(uninterrupted):
     before = sorted(path.stat().st_mtime_ns for path in uninterrupted.rglob('*'))
-    with pytest.raises(ValueError, match='is in use: go on with --resume'):
+    with pytest.raises(ValueError, match='holds a run already: go on with --resume'):
         train(tiny_config(uninterrupted))
     assert before == sorted(path.stat().st_mtime_ns for path in uninterrupted.rglob('*'))
 
@@ -231,3 +233,25 @@ def test_atari_resumes_exactly(tmp_path):
     parts, whole = load(tmp_path / 'parts'), load(tmp_path / 'whole')
     for part in ('policy', 'collector', 'random', 'replay'):
         assert differences(parts[part], whole[part]) == [], part
+
+
+@pytest.mark.unittest
+def test_two_processes_cannot_train_in_one_folder(tmp_path, uninterrupted):
+    run_dir = tmp_path / 'run'
+    shutil.copytree(uninterrupted, run_dir)
+    code = "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.lockf(f, 2); print('held', flush=True); input()"
+    command = [sys.executable, '-c', code, str(run_dir / 'log' / 'lock')]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b'held\n'
+        with pytest.raises(ValueError, match='another process is training in'):
+            train(tiny_config(run_dir), resume=str(run_dir))
+        other.kill()
+    train(tiny_config(run_dir), resume=str(run_dir))
+
+
+@pytest.mark.unittest
+def test_a_key_that_is_not_there_is_refused_from_python_too(tmp_path):
+    config = tiny_config(tmp_path / 'run')
+    config['policy']['batchsize'] = 4
+    with pytest.raises(ValueError, match="unknown key 'policy.batchsize': did you mean 'policy.batch_size'"):
+        train(config)

@@ -2,13 +2,14 @@
 import contextlib
 import os
 import traceback
-from typing import Optional
+from typing import IO, Optional
 
 import torch
 from ding.envs import get_env_cls
 from ditk import logging
 
 from lzero_mow.config import TOTAL_CONFIG, load_run_config, save_config
+from lzero_mow.files import locked
 from lzero_mow.validate import check_identity, check_run_folder, run_identity
 from . import checkpoint
 from .progress import Progress
@@ -48,6 +49,7 @@ class Run:
         self._saved_step: Optional[int] = None
         if state is None:
             check_run_folder(self.run_dir)
+        self._lock = _hold(self.run_dir)
         with contextlib.ExitStack() as on_failure:
             on_failure.push(self._close)
             self._open(reference_scores(env_cls, self.cfg.env.tasks), model, state)
@@ -165,10 +167,18 @@ class Run:
         """Close what is open, also of a run that could not be opened, and keep the traceback in the log folder."""
         # A full disk or a broken pipe is what the error is about already, where there is one.
         foreseen = () if error is None else (OSError, )
-        for part in (self.log, self.workers):
+        for part in (self.log, self.workers, self._lock):
             if part is not None:
                 with contextlib.suppress(*foreseen):
                     part.close()
         if isinstance(error, Exception):
             with contextlib.suppress(OSError), open(os.path.join(self.run_dir, 'log', 'error.txt'), 'w') as file:
                 traceback.print_exception(kind, error, trace, file=file)
+
+
+def _hold(run_dir: str) -> IO:
+    """The run folder's lock, so that no two processes write one run."""
+    try:
+        return locked(os.path.join(run_dir, 'log', 'lock'))
+    except BlockingIOError as error:
+        raise ValueError(f"another process is training in '{run_dir}': wait for it, or stop it") from error

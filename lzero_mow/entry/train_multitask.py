@@ -60,6 +60,7 @@ def train_multitask(
             if schedule.train_iter > 0 and schedule.report(env_step, force=finished):
                 _report(run)
             if finished:
+                logging.info('finished at environment step %d of %d: see %s', env_step, max_env_step, run.run_dir)
                 return run.workers.policy
             # Random play fills the replay before the first update.
             new_steps = _collect(run, epsilon=1.0 if env_step < train_start else 0.0)

@@ -14,7 +14,7 @@ from ding.worker.collector.base_serial_collector import get_serial_collector_cls
 from ding.worker.replay_buffer.base_buffer import get_buffer_cls
 from easydict import EasyDict
 
-from lzero_mow.config import fill_derived
+from lzero_mow.config import fill_derived, refuse_unknown
 from lzero_mow.validate import validate
 from .scalar_writer import NoScalars
 
@@ -54,6 +54,7 @@ def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int
         ``ValueError`` if there is no such device, or for anything else that ``validate`` finds.
     """
     policy_cls = get_policy_cls(EasyDict(create_config['policy']))
+    refuse_unknown(policy_cls.default_config(), main_config['policy'], 'policy.')
     config = {
         'exp_name': main_config['exp_name'],
         'seed': seed,

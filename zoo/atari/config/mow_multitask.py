@@ -15,7 +15,7 @@ from lzero_mow.config import build_config, lightzero_configs
 # ==============================================================
 # begin of the most frequently changed config specified by the user
 # ==============================================================
-preset = None  # one of config/atari.yaml; None takes 'paper' with a GPU and 'laptop' without one
+preset = None  # one of config/atari.yaml; None is 'paper', and for a run without a GPU 'laptop'
 games = []  # names, or a suite of config/atari.yaml; none takes the preset's own
 seed = 0
 max_env_step = None  # environment steps of each game; None takes the preset's own
