@@ -32,6 +32,7 @@ def final_returns(run_dir) -> dict:
 
 
 @pytest.mark.unittest
+@pytest.mark.timeout(900)  # about a minute on two free cores
 @pytest.mark.parametrize('seed', [0, 1, 2])
 def test_near_optimal_on_two_tasks(tmp_path, seed):
     config = build_config('debug', layers=[{'exp_name': str(tmp_path / 'run'), **LEARNER}])
