@@ -161,7 +161,7 @@ def refuse_unknown(base: dict, layer: dict, prefix: str) -> None:
     for path in leaves(layer, prefix):
         is_group = any(key.startswith(path + '.') for key in known)  # an empty one
         if path not in known and not is_group:
-            raise ValueError(f"unknown key '{path}'{_nearest(path, known)}")
+            raise _unknown_key(path, known)
 
 
 def merge(base: dict, layer: dict) -> dict:
@@ -179,7 +179,7 @@ def _merge(base: dict, layer: dict, prefix: str, known: List[str]) -> dict:
     for key, value in layer.items():
         path = f'{prefix}{key}'
         if key not in base:
-            raise ValueError(f"unknown key '{path}'{_nearest(path, known)}")
+            raise _unknown_key(path, known)
         if isinstance(base[key], dict) and isinstance(value, dict):
             merged[key] = _merge(base[key], value, path + '.', known)
         else:
@@ -217,6 +217,10 @@ def leaves(tree: dict, prefix: str = '') -> Iterator[str]:
             yield from leaves(value, f'{prefix}{key}.')
         else:
             yield f'{prefix}{key}'
+
+
+def _unknown_key(path: str, known: Sequence[str]) -> ValueError:
+    return ValueError(f"unknown key '{path}'{_nearest(path, known)}")
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
