@@ -15,6 +15,7 @@ from lzero_mow.buffer.batch import SequenceBatch
 from lzero_mow.model.categorical import sample_straight_through
 from lzero_mow.model.world_model_loss import balance_loss, world_model_terms
 from lzero_mow.policy.acting import ActingMemory, act
+from lzero_mow.policy.finite import FiniteWatch
 from lzero_mow.policy.mow_config import MOW_CONFIG
 from lzero_mow.report.open_loop import open_loop
 
@@ -59,8 +60,7 @@ class MoWPolicy(Policy):
             agent_parameters, lr=cfg.agent_learning_rate, eps=cfg.agent_eps, fused=True
         )
         self._updates = 0
-        # Name -> (K,) update at which the term ceased to be finite, or -1; gradient norms are (1,).
-        self._first_bad: Dict[str, Tensor] = {}
+        self._finite = FiniteWatch(cfg.tasks)
         model.eval()
 
     def _forward_learn(self, data: Dict[str, SequenceBatch]) -> Dict[str, Tensor]:
@@ -81,9 +81,7 @@ class MoWPolicy(Policy):
         self._updates += 1
         log['agent/grad_norm'] = norm
         norms = {name: value.reshape(1) for name, value in log.items() if name.endswith('grad_norm')}
-        for name, value in {**by_task, **norms}.items():
-            first = self._first_bad.get(name, torch.full_like(value, -1))
-            self._first_bad[name] = torch.where((first < 0) & ~value.isfinite(), float(self._updates), first)
+        self._finite.note({**by_task, **norms}, self._updates)
         log.update({name: value.mean() for name, value in by_task.items()})
         for k, task in enumerate(self._cfg.tasks):
             log.update({f'task/{task}/{name}': value[k] for name, value in by_task.items()})
@@ -149,25 +147,8 @@ class MoWPolicy(Policy):
         return {name: term.detach() for name, term in terms.items()}, norm
 
     def check_finite(self) -> None:
-        """
-        Overview:
-            Look whether any loss has ceased to be finite. Waits for the device, so it is called once a cycle.
-        Raises:
-            - FloatingPointError: With the task, the term and the update.
-        """
-        if not self._first_bad:
-            return
-        labels = [
-            (f'task {self._cfg.tasks[k]}: ' if len(first) == len(self._cfg.tasks) else '') + name
-            for name, first in self._first_bad.items() for k in range(len(first))
-        ]
-        first = torch.cat(list(self._first_bad.values())).tolist()
-        bad = [(update, label) for update, label in zip(first, labels) if update >= 0]
-        if bad:
-            update, label = min(bad, key=lambda item: item[0])
-            raise FloatingPointError(
-                f'{label} is not finite at update {int(update)}; try a smaller policy.learning_rate or policy.grad_clip'
-            )
+        """Raise ``FloatingPointError`` if a loss has ceased to be finite; see `FiniteWatch.check`."""
+        self._finite.check()
 
     def report(self, batch: SequenceBatch) -> Dict[str, Any]:
         """
