@@ -48,3 +48,11 @@ class SequenceBatch:
                 for name, value in values.items()
             }
         )
+
+    def of_task(self, task: int) -> 'SequenceBatch':
+        """
+        Overview:
+            The rows of one task; they stand side by side.
+        """
+        rows = slice(self.task.index(task), self.task.index(task) + self.task.count(task))
+        return SequenceBatch(**{item.name: getattr(self, item.name)[rows] for item in fields(self)})
