@@ -13,6 +13,7 @@ from lzero_mow.quiet import quiet_imports
 # Importing these modules is what registers our classes.
 REGISTERING_MODULES = (
     'lzero_mow.envs.atari',
+    'lzero_mow.envs.minatar',
     'lzero_mow.worker.collector',
     'lzero_mow.worker.evaluator',
     'lzero_mow.buffer.game_buffer_mow',

@@ -1,30 +1,22 @@
 """
 Atari for many tasks at once, as a DI-engine environment: raw rewards, whole games, one action space for every game.
 """
-import copy
-import operator
-import os
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Tuple
 
-import numpy as np
-from ding.envs import BaseEnv, BaseEnvTimestep
 from ding.utils import ENV_REGISTRY
-from easydict import EasyDict
-from gymnasium import spaces
 
 from lzero_mow.envs import scores
-from lzero_mow.envs.atari_config import ATARI_CONFIG, check_config, task_configs, with_defaults
+from lzero_mow.envs.atari_config import ATARI_CONFIG, check_config
 from lzero_mow.envs.emulator import NUM_ACTIONS, Emulator, rom_path
-from lzero_mow.envs.recorder import Recorder
+from lzero_mow.envs.env_config import with_defaults
+from lzero_mow.envs.visual_env import VisualEnv
 
 
 @ENV_REGISTRY.register('atari_mow')
-class AtariMoWEnv(BaseEnv):
+class AtariMoWEnv(VisualEnv):
     """
     Overview:
-        One Atari game in the form that every task of a multi-task run shares: 64x64 RGB frames, 18 actions, raw
-        rewards, an episode is a whole game. ``terminated`` (game over), ``truncated`` (step limit) and ``life_loss``
-        come apart in ``info``; only the first two end an episode. Nothing heavy is built before the first ``reset``.
+        One Atari game: 64x64 RGB frames, ALE's 18 actions, raw rewards, an episode is a whole game.
     Arguments:
         - cfg (:obj:`EasyDict`): Keys of ``config`` below, and ``task``, the game's name; what is
             missing has its default.
@@ -32,16 +24,8 @@ class AtariMoWEnv(BaseEnv):
         - ValueError: for an unknown game or a value that makes no sense, as ``check`` does.
     """
     config = ATARI_CONFIG
-
-    @classmethod
-    def default_config(cls) -> EasyDict:
-        """
-        Overview:
-            A copy of the default configuration.
-        """
-        cfg = EasyDict(copy.deepcopy(cls.config))
-        cfg.cfg_type = cls.__name__ + 'Dict'
-        return cfg
+    num_actions = NUM_ACTIONS
+    frames_per_second = 60
 
     @classmethod
     def check(cls, cfg: dict) -> None:
@@ -54,32 +38,8 @@ class AtariMoWEnv(BaseEnv):
             - ValueError: one line, for unknown or repeated games, values that make no sense and missing ROMs.
         """
         check_config(cfg)
-        for task in with_defaults(cfg).tasks:
+        for task in with_defaults(cls.config, cfg).tasks:
             rom_path(task)
-
-    @staticmethod
-    def create_collector_env_cfg(cfg: dict) -> List[EasyDict]:
-        """
-        Overview:
-            The configurations of the environments that collect.
-        Arguments:
-            - cfg (:obj:`dict`): The part ``env`` of a run's configuration; left as it is.
-        Returns:
-            - cfgs (:obj:`List[EasyDict]`): One an environment, task by task, each with its ``task`` and ``task_id``.
-        """
-        return task_configs(cfg, 'collector_env_num')
-
-    @staticmethod
-    def create_evaluator_env_cfg(cfg: dict) -> List[EasyDict]:
-        """
-        Overview:
-            The configurations of the environments that evaluate: the same game as the collectors', nothing is forced.
-        Arguments:
-            - cfg (:obj:`dict`): The part ``env`` of a run's configuration; left as it is.
-        Returns:
-            - cfgs (:obj:`List[EasyDict]`): One an environment, task by task, each with its ``task`` and ``task_id``.
-        """
-        return task_configs(cfg, 'evaluator_env_num')
 
     @staticmethod
     def reference_scores(task: str) -> Tuple[float, float]:
@@ -89,213 +49,8 @@ class AtariMoWEnv(BaseEnv):
         """
         return scores.reference_scores(task)
 
-    def __init__(self, cfg: dict) -> None:
-        self._cfg = with_defaults(cfg)
-        self.task = self._cfg.get('task')
-        self.check({**cfg, 'tasks': [self.task]})
-        height, width = self._cfg.obs_shape[1:]
-        self._observation_space = spaces.Dict(
-            {
-                'observation': spaces.Box(0, 255, (3, height, width), np.uint8),
-                'action_mask': spaces.Box(0, 1, (NUM_ACTIONS, ), np.int8),
-                'to_play': spaces.Box(-1, -1, (), np.int8),
-                'timestep': spaces.Box(0, self._cfg.max_episode_steps, (), np.int32),
-            }
+    def _new_game(self) -> Emulator:
+        cfg = self._cfg
+        return Emulator(
+            self.task, tuple(cfg.obs_shape[1:]), cfg.frame_skip, cfg.noop_max, cfg.repeat_action_probability
         )
-        self._action_space = spaces.Discrete(NUM_ACTIONS)
-        self._reward_space = spaces.Box(-np.inf, np.inf, (), np.float32)
-        self._emulator: Optional[Emulator] = None
-        self._recorder: Optional[Recorder] = None
-        self._actions: List[int] = []  # of the episode in progress: they and its seed are its whole state
-        self._done = True
-        self.seed(int(np.random.SeedSequence().generate_state(1)[0]))
-
-    def seed(self, seed: int, dynamic_seed: bool = True) -> None:
-        """
-        Overview:
-            Say which episodes the coming resets start.
-        Arguments:
-            - seed (:obj:`int`): Not negative.
-            - dynamic_seed (:obj:`bool`): True: successive episodes differ, the n-th is a function of the seed and n.
-              False: every reset starts the same episode.
-        """
-        self._seed, self._dynamic_seed, self._episode = operator.index(seed), bool(dynamic_seed), -1
-
-    def reset(self) -> Dict[str, Any]:
-        """
-        Overview:
-            Start the next episode.
-        Returns:
-            - obs (:obj:`Dict[str, Any]`): ``observation`` uint8 (3, 64, 64), ``action_mask`` int8 (18, ), ``to_play``
-              -1, ``timestep`` 0.
-        """
-        self._episode += 1
-        obs = self._start()
-        if self._recorder is not None:
-            self._recorder.start(f'{self.task}_episode_{self._episode}', self._emulator.screen)
-        return obs
-
-    def step(self, action: int) -> BaseEnvTimestep:
-        """
-        Overview:
-            Play one action for ``frame_skip`` frames.
-        Arguments:
-            - action (:obj:`int`): 0 to 17 in ALE's numbering, the same in every game.
-        Returns:
-            - timestep (:obj:`BaseEnvTimestep`): ``obs`` as ``reset`` returns it, ``reward`` raw float32 (), ``done``,
-              and ``info`` with ``terminated``, ``truncated``, ``life_loss`` and, at the end, ``eval_episode_return``.
-        Raises:
-            - ValueError: for an action that the action mask does not allow.
-            - RuntimeError: without a ``reset`` before, or after the episode's end.
-        """
-        if self._done:
-            raise RuntimeError(f"step without an episode in progress in {self.task}: call reset() first")
-        action = self._legal(action)
-        self._frame, reward, terminated, life_loss = self._emulator.step(action)
-        self._actions.append(action)
-        self._return += reward
-        truncated = not terminated and len(self._actions) >= self._cfg.max_episode_steps
-        self._done = terminated or truncated
-        info = {'terminated': terminated, 'truncated': truncated, 'life_loss': life_loss}
-        if self._done:
-            info['eval_episode_return'] = self._return
-        if self._recorder is not None:
-            self._recorder.add(self._emulator.screen, last=self._done)
-        return BaseEnvTimestep(self.observe(), np.array(reward, dtype=np.float32), self._done, info)
-
-    def observe(self) -> Dict[str, Any]:
-        """
-        Overview:
-            The observation of this moment again, as ``reset`` or ``step`` returned it.
-        """
-        return {
-            'observation': self._frame,
-            'action_mask': self._mask.copy(),
-            'to_play': -1,
-            'timestep': len(self._actions),
-        }
-
-    def state_dict(self) -> Dict[str, Any]:
-        """
-        Overview:
-            Everything needed to go on exactly from here, in another object too: the seed, the episode's number, its
-            actions so far. Small (a byte a step) and exact whatever ALE leaves out of its own states.
-        Returns:
-            - state (:obj:`Dict[str, Any]`): Integers, truth values, text and uint8 arrays.
-        Raises:
-            - RuntimeError: before the first ``reset``.
-        """
-        if self._emulator is None:
-            raise RuntimeError(f"{self.task} has not been reset: there is no episode to save")
-        return {
-            'task': self.task,
-            'seed': self._seed,
-            'dynamic_seed': self._dynamic_seed,
-            'episode': self._episode,
-            'actions': np.array(self._actions, dtype=np.uint8),
-            'rng': copy.deepcopy(self._rng.bit_generator.state),
-            'ram': self._emulator.ale.getRAM(),
-        }
-
-    def load_state_dict(self, state: Dict[str, Any]) -> Dict[str, Any]:
-        """
-        Overview:
-            Go on where ``state_dict`` was called, by playing the episode's actions again: about 0.3 s a thousand steps.
-        Arguments:
-            - state (:obj:`Dict[str, Any]`): What ``state_dict`` returned; arrays may have become tensors.
-        Returns:
-            - obs (:obj:`Dict[str, Any]`): The observation of that moment.
-        Raises:
-            - ValueError: if the state belongs to another game, or the game went another way than it did then.
-        """
-        if state['task'] != self.task:
-            raise ValueError(
-                f"a saved environment of {state['task']} cannot go on as {self.task}: keep the tasks' order"
-            )
-        self.seed(state['seed'], state['dynamic_seed'])
-        self._episode = state['episode']
-        self._start()
-        recorder, self._recorder = self._recorder, None
-        for action in np.asarray(state['actions']).tolist():
-            self.step(action)
-        self._recorder = recorder
-        if not np.array_equal(self._emulator.ale.getRAM(), np.asarray(state['ram'])):
-            raise ValueError(
-                f"{self.task} does not go on as saved: keep the env keys and the ale_py version of the saved run"
-            )
-        self._rng.bit_generator.state = state['rng']
-        return self.observe()
-
-    def random_action(self) -> int:
-        """
-        Overview:
-            One of the legal actions, each as likely.
-        """
-        return int(self._rng.choice(self.legal_actions))
-
-    @property
-    def legal_actions(self) -> np.ndarray:
-        """
-        Overview:
-            What the action mask allows, as numbers; known from the first ``reset`` on.
-        """
-        return np.flatnonzero(self._mask)
-
-    def enable_save_replay(self, replay_path: str) -> None:
-        """
-        Overview:
-            Record every episode that starts from now on as ``<replay_path>/<task>_episode_<n>.mp4``.
-        Arguments:
-            - replay_path (:obj:`str`): A folder, made if it is not there.
-        """
-        os.makedirs(replay_path, exist_ok=True)
-        self._recorder = Recorder(replay_path, frames_per_second=60 / self._cfg.frame_skip)
-
-    def close(self) -> None:
-        """
-        Overview:
-            Free the emulator, and finish a video in progress; a later ``reset`` starts the next episode all the same.
-        """
-        if self._recorder is not None:
-            self._recorder.close()
-        self._emulator, self._done = None, True
-
-    def __repr__(self) -> str:
-        return f"AtariMoWEnv({self.task})"
-
-    @property
-    def observation_space(self) -> spaces.Dict:
-        return self._observation_space
-
-    @property
-    def action_space(self) -> spaces.Discrete:
-        return self._action_space
-
-    @property
-    def reward_space(self) -> spaces.Box:
-        return self._reward_space
-
-    def _start(self) -> Dict[str, Any]:
-        if self._emulator is None:
-            cfg = self._cfg
-            self._emulator = Emulator(
-                self.task, tuple(cfg.obs_shape[1:]), cfg.frame_skip, cfg.noop_max, cfg.repeat_action_probability
-            )
-            self._mask = np.ones(NUM_ACTIONS, dtype=np.int8)
-            if cfg.action_space == 'minimal':
-                self._mask[np.setdiff1d(np.arange(NUM_ACTIONS), self._emulator.own_actions)] = 0
-        seed = self._seed
-        if self._dynamic_seed:
-            seed = int(np.random.SeedSequence([self._seed, self._episode]).generate_state(1)[0])
-        self._frame, self._rng = self._emulator.reset(seed)
-        self._actions, self._return, self._done = [], 0., False
-        return self.observe()
-
-    def _legal(self, action: Any) -> int:
-        try:
-            action = operator.index(action)
-        except TypeError as error:
-            raise ValueError(f"{action!r} is no action of {self.task}: actions are whole numbers") from error
-        if not (0 <= action < NUM_ACTIONS and self._mask[action]):
-            raise ValueError(f"action {action} is illegal in {self.task}: legal are {self.legal_actions.tolist()}")
-        return action

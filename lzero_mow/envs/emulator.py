@@ -94,6 +94,13 @@ class Emulator:
         """
         return self._frames[0]
 
+    def fingerprint(self) -> np.ndarray:
+        """
+        Overview:
+            The console's memory: uint8 (128, ).
+        """
+        return self.ale.getRAM()
+
     def reset(self, seed: int) -> Tuple[np.ndarray, np.random.Generator]:
         """
         Overview:

@@ -1,5 +1,5 @@
 """The VAE bank: one categorical VAE a task cluster (paper section 3.2), each STORM's encoder and decoder."""
-from typing import Optional
+from typing import List, Optional, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,12 @@ from torch import Tensor, nn
 from lzero_mow.model.categorical import unimix
 from lzero_mow.model.grouped import Groups, GroupedLinear
 
-FINAL_WIDTH = 4  # 64 -> 32 -> 16 -> 8 -> 4
+FINAL_SIZE = 4  # of the smallest feature map: 64 -> 32 -> 16 -> 8 -> 4
+
+
+def conv_channels(stem_channels: int, size: int) -> List[int]:
+    """Channels after each halving of a size x size frame down to 4 x 4: stem, 2 stem, 4 stem ..."""
+    return [stem_channels * 2 ** i for i in range((size // FINAL_SIZE).bit_length() - 1)]
 
 
 def norm_layer(kind: str, channels: int) -> nn.Module:
@@ -22,30 +27,30 @@ def norm_layer(kind: str, channels: int) -> nn.Module:
 
 
 class Encoder(nn.Module):
-    """Four convolutions of stride 2: (B, C, 64, 64) in [0, 1] -> (B, 8 stem * 16)."""
+    """Convolutions of stride 2, four for 64 x 64: (B, C, size, size) in [0, 1] -> (B, out_features)."""
 
-    def __init__(self, in_channels: int, stem_channels: int, norm: str) -> None:
+    def __init__(self, in_channels: int, size: int, stem_channels: int, norm: str) -> None:
         super().__init__()
-        channels = [in_channels] + [stem_channels * 2 ** i for i in range(4)]
+        channels = [in_channels] + conv_channels(stem_channels, size)
         layers = []
         for narrow, wide in zip(channels, channels[1:]):
             layers += [nn.Conv2d(narrow, wide, 4, 2, 1, bias=False), norm_layer(norm, wide), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.out_features = channels[-1] * FINAL_WIDTH ** 2
+        self.out_features = channels[-1] * FINAL_SIZE ** 2
 
     def forward(self, obs: Tensor) -> Tensor:
         return self.layers(obs)
 
 
 class Decoder(nn.Module):
-    """The encoder's mirror: (B, latent + task embedding) -> (B, C, 64, 64)."""
+    """The encoder's mirror: (B, latent + task embedding) -> (B, C, size, size)."""
 
-    def __init__(self, in_features: int, out_channels: int, stem_channels: int, norm: str) -> None:
+    def __init__(self, in_features: int, out_channels: int, size: int, stem_channels: int, norm: str) -> None:
         super().__init__()
-        channels = [stem_channels * 2 ** i for i in (3, 2, 1, 0)]
+        channels = conv_channels(stem_channels, size)[::-1]
         layers = [
-            nn.Linear(in_features, channels[0] * FINAL_WIDTH ** 2, bias=False),
-            nn.Unflatten(1, (channels[0], FINAL_WIDTH, FINAL_WIDTH)),
+            nn.Linear(in_features, channels[0] * FINAL_SIZE ** 2, bias=False),
+            nn.Unflatten(1, (channels[0], FINAL_SIZE, FINAL_SIZE)),
             norm_layer(norm, channels[0]),
             nn.ReLU(inplace=True)
         ]
@@ -66,30 +71,32 @@ class VAEBank(nn.Module):
         posterior head and to z before the decoder's first layer.
     Arguments:
         - num_clusters (:obj:`int`): Number of VAEs.
-        - in_channels (:obj:`int`), stem_channels (:obj:`int`), norm (:obj:`str`): Of the convolutions.
+        - observation_shape (:obj:`Sequence`): (C, size, size); stem_channels (:obj:`int`), norm (:obj:`str`): Of the
+          convolutions.
         - categories (:obj:`int`), classes (:obj:`int`), unimix (:obj:`float`): Of the latent.
         - embedding_dim (:obj:`int`): Width of e_k, 0 for none.
     """
 
     def __init__(
-            self, num_clusters: int, in_channels: int, stem_channels: int, norm: str, categories: int, classes: int,
-            unimix_share: float, embedding_dim: int
+            self, num_clusters: int, observation_shape: Sequence[int], stem_channels: int, norm: str, categories: int,
+            classes: int, unimix_share: float, embedding_dim: int
     ) -> None:
         super().__init__()
         self.latent_shape, self.unimix_share = (categories, classes), unimix_share
         latent_dim = categories * classes
-        self.encoders = nn.ModuleList(Encoder(in_channels, stem_channels, norm) for _ in range(num_clusters))
+        frame = (*observation_shape[:2], stem_channels, norm)
+        self.encoders = nn.ModuleList(Encoder(*frame) for _ in range(num_clusters))
         self.posterior_head = GroupedLinear(
             num_clusters, self.encoders[0].out_features + embedding_dim, latent_dim
         )
         self.decoders = nn.ModuleList(
-            Decoder(latent_dim + embedding_dim, in_channels, stem_channels, norm) for _ in range(num_clusters)
+            Decoder(latent_dim + embedding_dim, *frame) for _ in range(num_clusters)
         )
 
     def encode(self, obs: Tensor, embedding: Optional[Tensor], clusters: Groups) -> Tensor:
         """
         Arguments:
-            - obs (:obj:`Tensor`): (B, L, C, 64, 64) uint8.
+            - obs (:obj:`Tensor`): (B, L, C, size, size) uint8.
             - embedding (:obj:`Tensor` or None): (B, E), e_k of each sequence.
             - clusters (:obj:`Groups`): The sequences' clusters.
         Returns:
@@ -103,7 +110,7 @@ class VAEBank(nn.Module):
         return unimix(logits.unflatten(-1, self.latent_shape), self.unimix_share)
 
     def decode(self, latent: Tensor, embedding: Optional[Tensor], clusters: Groups) -> Tensor:
-        """(B, L, latent) and (B, E) -> reconstruction (B, L, C, 64, 64), around [0, 1]."""
+        """(B, L, latent) and (B, E) -> reconstruction (B, L, C, size, size), around [0, 1]."""
         latent = clusters.sort(_join(latent, embedding))
         frames = _each(self.decoders, latent, clusters, lambda x: x.flatten(0, 1))
         return clusters.unsort(frames.unflatten(0, latent.shape[:2]))

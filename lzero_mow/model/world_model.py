@@ -67,8 +67,8 @@ class WorldModel(nn.Module):
 
         self.task_embedding = nn.Parameter(torch.randn(cfg.num_tasks, embedding_dim)) if embedding_dim else None
         self.vae = VAEBank(
-            cfg.num_clusters, cfg.observation_shape[0], cfg.stem_channels, cfg.norm, cfg.categories, cfg.classes,
-            cfg.unimix, embedding_dim
+            cfg.num_clusters, cfg.observation_shape, cfg.stem_channels, cfg.norm, cfg.categories, cfg.classes, cfg.unimix,
+            embedding_dim
         )
         sizes = (cfg.width, cfg.num_layers, cfg.num_heads, cfg.max_length, cfg.dropout)
         step_dim = self.latent_dim + cfg.action_space_size + embedding_dim
@@ -119,11 +119,11 @@ class WorldModel(nn.Module):
         )
 
     def encode(self, obs: Tensor, plan: Plan) -> Tensor:
-        """Posterior: (B, L, C, 64, 64) uint8 -> (B, L, categories, classes) log-probabilities."""
+        """Posterior: (B, L, C, size, size) uint8 -> (B, L, categories, classes) log-probabilities."""
         return self.vae.encode(obs, self.embedding_of(plan), plan.clusters)
 
     def decode(self, latent: Tensor, plan: Plan) -> Tensor:
-        """(B, L, latent) -> (B, L, C, 64, 64), around [0, 1]."""
+        """(B, L, latent) -> (B, L, C, size, size), around [0, 1]."""
         return self.vae.decode(latent, self.embedding_of(plan), plan.clusters)
 
     def new_cache(self, max_length: int) -> DynamicsCache:

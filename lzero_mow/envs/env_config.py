@@ -1,0 +1,85 @@
+"""
+The part ``env`` of a configuration, as far as all suites share it: defaults, what values may be, one copy an
+environment. Light: imports no game.
+"""
+import copy
+from typing import Any, Callable, Dict, List, Tuple
+
+from easydict import EasyDict
+
+SHARED_CONFIG = dict(
+    # (list) Names of the tasks.
+    tasks=[],
+    # (tuple) Channels, height and width of an observation: RGB, uint8.
+    obs_shape=(3, 64, 64),
+    # (str) Every task has the suite's whole set of actions. 'full': all of them are legal in every task. 'minimal': the
+    # action mask leaves only those that do something in the task.
+    action_space='full',
+    # (int) Steps after which an episode is truncated.
+    max_episode_steps=27000,
+    # (int) Environments a task that collect.
+    collector_env_num=1,
+    # (int) Environments a task that evaluate, one episode in each.
+    evaluator_env_num=5,
+    # (dict) DI-engine's subprocess manager cannot share the memory of observations that are dicts.
+    manager=dict(shared_memory=False),
+)
+
+
+def is_count(value: Any, least: int) -> bool:
+    """
+    Overview:
+        Whether a value is a whole number of at least ``least``.
+    """
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+# key: (what its value must be, in words; whether a value is that)
+Rules = Dict[str, Tuple[str, Callable[[Any], bool]]]
+SHARED_RULES: Rules = {
+    'obs_shape': (
+        '(3, height, width)', lambda value: isinstance(value, (list, tuple)) and len(value) == 3 and value[0] == 3 and
+        all(is_count(size, 1) for size in value)
+    ),
+    'action_space': ("'full' or 'minimal'", lambda value: value in ('full', 'minimal')),
+    'max_episode_steps': ('a whole number of at least 1', lambda value: is_count(value, 1)),
+    'collector_env_num': ('a whole number of at least 1', lambda value: is_count(value, 1)),
+    'evaluator_env_num': ('a whole number of at least 1', lambda value: is_count(value, 1)),
+}
+
+
+def check_values(cfg: dict, rules: Rules) -> None:
+    """
+    Overview:
+        Refuse values that make no sense.
+    Raises:
+        - ValueError: one line that names the key.
+    """
+    for key, (wanted, accepts) in {**SHARED_RULES, **rules}.items():
+        if not accepts(cfg[key]):
+            raise ValueError(f"env.{key} is {cfg[key]!r}: it must be {wanted}")
+
+
+def with_defaults(defaults: dict, cfg: dict) -> EasyDict:
+    """
+    Overview:
+        A copy of a configuration in which missing keys have their defaults.
+    """
+    return EasyDict(copy.deepcopy({**defaults, **cfg}))
+
+
+def task_configs(defaults: dict, cfg: dict, count_key: str) -> List[EasyDict]:
+    """
+    Overview:
+        One configuration an environment.
+    Arguments:
+        - defaults (:obj:`dict`), cfg (:obj:`dict`): The part ``env`` of a run's configuration; left as it is.
+        - count_key (:obj:`str`): The key that says how many environments a task has.
+    Returns:
+        - cfgs (:obj:`List[EasyDict]`): Task by task, each with its ``task`` (name) and ``task_id``.
+    """
+    cfg = with_defaults(defaults, cfg)
+    return [
+        EasyDict(copy.deepcopy(dict(cfg)), task=task, task_id=task_id) for task_id, task in enumerate(cfg.tasks)
+        for _ in range(cfg[count_key])
+    ]

@@ -1,0 +1,95 @@
+"""
+One MinAtar game (Young and Tian 2019) drawn as a small RGB picture: a colour for each of the game's channels, the later
+channel on top where two meet, as MinAtar itself draws them.
+"""
+from typing import List, Tuple
+
+import numpy as np
+
+from lzero_mow.envs.minatar_config import CELLS, NUM_COLOURS, game_and_palette
+
+# Bright and far apart, for small objects must show in a squared error.
+PALETTE = np.array(
+    [
+        (255, 255, 255), (255, 60, 60), (110, 110, 110), (60, 140, 255), (70, 220, 70), (255, 220, 50), (220, 80, 255),
+        (60, 230, 230), (255, 140, 30), (180, 255, 140)
+    ], dtype=np.uint8
+)
+assert len(PALETTE) == NUM_COLOURS
+
+
+class MinAtarGame:
+    """
+    Overview:
+        A game of ``lzero_mow.envs.visual_env``'s form.
+    Arguments:
+        - task (:obj:`str`): ``GAME`` or ``GAME@n``, see ``game_and_palette``.
+        - size (:obj:`int`): Height and width of the picture; a cell is ``size // 10`` pixels wide.
+        - sticky_action_prob (:obj:`float`), difficulty_ramping (:obj:`bool`): As in MinAtar.
+    """
+
+    def __init__(self, task: str, size: int, sticky_action_prob: float, difficulty_ramping: bool) -> None:
+        game, shift = game_and_palette(task)
+        self._env = _minatar()(game, sticky_action_prob, difficulty_ramping)
+        # Row 0 is the background, row i + 1 the colour of channel i.
+        self._colours = np.concatenate([np.zeros((1, 3), np.uint8), np.roll(PALETTE, -shift, axis=0)])
+        self._order = np.arange(1, self._env.n_channels + 1)
+        self._cell = size // CELLS
+        self._rim = (size - CELLS * self._cell) // 2
+        self.screen = np.zeros((size, size, 3), dtype=np.uint8)
+
+    @property
+    def own_actions(self) -> List[int]:
+        """
+        Overview:
+            The actions that do something in this game, of MinAtar's six.
+        """
+        return list(self._env.minimal_action_set())
+
+    def fingerprint(self) -> np.ndarray:
+        """
+        Overview:
+            The board: uint8, a bit for each cell and channel.
+        """
+        return np.packbits(self._env.state())
+
+    def reset(self, seed: int) -> Tuple[np.ndarray, np.random.Generator]:
+        """
+        Overview:
+            Start the episode that belongs to a seed.
+        Returns:
+            - obs (:obj:`np.ndarray`): uint8 (3, size, size).
+            - rng (:obj:`np.random.Generator`): For random play.
+        """
+        self._env.seed(seed)
+        self._env.last_action = 0
+        self._env.reset()
+        return self._observe(), np.random.default_rng(seed)
+
+    def step(self, action: int) -> Tuple[np.ndarray, float, bool, bool]:
+        """
+        Overview:
+            Play one action.
+        Returns:
+            - obs (:obj:`np.ndarray`): uint8 (3, size, size).
+            - reward (:obj:`float`), terminated (:obj:`bool`): As MinAtar returns them.
+            - life_loss (:obj:`bool`): Always False: there is one life.
+        """
+        reward, terminated = self._env.act(action)
+        return self._observe(), float(reward), bool(terminated), False
+
+    def _observe(self) -> np.ndarray:
+        top = (self._env.state() * self._order).max(-1)  # (10, 10): number of the uppermost channel, 0 for none
+        picture = self._colours[top].repeat(self._cell, axis=0).repeat(self._cell, axis=1)
+        board = slice(self._rim, self._rim + CELLS * self._cell)
+        self.screen[board, board] = picture
+        return np.ascontiguousarray(self.screen.transpose(2, 0, 1))
+
+
+def _minatar() -> type:
+    """MinAtar's environment class; it is an optional extra."""
+    try:
+        from minatar.environment import Environment
+    except ModuleNotFoundError as error:
+        raise ValueError("MinAtar is not installed: pip install 'MinAtar==1.0.15' (it is GPL-3.0)") from error
+    return Environment

@@ -1,0 +1,286 @@
+"""
+What the environments of all suites share: an episode of one visual game, behind DI-engine's interface.
+
+A suite brings a *game*, an object with
+
+    reset(seed) -> frame uint8 (3, height, width), the episode's np.random.Generator
+    step(action) -> frame, reward, terminated, life_loss
+    own_actions   the actions that do something in it
+    screen        uint8 (height, width, 3), the picture for videos
+    fingerprint() uint8 array that two games in the same state share
+
+whose episodes are functions of their seed and actions alone.
+"""
+import copy
+import operator
+import os
+from typing import Any, Dict, List, Optional, Tuple
+
+import numpy as np
+from ding.envs import BaseEnv, BaseEnvTimestep
+from easydict import EasyDict
+from gymnasium import spaces
+
+from lzero_mow.envs.env_config import task_configs, with_defaults
+from lzero_mow.envs.recorder import Recorder
+
+
+class VisualEnv(BaseEnv):
+    """
+    Overview:
+        One task of a multi-task run, in the form that all tasks share: RGB frames, one action space with a mask, raw
+        rewards. ``terminated``, ``truncated`` (step limit) and ``life_loss`` come apart in ``info``; only the first two
+        end an episode. Nothing heavy is built before the first ``reset``.
+    Arguments:
+        - cfg (:obj:`EasyDict`): Keys of ``config``, and ``task``, the task's name; what is missing has its default.
+    Interfaces:
+        A suite sets ``config``, ``num_actions`` and ``frames_per_second`` and writes ``check`` and ``_new_game``.
+    Raises:
+        - ValueError: for an unknown task or a value that makes no sense, as ``check`` does.
+    """
+    config: dict
+    num_actions: int  # of all tasks of the suite
+    frames_per_second: float  # of videos
+
+    @classmethod
+    def default_config(cls) -> EasyDict:
+        """
+        Overview:
+            A copy of the default configuration.
+        """
+        cfg = EasyDict(copy.deepcopy(cls.config))
+        cfg.cfg_type = cls.__name__ + 'Dict'
+        return cfg
+
+    @classmethod
+    def create_collector_env_cfg(cls, cfg: dict) -> List[EasyDict]:
+        """
+        Overview:
+            The configurations of the environments that collect.
+        Arguments:
+            - cfg (:obj:`dict`): The part ``env`` of a run's configuration; left as it is.
+        Returns:
+            - cfgs (:obj:`List[EasyDict]`): One an environment, task by task, each with its ``task`` and ``task_id``.
+        """
+        return task_configs(cls.config, cfg, 'collector_env_num')
+
+    @classmethod
+    def create_evaluator_env_cfg(cls, cfg: dict) -> List[EasyDict]:
+        """
+        Overview:
+            The configurations of the environments that evaluate: the same game as the collectors', nothing is forced.
+        Arguments:
+            - cfg (:obj:`dict`): The part ``env`` of a run's configuration; left as it is.
+        Returns:
+            - cfgs (:obj:`List[EasyDict]`): One an environment, task by task, each with its ``task`` and ``task_id``.
+        """
+        return task_configs(cls.config, cfg, 'evaluator_env_num')
+
+    def __init__(self, cfg: dict) -> None:
+        self._cfg = with_defaults(self.config, cfg)
+        self.task = self._cfg.get('task')
+        self.check({**cfg, 'tasks': [self.task]})
+        height, width = self._cfg.obs_shape[1:]
+        self._observation_space = spaces.Dict(
+            {
+                'observation': spaces.Box(0, 255, (3, height, width), np.uint8),
+                'action_mask': spaces.Box(0, 1, (self.num_actions, ), np.int8),
+                'to_play': spaces.Box(-1, -1, (), np.int8),
+                'timestep': spaces.Box(0, self._cfg.max_episode_steps, (), np.int32),
+            }
+        )
+        self._action_space = spaces.Discrete(self.num_actions)
+        self._reward_space = spaces.Box(-np.inf, np.inf, (), np.float32)
+        self._game: Any = None
+        self._recorder: Optional[Recorder] = None
+        self._actions: List[int] = []  # of the episode in progress: they and its seed are its whole state
+        self._done = True
+        self.seed(int(np.random.SeedSequence().generate_state(1)[0]))
+
+    def seed(self, seed: int, dynamic_seed: bool = True) -> None:
+        """
+        Overview:
+            Say which episodes the coming resets start.
+        Arguments:
+            - seed (:obj:`int`): Not negative.
+            - dynamic_seed (:obj:`bool`): True: successive episodes differ, the n-th is a function of the seed and n.
+              False: every reset starts the same episode.
+        """
+        self._seed, self._dynamic_seed, self._episode = operator.index(seed), bool(dynamic_seed), -1
+
+    def reset(self) -> Dict[str, Any]:
+        """
+        Overview:
+            Start the next episode.
+        Returns:
+            - obs (:obj:`Dict[str, Any]`): ``observation`` uint8 (3, height, width), ``action_mask`` int8 (actions, ), ``to_play``
+              -1, ``timestep`` 0.
+        """
+        self._episode += 1
+        obs = self._start()
+        if self._recorder is not None:
+            self._recorder.start(f'{self.task}_episode_{self._episode}', self._game.screen)
+        return obs
+
+    def step(self, action: int) -> BaseEnvTimestep:
+        """
+        Overview:
+            Play one action.
+        Arguments:
+            - action (:obj:`int`): A number below ``num_actions``, which means the same in every task.
+        Returns:
+            - timestep (:obj:`BaseEnvTimestep`): ``obs`` as ``reset`` returns it, ``reward`` raw float32 (), ``done``,
+              and ``info`` with ``terminated``, ``truncated``, ``life_loss`` and, at the end, ``eval_episode_return``.
+        Raises:
+            - ValueError: for an action that the action mask does not allow.
+            - RuntimeError: without a ``reset`` before, or after the episode's end.
+        """
+        if self._done:
+            raise RuntimeError(f"step without an episode in progress in {self.task}: call reset() first")
+        action = self._legal(action)
+        self._frame, reward, terminated, life_loss = self._game.step(action)
+        self._actions.append(action)
+        self._return += reward
+        truncated = not terminated and len(self._actions) >= self._cfg.max_episode_steps
+        self._done = terminated or truncated
+        info = {'terminated': terminated, 'truncated': truncated, 'life_loss': life_loss}
+        if self._done:
+            info['eval_episode_return'] = self._return
+        if self._recorder is not None:
+            self._recorder.add(self._game.screen, last=self._done)
+        return BaseEnvTimestep(self.observe(), np.array(reward, dtype=np.float32), self._done, info)
+
+    def observe(self) -> Dict[str, Any]:
+        """
+        Overview:
+            The observation of this moment again, as ``reset`` or ``step`` returned it.
+        """
+        return {
+            'observation': self._frame,
+            'action_mask': self._mask.copy(),
+            'to_play': -1,
+            'timestep': len(self._actions),
+        }
+
+    def state_dict(self) -> Dict[str, Any]:
+        """
+        Overview:
+            Everything needed to go on exactly from here, in another object too: the seed, the episode's number, its
+            actions so far. Small (a byte a step) and exact whatever ALE leaves out of its own states.
+        Returns:
+            - state (:obj:`Dict[str, Any]`): Integers, truth values, text and uint8 arrays.
+        Raises:
+            - RuntimeError: before the first ``reset``.
+        """
+        if self._game is None:
+            raise RuntimeError(f"{self.task} has not been reset: there is no episode to save")
+        return {
+            'task': self.task,
+            'seed': self._seed,
+            'dynamic_seed': self._dynamic_seed,
+            'episode': self._episode,
+            'actions': np.array(self._actions, dtype=np.uint8),
+            'rng': copy.deepcopy(self._rng.bit_generator.state),
+            'fingerprint': self._game.fingerprint(),
+        }
+
+    def load_state_dict(self, state: Dict[str, Any]) -> Dict[str, Any]:
+        """
+        Overview:
+            Go on where ``state_dict`` was called, by playing the episode's actions again: for Atari about 0.3 s a thousand
+            steps.
+        Arguments:
+            - state (:obj:`Dict[str, Any]`): What ``state_dict`` returned; arrays may have become tensors.
+        Returns:
+            - obs (:obj:`Dict[str, Any]`): The observation of that moment.
+        Raises:
+            - ValueError: if the state belongs to another game, or the game went another way than it did then.
+        """
+        if state['task'] != self.task:
+            raise ValueError(
+                f"a saved environment of {state['task']} cannot go on as {self.task}: keep the tasks' order"
+            )
+        self.seed(state['seed'], state['dynamic_seed'])
+        self._episode = state['episode']
+        self._start()
+        recorder, self._recorder = self._recorder, None
+        for action in np.asarray(state['actions']).tolist():
+            self.step(action)
+        self._recorder = recorder
+        if not np.array_equal(self._game.fingerprint(), np.asarray(state['fingerprint'])):
+            raise ValueError(
+                f"{self.task} does not go on as saved: keep the env keys and the game's version of the saved run"
+            )
+        self._rng.bit_generator.state = state['rng']
+        return self.observe()
+
+    def random_action(self) -> int:
+        """
+        Overview:
+            One of the legal actions, each as likely.
+        """
+        return int(self._rng.choice(self.legal_actions))
+
+    @property
+    def legal_actions(self) -> np.ndarray:
+        """
+        Overview:
+            What the action mask allows, as numbers; known from the first ``reset`` on.
+        """
+        return np.flatnonzero(self._mask)
+
+    def enable_save_replay(self, replay_path: str) -> None:
+        """
+        Overview:
+            Record every episode that starts from now on as ``<replay_path>/<task>_episode_<n>.mp4``.
+        Arguments:
+            - replay_path (:obj:`str`): A folder, made if it is not there.
+        """
+        os.makedirs(replay_path, exist_ok=True)
+        self._recorder = Recorder(replay_path, self.frames_per_second / self._cfg.get('frame_skip', 1))
+
+    def close(self) -> None:
+        """
+        Overview:
+            Free the game, and finish a video in progress; a later ``reset`` starts the next episode all the same.
+        """
+        if self._recorder is not None:
+            self._recorder.close()
+        self._game, self._done = None, True
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({self.task})'
+
+    @property
+    def observation_space(self) -> spaces.Dict:
+        return self._observation_space
+
+    @property
+    def action_space(self) -> spaces.Discrete:
+        return self._action_space
+
+    @property
+    def reward_space(self) -> spaces.Box:
+        return self._reward_space
+
+    def _start(self) -> Dict[str, Any]:
+        if self._game is None:
+            self._game = self._new_game()
+            self._mask = np.ones(self.num_actions, dtype=np.int8)
+            if self._cfg.action_space == 'minimal':
+                self._mask[np.setdiff1d(np.arange(self.num_actions), self._game.own_actions)] = 0
+        seed = self._seed
+        if self._dynamic_seed:
+            seed = int(np.random.SeedSequence([self._seed, self._episode]).generate_state(1)[0])
+        self._frame, self._rng = self._game.reset(seed)
+        self._actions, self._return, self._done = [], 0., False
+        return self.observe()
+
+    def _legal(self, action: Any) -> int:
+        try:
+            action = operator.index(action)
+        except TypeError as error:
+            raise ValueError(f"{action!r} is no action of {self.task}: actions are whole numbers") from error
+        if not (0 <= action < self.num_actions and self._mask[action]):
+            raise ValueError(f"action {action} is illegal in {self.task}: legal are {self.legal_actions.tolist()}")
+        return action
