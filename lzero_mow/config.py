@@ -28,6 +28,7 @@ from lzero_mow.policy.mow_config import LIGHTZERO_CONFIG, LIGHTZERO_MODEL_CONFIG
 DERIVED_KEYS = {
     'policy.tasks': 'env.tasks',
     'policy.model.num_tasks': 'env.tasks',
+    'policy.model.observation_shape': 'env.obs_shape',
     'policy.collector_env_num': 'env.collector_env_num',
     'policy.evaluator_env_num': 'env.evaluator_env_num',
     'policy.cuda': 'policy.device',
@@ -120,6 +121,8 @@ def fill_derived(config: dict) -> dict:
     policy['cuda'] = str(policy['device']).startswith('cuda')
     policy['tasks'] = list(env['tasks'])
     policy['model']['num_tasks'] = len(env['tasks'])
+    if 'obs_shape' in env:
+        policy['model']['observation_shape'] = env['obs_shape']
     return config
 
 

@@ -8,9 +8,11 @@ import os
 from typing import Any
 
 from lzero_mow.config import TOTAL_CONFIG, leaves
-from lzero_mow.envs.atari_config import check_config
+from lzero_mow.envs import atari_config, minatar_config
 
-FRAME_SHAPE, ATARI_ACTIONS = (3, 64, 64), 18
+# Environment: the check of its part of the configuration, and the number of actions its tasks share.
+SUITES = {'atari_mow': (atari_config.check_config, 18), 'minatar_mow': (minatar_config.check_config, 6)}
+FRAME_SIZES = (16, 32, 64, 128)  # halvings lead to 4 x 4
 CHOICES = {
     'policy.model.norm': ('batch', 'group', 'layer'),
     'policy.model.router_gradient': ('straight_through', 'none'),
@@ -84,8 +86,9 @@ def _check_run(config: dict) -> None:
     name = config['exp_name']
     if not isinstance(name, str) or not name:
         raise ValueError(f"exp_name is {name!r}: expected the name of a folder, such as exp_name=data_mow/my_run")
-    if config['create']['env']['type'] == 'atari_mow':
-        check_config(config['env'])
+    if config['create']['env']['type'] in SUITES:
+        check_env, _ = SUITES[config['create']['env']['type']]
+        check_env(config['env'])
     elif not config['env']['tasks']:
         raise ValueError('env.tasks is empty: name at least one task')
 
@@ -118,14 +121,15 @@ def _is_number(value: Any) -> bool:
 
 
 def _check_shapes(config: dict) -> None:
-    for path in ('env.obs_shape', 'policy.model.observation_shape'):
-        shape = get(config, path)
-        if shape is not None and tuple(shape) != FRAME_SHAPE:
-            raise ValueError(f'{path} is {list(shape)}: the networks are made for {list(FRAME_SHAPE)}')
-    actions = config['policy']['model']['action_space_size']
-    if config['create']['env']['type'] == 'atari_mow' and actions != ATARI_ACTIONS:
+    shape = config['policy']['model']['observation_shape']
+    if shape[1] != shape[2] or shape[1] not in FRAME_SIZES:
         raise ValueError(
-            f'policy.model.action_space_size is {actions}: the Atari environment has {ATARI_ACTIONS} actions'
+            f'env.obs_shape is {list(shape)}: the networks take square frames of {", ".join(map(str, FRAME_SIZES))} pixels'
+        )
+    actions, suite = config['policy']['model']['action_space_size'], config['create']['env']['type']
+    if suite in SUITES and actions != SUITES[suite][1]:
+        raise ValueError(
+            f'policy.model.action_space_size is {actions}: an environment of {suite} has {SUITES[suite][1]} actions'
         )
 
 
