@@ -90,10 +90,10 @@ def test_an_observation_is_not_overwritten_by_later_steps():
 def test_life_loss_is_flagged_exactly_when_lives_drop_and_ends_nothing():
     env, rng, lost = make_env('Breakout', seed=3), np.random.default_rng(0), 0
     env.reset()
-    lives, done = env._emulator.ale.lives(), False
+    lives, done = env._game.ale.lives(), False
     while not done:
         timestep = env.step(int(rng.integers(18)))
-        now = env._emulator.ale.lives()
+        now = env._game.ale.lives()
         assert timestep.info['life_loss'] == (now < lives)
         lost, lives, done = lost + timestep.info['life_loss'], now, timestep.done
         assert done == (now == 0)
@@ -129,8 +129,8 @@ class ScriptedLives:
 def test_life_loss_looks_at_every_frame_and_only_at_losses(lives, expected):
     env = make_env('Pong', seed=0)
     env.reset()
-    env._emulator.lives = 3
-    env._emulator.ale = ScriptedLives(env._emulator.ale, lives)
+    env._game.lives = 3
+    env._game.ale = ScriptedLives(env._game.ale, lives)
     assert env.step(0).info['life_loss'] is expected
 
 
