@@ -20,6 +20,8 @@ REGISTERING_MODULES = (
     'lzero_mow.model.mow_model',
     'lzero_mow.policy.mow',
 )
+# What `python -m` runs and stays light.
+COMMANDS = ('lzero_mow', 'lzero_mow.experiment')
 
 
 def register() -> None:
@@ -46,7 +48,7 @@ def register() -> None:
 
 def _is_command_line() -> bool:
     if sys.argv[:1] == ['-m']:  # the package of `python -m package.module` is being imported
-        return any(argument.removeprefix('-m') == 'lzero_mow' for argument in sys.orig_argv)
+        return any(argument.removeprefix('-m') in COMMANDS for argument in sys.orig_argv)
     return getattr(sys.modules.get('__main__'), 'LZERO_MOW_COMMAND', False)
 
 

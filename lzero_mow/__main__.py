@@ -2,7 +2,7 @@
 ``python -m lzero_mow COMMAND``: the commands of the package.
 
     python -m lzero_mow train --games Pong Boxing
-    python -m lzero_mow config --preset laptop
+    python -m lzero_mow config --preset laptop --method storm_multitask
     python -m lzero_mow curves data_mow/laptop_seed0 data_mow/laptop_seed1 --output curves.png
 """
 import os
@@ -13,6 +13,7 @@ import yaml
 
 from lzero_mow import cli
 from lzero_mow.config import plain
+from lzero_mow.paths import RESULTS
 
 PROG = 'python -m lzero_mow'
 
@@ -24,11 +25,11 @@ def train(argv: List[str]) -> int:
 
 def show_config(argv: List[str]) -> int:
     """Print every key of a configuration as YAML."""
-    parser = cli.config_parser(f'{PROG} config', show_config.__doc__, 'atari')
+    parser = cli.config_parser(f'{PROG} config', show_config.__doc__, argv=argv)
     arguments = cli.parse(parser, argv)
-    arguments.preset = arguments.preset or cli.DEFAULT_PRESETS[0]
+    arguments.preset = arguments.preset or cli.default_preset(arguments.suite)
     try:
-        config = cli.new_config(arguments, {}, 'atari')
+        config = cli.new_config(arguments, {})
     except ValueError as error:
         parser.error(str(error))
     sys.stdout.write(yaml.safe_dump(plain(config), sort_keys=False, width=120))
@@ -45,7 +46,7 @@ def draw_curves(argv: List[str]) -> int:
     arguments = parser.parse_args(argv)
     from lzero_mow.report.curves import write_curves
     try:
-        write_curves(arguments.output, [os.path.join(run, 'results.csv') for run in arguments.runs])
+        write_curves(arguments.output, [os.path.join(run, RESULTS) for run in arguments.runs])
     except (OSError, ValueError) as error:
         parser.error(str(error))
     return 0

@@ -7,13 +7,14 @@ import logging
 import sys
 from typing import NoReturn, Optional, Sequence
 
-from lzero_mow.config import build_config, change, lightzero_configs, load_run_config, load_suite, resolve_games
+from lzero_mow.config import build_config, change, lightzero_configs, load_run_config, resolve_games
 from lzero_mow.screen import set_up_screen
+from lzero_mow.suites import DEFAULT_METHOD, DEFAULT_SUITE, load_suite, method_names, suite_names
 from lzero_mow.validate import check_identity, check_run_folder, run_identity, validate
 
 # Exit codes: bad input or another foreseen failure, which get one line each; Ctrl-C.
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
-# The preset of a run that names none, with a GPU and without one.
+# The preset of a run that names none, with a GPU and without one; of these, a suite may have the second alone.
 DEFAULT_PRESETS = ('paper', 'laptop')
 
 
@@ -27,16 +28,33 @@ class Parser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f'{self.prog}: error: {message}\n')
 
 
-def config_parser(prog: str, description: str, suite: str) -> Parser:
+def config_parser(
+        prog: str, description: str, suite: Optional[str] = None, argv: Optional[Sequence[str]] = None
+) -> Parser:
     """
     Overview:
         A parser of the arguments that choose a configuration.
+    Arguments:
+        - suite (:obj:`Optional[str]`): The suite of a script; None where ``--suite`` chooses it.
+        - argv (:obj:`Optional[Sequence[str]]`): The arguments, in which ``--suite`` is looked up.
     """
-    shared = load_suite(suite)
     parser = Parser(prog=prog, description=description)
+    if suite is None:
+        chosen = Parser(prog=prog, add_help=False)
+        for one in (parser, chosen):
+            one.add_argument(
+                '--suite', default=DEFAULT_SUITE, help=f"{', '.join(suite_names())}; default: {DEFAULT_SUITE}"
+            )
+        suite = chosen.parse_known_args(argv)[0].suite
+    else:
+        parser.set_defaults(suite=suite)
+    try:
+        shared = load_suite(suite)
+    except ValueError as error:
+        parser.error(str(error))
     parser.add_argument(
         '--preset',
-        help=f"one of {', '.join(shared['presets'])}; default: {' with a GPU, '.join(DEFAULT_PRESETS)} without"
+        help=f"one of {', '.join(shared['presets'])}; default: {_default_presets_text(shared)}"
     )
     parser.add_argument(
         '--games',
@@ -45,6 +63,7 @@ def config_parser(prog: str, description: str, suite: str) -> Parser:
         metavar='GAME',
         help=f"the tasks, by name, or a suite of them ({', '.join(shared['suites'])}); default: the preset's"
     )
+    parser.add_argument('--method', help=f"one of {', '.join(method_names())}; default: {DEFAULT_METHOD}")
     parser.add_argument('--seed', type=int, help='seed of everything random; default: 0')
     parser.add_argument('--max-env-step', type=int, metavar='N', help="environment steps a task; default: the preset's")
     parser.add_argument('--exp-name', metavar='DIR', help='run folder; default: data_mow/<preset>_seed<seed>')
@@ -59,14 +78,25 @@ def config_parser(prog: str, description: str, suite: str) -> Parser:
     return parser
 
 
-def parse(parser: Parser, argv: Optional[Sequence[str]]) -> argparse.Namespace:
+def _default_presets_text(shared: dict) -> str:
+    large, small = DEFAULT_PRESETS
+    return f'{large} with a GPU, {small} without' if large in shared['presets'] else small
+
+
+def parse(
+        parser: Parser, argv: Optional[Sequence[str]], lists: Sequence[str] = ('games', )
+) -> argparse.Namespace:
     """
     Overview:
         Parse arguments in any order; KEY=VALUE directly behind ``--games A B`` is an override and no game.
+    Arguments:
+        - lists (:obj:`Sequence[str]`): Options like ``--games`` that take several names.
     """
     arguments = parser.parse_intermixed_args(argv)
-    arguments.overrides += [name for name in arguments.games if '=' in name]
-    arguments.games = [name for name in arguments.games if '=' not in name]
+    for option in lists:
+        names = getattr(arguments, option)
+        arguments.overrides += [name for name in names if '=' in name]
+        setattr(arguments, option, [name for name in names if '=' not in name])
     return arguments
 
 
@@ -74,7 +104,7 @@ def train(
         argv: Optional[Sequence[str]] = None,
         settings: Optional[dict] = None,
         prog: Optional[str] = None,
-        suite: str = 'atari',
+        suite: Optional[str] = None,
 ) -> int:
     """
     Overview:
@@ -83,68 +113,82 @@ def train(
         - argv (:obj:`Optional[Sequence[str]]`): Arguments; ``sys.argv[1:]`` by default.
         - settings (:obj:`Optional[dict]`): A script's own choices, see ``new_config``; the command line wins over them.
         - prog (:obj:`Optional[str]`): Name of the command in messages.
-        - suite (:obj:`str`): The file under ``config/`` that holds the presets.
+        - suite (:obj:`Optional[str]`): The file under ``config/`` that holds the presets; None for ``--suite``.
     Returns:
         - code (:obj:`int`): Exit code: 0, or 2 after one line about bad input, 1 after one line about another failure,
             130 after Ctrl-C.
     """
-    parser = config_parser(prog, 'Train MoW: one world model and one agent for several Atari games.', suite)
+    parser = config_parser(prog, 'Train MoW: one world model and one agent for several tasks.', suite, argv)
     parser.add_argument('--resume', metavar='DIR', help='go on with the run in this folder, from its last checkpoint')
     parser.epilog = 'A run folder has results.csv, checkpoints in ckpt/, pictures in report/, TensorBoard logs in log/.'
     arguments = parse(parser, argv)
     try:
         if arguments.resume:
-            config = resumed_config(arguments, suite)
+            config = resumed_config(arguments)
         else:
-            config = new_config(arguments, settings or {}, suite)
+            config = new_config(arguments, settings or {})
             check_run_folder(config['exp_name'])
     except ValueError as error:
         return _fail(parser.prog, error, BAD_INPUT)
     return _run(parser.prog, config, arguments.resume)
 
 
-def new_config(arguments: argparse.Namespace, settings: dict, suite: str) -> dict:
+def new_config(arguments: argparse.Namespace, settings: dict) -> dict:
     """
     Overview:
         The checked configuration of a new run.
     Arguments:
-        - settings (:obj:`dict`): ``preset`` and ``games`` (empty for the defaults), and any tree of changed keys.
+        - settings (:obj:`dict`): ``preset``, ``method`` and ``games`` (empty for the defaults), and any tree of
+            changed keys.
     Errors:
         ``ValueError`` in one line.
     """
     settings = {key: value for key, value in settings.items() if value is not None}
     preset, games = settings.pop('preset', None), settings.pop('games', [])
     preset, games = arguments.preset or preset, arguments.games or games
+    method = settings.pop('method', DEFAULT_METHOD)
+    method = arguments.method or method
 
     def build(preset: str) -> dict:
         layers = (settings, _given(arguments))
-        config = build_config(preset, games, layers, arguments.overrides, suite)
+        config = build_config(preset, games, layers, arguments.overrides, arguments.suite, method)
         validate(config)
         return config
 
     if preset is not None:
         return build(preset)
+    small = DEFAULT_PRESETS[1]
+    if default_preset(arguments.suite) == small:
+        return build(small)
     try:
         build(DEFAULT_PRESETS[0])
     except ValueError:
-        build(DEFAULT_PRESETS[1])  # what is wrong with either need not wait for torch
-    return build(_default_preset(arguments.device))
+        build(small)  # what is wrong with either need not wait for torch
+    return build(_preset_for(arguments.device))
 
 
-def resumed_config(arguments: argparse.Namespace, suite: str) -> dict:
+def default_preset(suite: str) -> str:
+    """
+    Overview:
+        The preset that a suite's largest default run takes.
+    """
+    return next(preset for preset in DEFAULT_PRESETS if preset in load_suite(suite)['presets'])
+
+
+def resumed_config(arguments: argparse.Namespace) -> dict:
     """
     Overview:
         The checked configuration of a resumed run: its own, with what the command line changes.
     Errors:
         ``ValueError`` in one line, also if the run would no longer be the same one.
     """
-    for option in ('preset', 'seed', 'exp_name'):
+    for option in ('preset', 'method', 'seed', 'exp_name'):
         if getattr(arguments, option) is not None:
             raise ValueError(f"--{option.replace('_', '-')} cannot go with --resume: the run keeps its own")
     saved = load_run_config(arguments.resume)
     layers = [_given(arguments)]
     if arguments.games:
-        layers.append({'env': {'tasks': resolve_games(arguments.games, load_suite(suite)['suites'])}})
+        layers.append({'env': {'tasks': resolve_games(arguments.games, load_suite(arguments.suite)['suites'])}})
     config = change(saved, layers, arguments.overrides)
     check_identity(run_identity(saved), run_identity(config), arguments.resume)
     validate(config)
@@ -158,7 +202,7 @@ def _given(arguments: argparse.Namespace) -> dict:
     return options if arguments.device is None else dict(options, policy={'device': arguments.device})
 
 
-def _default_preset(device: Optional[str]) -> str:
+def _preset_for(device: Optional[str]) -> str:
     """Ask torch for a GPU; without one, say that a small preset is taken."""
     import torch
     if device != 'cpu' and torch.cuda.is_available():

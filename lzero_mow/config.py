@@ -1,18 +1,18 @@
 """
 Configurations: suites and presets from ``config/*.yaml``, overrides from the command line. Light: imports no torch.
 
-A configuration is one tree of plain values with the top-level keys ``exp_name``, ``seed``, ``max_env_step``, ``env``,
-``policy`` and ``create``. It is built in layers, each of which may only change keys that the layers below have:
+A configuration is one tree of plain values with the top-level keys ``exp_name``, ``method``, ``seed``,
+``max_env_step``, ``env``, ``policy`` and ``create``. It is built in layers, each of which may only change keys that the
+layers below have:
 
-    defaults (the environment's, the policy's, config/<suite>.yaml) <- preset <- layers (a script's, options)
-        <- overrides (policy.batch_size=8)
+    defaults (the environment's, the policy's, config/<suite>.yaml) <- preset <- method
+        <- layers (a script's, options) <- overrides (policy.batch_size=8)
 
 ``lightzero_configs`` splits the tree into LightZero's pair of ``main_config`` and ``create_config``.
 """
 import copy
 import importlib
 import os
-from difflib import SequenceMatcher, get_close_matches
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 import yaml
@@ -21,13 +21,15 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lzero_mow.files import replacing
-from lzero_mow.paths import config_file
 from lzero_mow.policy.mow_config import LIGHTZERO_CONFIG, LIGHTZERO_MODEL_CONFIG, MOW_CONFIG
+from lzero_mow.suites import DEFAULT_METHOD, DEFAULT_SUITE, did_you_mean, load_suite, method_layer
 
 # Keys that follow from another one; setting them would only make the two disagree.
 DERIVED_KEYS = {
+    'method': '--method',
     'policy.tasks': 'env.tasks',
     'policy.model.num_tasks': 'env.tasks',
+    'policy.model.cluster_of_task': 'policy.clustering',
     'policy.model.observation_shape': 'env.obs_shape',
     'policy.collector_env_num': 'env.collector_env_num',
     'policy.evaluator_env_num': 'env.evaluator_env_num',
@@ -40,21 +42,13 @@ FIXED_KEYS = (
 TOTAL_CONFIG = 'total_config.yaml'
 
 
-def load_suite(name: str = 'atari') -> dict:
-    """
-    Overview:
-        Read ``config/<name>.yaml``: a dict of ``suites``, ``env_defaults``, ``defaults`` and ``presets``.
-    """
-    with open(config_file(f'{name}.yaml')) as file:
-        return yaml.safe_load(file)
-
-
 def build_config(
         preset: str = 'paper',
         games: Sequence[str] = (),
         layers: Sequence[dict] = (),
         overrides: Sequence[str] = (),
-        suite: str = 'atari',
+        suite: str = DEFAULT_SUITE,
+        method: str = DEFAULT_METHOD,
 ) -> dict:
     """
     Overview:
@@ -65,29 +59,31 @@ def build_config(
         - layers (:obj:`Sequence[dict]`): Trees of changed keys; a later one wins.
         - overrides (:obj:`Sequence[str]`): Changed leaves in the form ``policy.batch_size=8``.
         - suite (:obj:`str`): The file under ``config/``.
+        - method (:obj:`str`): A method of ``config/methods.yaml``.
     Returns:
         - config (:obj:`dict`): The configuration, with derived keys filled in. Clusters that a preset has beyond the
             number of tasks are left out, unless a layer or an override asks for them.
     Errors:
-        ``ValueError`` in one line for an unknown preset or key and for a value of the wrong type.
+        ``ValueError`` in one line for an unknown suite, preset, method or key and for a value of the wrong type.
     """
     shared = load_suite(suite)
     if preset not in shared['presets']:
-        raise ValueError(f"unknown preset '{preset}'{_nearest(preset, shared['presets'])}")
+        raise ValueError(f"unknown preset '{preset}'{did_you_mean(preset, list(shared['presets']))}")
     layer = copy.deepcopy(shared['presets'][preset])
     tasks = resolve_games(games or layer['games'], shared['suites'])
     del layer['games']
     defaults = shared['defaults']
     module, name = shared['env_defaults'].rsplit('.', 1)
     env = copy.deepcopy(getattr(importlib.import_module(module), name))
-    config = dict(defaults, env=env, policy=merge(copy.deepcopy(MOW_CONFIG), defaults['policy']))
-    config = merge(config, layer)
+    config = dict(defaults, method=method, env=env, policy=merge(copy.deepcopy(MOW_CONFIG), defaults['policy']))
+    config = merge(merge(config, layer), method_layer(method))
     config = change(merge(config, {'env': {'tasks': tasks}}), layers, overrides)
     model, changed = config['policy']['model'], [*layers, parse_overrides(overrides)]
     if 'policy.model.num_clusters' not in {key for layer in changed for key in leaves(layer)}:
         model['num_clusters'] = min(model['num_clusters'], model['num_tasks'])
     if config['exp_name'] is None:
-        config['exp_name'] = os.path.join('data_mow', f"{preset}_seed{config['seed']}")
+        named = [name for name in (suite, method) if name not in (DEFAULT_SUITE, DEFAULT_METHOD)]
+        config['exp_name'] = os.path.join('data_mow', '_'.join([*named, preset, f"seed{config['seed']}"]))
     return config
 
 
@@ -223,28 +219,16 @@ def leaves(tree: dict, prefix: str = '') -> Iterator[str]:
 
 
 def _unknown_key(path: str, known: Sequence[str]) -> ValueError:
-    return ValueError(f"unknown key '{path}'{_nearest(path, known)}")
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    """The end of an error message: the known name that looks most like ``name``, if one does."""
-    last = name.rsplit('.', 1)[-1]
-    candidates = [key for key in known if get_close_matches(last, [key.rsplit('.', 1)[-1]], cutoff=0.6)]
-    if not candidates:
-        return ': there are ' + ', '.join(known) if len(known) < 10 else \
-            ': `python -m lzero_mow config` prints every key'
-    likeness = {key: SequenceMatcher(None, last, key.rsplit('.', 1)[-1]).ratio() for key in candidates}
-    best = max(candidates, key=lambda key: (likeness[key], SequenceMatcher(None, name, key).ratio()))
-    return f": did you mean '{best}'?"
+    return ValueError(f"unknown key '{path}'{did_you_mean(path, known)}")
 
 
 def lightzero_configs(config: dict) -> Tuple[EasyDict, EasyDict]:
     """
     Overview:
-        Split a configuration into LightZero's ``main_config`` (exp_name, env, policy) and ``create_config``.
+        Split a configuration into LightZero's ``main_config`` (exp_name, method, env, policy) and ``create_config``.
     """
     config = copy.deepcopy(config)
-    main_config = {key: config[key] for key in ('exp_name', 'env', 'policy')}
+    main_config = {key: config[key] for key in ('exp_name', 'method', 'env', 'policy')}
     return EasyDict(main_config), EasyDict(config['create'])
 
 
@@ -280,4 +264,6 @@ def load_run_config(run_dir: str) -> dict:
     if not os.path.isfile(path):
         raise ValueError(f"'{run_dir}' is no run folder: there is no {path}")
     with open(path) as file:
-        return yaml.safe_load(file)
+        config = yaml.safe_load(file)
+    config.setdefault('method', DEFAULT_METHOD)  # runs from before there were methods
+    return config

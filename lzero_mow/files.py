@@ -36,17 +36,19 @@ def replacing(path: str) -> Iterator[str]:
             os.remove(temporary)
 
 
-def locked(path: str) -> IO:
+def locked(path: str, wait: bool = False) -> IO:
     """
     Overview:
         Open ``path`` and hold it against other processes, until it is closed or this process ends, however it ends.
+    Arguments:
+        - wait (:obj:`bool`): Wait for another process that holds it.
     Errors:
-        ``BlockingIOError`` if another process holds it.
+        ``BlockingIOError`` if another process holds it and ``wait`` is not set.
     """
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     file = open(path, 'a')
     try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:
         file.close()
         raise

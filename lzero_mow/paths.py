@@ -1,9 +1,13 @@
+import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 # A wheel carries the presets inside the package; in a clone, and in an editable install, they stand beside it.
 # In this order: `config` beside an installed package would be somebody else's.
 CONFIG_FOLDERS = (PACKAGE / '_config', PACKAGE.parent / 'config')
+# In a run folder: the evaluations, and what a resumed run goes on from.
+RESULTS = 'results.csv'
+LATEST = os.path.join('ckpt', 'latest.pth.tar')
 
 
 def config_file(name: str) -> Path:

@@ -7,8 +7,10 @@ costs a second and not a minute.
 import os
 from typing import Any
 
+from lzero_mow.clustering.assignment import check_clustering
 from lzero_mow.config import TOTAL_CONFIG, leaves
 from lzero_mow.envs import atari_config, minatar_config
+from lzero_mow.suites import one_model_a_task
 
 # Environment: the check of its part of the configuration, and the number of actions its tasks share.
 SUITES = {'atari_mow': (atari_config.check_config, 18), 'minatar_mow': (minatar_config.check_config, 6)}
@@ -50,7 +52,8 @@ SHARES = {
 IDENTITY = (
     'seed', 'create.policy.type', 'create.env.type', 'env.obs_shape', 'env.action_space', 'env.frame_skip',
     'env.noop_max', 'env.repeat_action_probability', 'env.max_episode_steps', 'env.collector_env_num', 'policy.model',
-    'policy.acting_window', 'policy.replay_buffer_size', 'policy.game_segment_length'
+    'policy.clustering', 'policy.warmup_steps', 'policy.acting_window', 'policy.replay_buffer_size',
+    'policy.game_segment_length'
 )
 
 
@@ -67,7 +70,8 @@ def validate(config: dict) -> None:
         _check_shapes(config)
         _check_lengths(config['policy'])
         _check_replay(config)
-        _check_networks(config['policy']['model'], len(config['env']['tasks']))
+        _check_networks(config['policy']['model'])
+        check_clustering(config['policy'], config['env']['tasks'])
 
 
 def get(config: dict, path: str) -> Any:
@@ -83,6 +87,12 @@ def get(config: dict, path: str) -> Any:
 
 
 def _check_run(config: dict) -> None:
+    method, tasks = config['method'], config['env']['tasks']
+    if one_model_a_task(method) and len(tasks) > 1:
+        raise ValueError(
+            f"method '{method}' is one model a task, and this run has {len(tasks)} tasks: name one with --games, or train "
+            f'them all with `python -m lzero_mow.experiment SUITE --methods {method}`'
+        )
     name = config['exp_name']
     if not isinstance(name, str) or not name:
         raise ValueError(f"exp_name is {name!r}: expected the name of a folder, such as exp_name=data_mow/my_run")
@@ -192,7 +202,7 @@ def _check_replay(config: dict) -> None:
         )
 
 
-def _check_networks(model: dict, K: int) -> None:
+def _check_networks(model: dict) -> None:
     if model['width'] % model['num_heads']:
         raise ValueError(
             f"policy.model.width {model['width']} is not divisible by policy.model.num_heads {model['num_heads']}"
@@ -211,27 +221,6 @@ def _check_networks(model: dict, K: int) -> None:
         raise ValueError('policy.model.num_experts=0 without policy.model.shared_transformer leaves no dynamics model')
     if n_experts > 0 and model['task_embedding_dim'] == 0:
         raise ValueError('policy.model.task_embedding_dim is 0: the router chooses experts by the task embedding')
-    _check_clusters(model['num_clusters'], model['cluster_of_task'], K)
-
-
-def _check_clusters(num_clusters: int, clusters: Any, K: int) -> None:
-    if num_clusters > K:
-        raise ValueError(
-            f'policy.model.num_clusters is {num_clusters}, more than there are tasks: set policy.model.num_clusters={K}'
-        )
-    if clusters is None:
-        return
-    if not isinstance(clusters, (list, tuple)) or not all(_is_whole(cluster) for cluster in clusters):
-        raise ValueError(
-            f'policy.model.cluster_of_task is {clusters!r}: expected a list with the cluster of each task, such as '
-            f'[{", ".join(["0"] * K)}]'
-        )
-    if len(clusters) != K:
-        raise ValueError(f'policy.model.cluster_of_task has {len(clusters)} entries for {K} tasks')
-    if any(not 0 <= cluster < num_clusters for cluster in clusters):
-        raise ValueError(
-            f'policy.model.cluster_of_task {list(clusters)} names a cluster outside 0 to {num_clusters - 1}'
-        )
 
 
 def check_run_folder(run_dir: str) -> None:

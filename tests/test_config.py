@@ -26,7 +26,7 @@ def checked(*overrides, preset='laptop', games=(), layers=()):
 @pytest.mark.parametrize('preset', PRESETS)
 def test_presets_are_valid(preset):
     config = checked(preset=preset)
-    assert set(config) == {'exp_name', 'seed', 'max_env_step', 'env', 'policy', 'create'}
+    assert set(config) == {'exp_name', 'method', 'seed', 'max_env_step', 'env', 'policy', 'create'}
     assert set(config['policy']) == set(MOW_CONFIG), 'a preset adds no keys'
 
 

@@ -14,14 +14,9 @@ from torch import nn
 
 from lzero_mow.bench.configs import policy_config
 from lzero_mow.model.mow_model import MoWModel
+from lzero_mow.model.size import numbers
 
 PAPER_MOW_MB, PAPER_STORM_MB = 972.5, 76.06  # Table of model sizes: MoW for 26 games, STORM for one
-
-
-def numbers(module: nn.Module) -> int:
-    """Elements of all parameters and floating-point buffers."""
-    tensors = list(module.parameters()) + [b for b in module.buffers() if b.is_floating_point()]
-    return sum(t.numel() for t in tensors)
 
 
 def rows(model: MoWModel) -> List[Tuple[str, int, int]]:

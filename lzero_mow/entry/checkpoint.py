@@ -11,10 +11,10 @@ from typing import Any, BinaryIO, Optional
 import torch
 
 from lzero_mow.files import replacing
+from lzero_mow.paths import LATEST
 
-FORMAT = 1
-FOLDER = 'ckpt'
-LATEST = os.path.join(FOLDER, 'latest.pth.tar')
+FORMAT = 2
+FOLDER = os.path.dirname(LATEST)
 BEST = os.path.join(FOLDER, 'ckpt_best.pth.tar')
 REPLAY = os.path.join(FOLDER, 'replay')
 

@@ -10,8 +10,11 @@ from ditk import logging
 
 from lzero_mow.config import TOTAL_CONFIG, load_run_config, save_config
 from lzero_mow.files import locked
+from lzero_mow.model.size import numbers
+from lzero_mow.run_record import RunRecord, write_run_record
 from lzero_mow.validate import check_identity, check_run_folder, run_identity
 from . import checkpoint
+from .cost import Cost
 from .progress import Progress
 from .random_state import load_random_state, random_state
 from .run_log import RunLog
@@ -38,7 +41,7 @@ class Run:
             ``ValueError`` if the folder is in use already, or if the run to resume has other tasks or shapes;
             ``CheckpointError`` if there is nothing to resume.
         """
-        self.config, self.run_dir = config, resume or config['exp_name']
+        self.config, self.run_dir, self._cost = config, resume or config['exp_name'], Cost()
         state = self._saved_state() if resume else None
         self.cfg = compile_run(config)
         env_cls = get_env_cls(self.cfg.env)
@@ -60,7 +63,7 @@ class Run:
         if state is None:
             save_config(self.config, total_config)
         self.log = RunLog(
-            self.run_dir, self.config['create']['policy']['type'], self.config['seed'], self.cfg.env.tasks, references,
+            self.run_dir, self.config['method'], self.config['seed'], self.cfg.env.tasks, references,
             self.cfg.policy.log_freq, None if state is None else state['env_step']
         )
         self.workers = build_workers(self.cfg, self.config['create'], self.run_dir, model)
@@ -86,6 +89,8 @@ class Run:
         self.log.load_state_dict(state['log'])
         self.progress.evaluation(self.log.last_scores)
         load_random_state(state['random'])
+        if 'run_time' in state:
+            self._cost.load_state_dict(state['run_time'])
         self._saved_step = state['env_step']
         logging.info(
             'resumed %s at environment step %d, update %d', self.run_dir, state['env_step'], state['train_iter']
@@ -112,9 +117,25 @@ class Run:
             log=self.log.state_dict(),
             collector=self.workers.collector.state_dict(),
             random=random_state(),
+            run_time=self._cost.state_dict(),
         )
         checkpoint.save_run(self.run_dir, state, self.workers.buffer)
         self._saved_step = state['env_step']
+
+    def finish(self) -> None:
+        """
+        Overview:
+            Write down that the run has reached its end, and what it cost.
+        """
+        cost, env_step = self._cost.state_dict(), self.workers.env_step()
+        record = RunRecord(
+            self.config['method'], self.config['seed'], list(self.cfg.env.tasks), env_step, self.schedule.train_iter,
+            round(cost['cpu'], 1), round(cost['wall'], 1), 4 * numbers(self.workers.policy._model), cost['peak_memory']
+        )
+        write_run_record(self.run_dir, record)
+        logging.info(
+            'finished at environment step %d of %d: see %s', env_step, self.config['max_env_step'], self.run_dir
+        )
 
     def save_best(self, score: float) -> None:
         """
@@ -138,7 +159,8 @@ class Run:
         networks = checkpoint.read(path)['policy'].get('model')
         if networks is None:
             raise checkpoint.CheckpointError(f'there are no networks in {path}: its policy saves none')
-        self.workers.policy._model.load_state_dict(networks)
+        policy = self.workers.policy
+        getattr(policy, 'load_networks', policy._model.load_state_dict)(networks)
 
     def note_speed(self) -> None:
         """

@@ -1,16 +1,17 @@
-"""What a run writes down, over environment steps: evaluations in ``results.csv``, everything in TensorBoard."""
+"""What a run writes down, over environment steps: ``results.csv``, ``diagnostics.csv``, and all in TensorBoard."""
 import os
 import resource
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 
+from lzero_mow.diagnostics.table import append_diagnostics, matrix_rows
 from lzero_mow.envs.scores import human_normalised
+from lzero_mow.paths import RESULTS
 from lzero_mow.report.results import Result, aggregate, append_results, cut_results
 from .scalar_writer import ScalarWriter
-
-RESULTS = 'results.csv'
+DIAGNOSTICS = 'diagnostics.csv'
 
 
 class RunLog:
@@ -18,7 +19,7 @@ class RunLog:
     Overview:
         The log of one run. Scalars: ``evaluation/<task>/return`` and ``human_normalised``, and their mean, median and
         iqm over tasks; ``collect/<task>/episode_return`` and ``episode_length`` of training episodes; ``run/*`` for
-        speed and memory; and under their own names what the policy's updates return.
+        speed and memory; ``plasticity/*`` for diagnoses; and under their own names what the policy's updates return.
     """
 
     def __init__(
@@ -33,12 +34,12 @@ class RunLog:
     ) -> None:
         """
         Arguments:
-            - method (:obj:`str`): The policy's type, the first column of the results.
+            - method (:obj:`str`): The method's name, the first column of the results.
             - references (:obj:`Sequence`): For each task the (random, human) returns, or None.
             - log_freq (:obj:`int`): Updates over which training scalars are averaged.
             - resumed_at (:obj:`Optional[int]`): Step at which a resumed run goes on; TensorBoard hides what came after.
         """
-        self.results = os.path.join(run_dir, RESULTS)
+        self.results, self.diagnostics = os.path.join(run_dir, RESULTS), os.path.join(run_dir, DIAGNOSTICS)
         purge_step = None if resumed_at is None else resumed_at + 1
         self.writer = ScalarWriter(os.path.join(run_dir, 'log', 'serial'), purge_step=purge_step)
         self.last_scores: List[Optional[float]] = [None] * len(tasks)
@@ -78,6 +79,20 @@ class RunLog:
             self.writer.add_scalar(f'evaluation/{name}_{statistic}', value, env_step)
         self.writer.flush()
         return summary['mean']
+
+    def diagnosis(self, env_step: int, diagnosis: Dict[str, Any]) -> None:
+        """
+        Overview:
+            Write down a diagnosis: its scalars, and in the table the cosines of every two tasks' gradients too.
+        Arguments:
+            - diagnosis (:obj:`dict`): 'scalars': name -> number; 'conflict': shared part -> (K, K) cosines.
+        """
+        rows = dict(diagnosis['scalars'])
+        for part, cosine in diagnosis['conflict'].items():
+            rows.update(matrix_rows(part, cosine, self._tasks))
+        append_diagnostics(self.diagnostics, env_step, rows)
+        for name, value in diagnosis['scalars'].items():
+            self.writer.add_scalar(f'plasticity/{name}', value, env_step)
 
     def episode(self, task: str, env_step: int, episode_return: float, length: int) -> None:
         """
@@ -122,12 +137,12 @@ class RunLog:
     def state_dict(self) -> dict:
         """
         Overview:
-            What a resumed run needs: the length of the results table now, the latest scores, and the running means of
+            What a resumed run needs: the lengths of the two tables now, the latest scores, and the running means of
             the updates that are not written yet.
         """
-        size = os.path.getsize(self.results) if os.path.exists(self.results) else 0
         return {
-            'results_size': size,
+            'results_size': _size(self.results),
+            'diagnostics_size': _size(self.diagnostics),
             'last_scores': list(self.last_scores),
             'sums': {name: total.cpu()
                      for name, total in self._sums.items()},
@@ -138,11 +153,16 @@ class RunLog:
     def load_state_dict(self, state: dict) -> None:
         """
         Overview:
-            Go back to a saved state: rows written after it are cut from the results table.
+            Go back to a saved state: rows written after it are cut from the two tables.
         """
         cut_results(self.results, state['results_size'])
+        cut_results(self.diagnostics, state['diagnostics_size'])
         self.last_scores = list(state['last_scores'])
         self._sums, self._counts, self._updates = dict(state['sums']), dict(state['counts']), state['updates']
 
     def close(self) -> None:
         self.writer.close()
+
+
+def _size(path: str) -> int:
+    return os.path.getsize(path) if os.path.exists(path) else 0

@@ -1,6 +1,7 @@
 """The training entry, one for every method: what is trained, and on what, stands in the two configs alone."""
 from typing import Optional, Tuple
 
+import numpy as np
 import torch
 from ding.policy import Policy
 from ditk import logging
@@ -10,6 +11,7 @@ from .interrupts import interruptible
 from .random_state import own_randomness
 from .reporting import write_report
 from .run import Run
+from .warm_up import warm_up
 from .workers import resolve
 
 
@@ -25,7 +27,7 @@ def train_multitask(
     """
     Overview:
         Train one policy on several tasks: collect from all of them at once, update, and evaluate all of them at the
-        same environment steps. Evaluations and reports draw random numbers of their own, so that neither their
+        same environment steps. A policy that groups its tasks is first warmed up on random play. Evaluations and reports draw random numbers of their own, so that neither their
         frequency nor a stop and a resume changes what is learned.
     Arguments:
         - input_cfg (:obj:`Tuple[dict, dict]`): LightZero's main config and create config; the tasks are
@@ -51,6 +53,10 @@ def train_multitask(
         logging.info('training on %s', run.cfg.policy.device)
         while True:
             env_step = run.workers.env_step()
+            if env_step >= train_start:
+                warm_up(run)
+                _update(run, min(schedule.due, max_train_iter - schedule.train_iter))
+            run.note_speed()
             finished = env_step >= max_env_step or schedule.train_iter >= max_train_iter
             if schedule.evaluate(env_step, force=finished):
                 _evaluate(run, env_step)
@@ -60,13 +66,12 @@ def train_multitask(
             if schedule.train_iter > 0 and schedule.report(env_step, force=finished):
                 _report(run)
             if finished:
-                logging.info('finished at environment step %d of %d: see %s', env_step, max_env_step, run.run_dir)
+                run.finish()
                 return run.workers.policy
             # Random play fills the replay before the first update.
             new_steps = _collect(run, epsilon=1.0 if env_step < train_start else 0.0)
             if env_step + new_steps >= train_start:
-                _update(run, min(schedule.updates(new_steps), max_train_iter - schedule.train_iter))
-            run.note_speed()
+                schedule.due = schedule.updates(new_steps)
 
 
 def _evaluate(run: Run, env_step: int) -> None:
@@ -77,6 +82,18 @@ def _evaluate(run: Run, env_step: int) -> None:
     run.save_best(score)
     run.progress.evaluation(run.log.last_scores)
     run.progress.write_evaluation(env_step, returns, score)
+    if run.schedule.train_iter > 0 and hasattr(run.workers.policy, 'diagnose'):
+        _diagnose(run, env_step)
+
+
+def _diagnose(run: Run, env_step: int) -> None:
+    """Measure the networks' plasticity on a batch as large as an update's."""
+    run.progress.phase('diagnosing')
+    config = run.cfg.policy
+    with own_randomness(run.cfg.seed):
+        rng = np.random.default_rng(np.random.randint(2 ** 31))
+        batch = run.workers.buffer.sample_sequences(config.batch_size, config.batch_length, rng=rng)
+        run.log.diagnosis(env_step, run.workers.policy.diagnose(batch))
 
 
 def _report(run: Run) -> None:
@@ -118,5 +135,6 @@ def _update(run: Run, updates: int) -> None:
         data = workers.buffer.sample(run.cfg.policy.batch_size, workers.policy)
         run.log.update(env_step, workers.policy.learn_mode.forward(data))
         run.schedule.train_iter += 1
+    run.schedule.due = 0
     if hasattr(workers.policy, 'check_finite'):
         workers.policy.check_finite()

@@ -15,6 +15,7 @@ from ding.worker.replay_buffer.base_buffer import get_buffer_cls
 from easydict import EasyDict
 
 from lzero_mow.config import fill_derived, refuse_unknown
+from lzero_mow.suites import DEFAULT_METHOD
 from lzero_mow.validate import validate
 from .scalar_writer import NoScalars
 
@@ -55,8 +56,10 @@ def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int
     """
     policy_cls = get_policy_cls(EasyDict(create_config['policy']))
     refuse_unknown(policy_cls.default_config(), main_config['policy'], 'policy.')
+    policy_type = create_config['policy']['type']
     config = {
         'exp_name': main_config['exp_name'],
+        'method': main_config.get('method', policy_type) if policy_type == DEFAULT_METHOD else policy_type,
         'seed': seed,
         'max_env_step': max_env_step,
         'env': main_config['env'],

@@ -6,7 +6,7 @@ The same columns serve every method, so that tables of several runs can be put o
 import csv
 import os
 from dataclasses import astuple, dataclass, fields
-from typing import Dict, Iterable, List, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 import numpy as np
 from scipy.stats import trim_mean
@@ -18,7 +18,7 @@ class Result:
     Overview:
         One evaluation of one task: the row of ``results.csv``.
     """
-    method: str  # policy type, such as mow
+    method: str  # of config/methods.yaml, such as mow; the type of a policy that is not MoW's
     seed: int
     task: str
     env_step: int  # environment steps (not frames) this task has been trained on
@@ -45,6 +45,14 @@ def aggregate(scores: Sequence[float]) -> Dict[str, float]:
 def append_results(path: str, rows: Iterable[Result]) -> None:
     """
     Overview:
+        Append evaluations; see ``append_rows``.
+    """
+    append_rows(path, COLUMNS, [astuple(row) for row in rows])  # csv writes None as an empty field
+
+
+def append_rows(path: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """
+    Overview:
         Append rows, under a header line if the file is new, and wait until they are on the disk.
     Errors:
         ``OSError`` that names the file if it cannot be written.
@@ -53,8 +61,8 @@ def append_results(path: str, rows: Iterable[Result]) -> None:
         with open(path, 'a', newline='') as file:
             writer = csv.writer(file, lineterminator='\n')
             if file.tell() == 0:
-                writer.writerow(COLUMNS)
-            writer.writerows(astuple(row) for row in rows)  # csv writes None as an empty field
+                writer.writerow(columns)
+            writer.writerows(rows)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:

@@ -30,4 +30,4 @@ changes = dict(seed=seed, env=env, policy=policy)
 main_config, create_config = lightzero_configs(build_config(preset or 'paper', games, [changes]))
 
 if __name__ == "__main__":
-    sys.exit(cli.train(settings=settings))
+    sys.exit(cli.train(settings=settings, suite='atari'))

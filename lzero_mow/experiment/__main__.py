@@ -1,0 +1,126 @@
+"""
+``python -m lzero_mow.experiment SUITE --methods ... --seeds ...``: methods x seeds, as processes of this machine.
+
+    python -m lzero_mow.experiment minatar --methods mow storm storm_multitask random --seeds 0 1 2
+
+What has ended is skipped and what was cut off goes on, so that the same command again finishes the rest. Other methods
+or seeds later, or at the same time, add to the tables.
+"""
+import logging
+import os
+import sys
+from typing import IO, List, Optional, Sequence, Tuple
+
+from lzero_mow import cli
+from lzero_mow.config import build_config, resolve_games
+from lzero_mow.files import locked
+from lzero_mow.screen import set_up_screen
+from lzero_mow.suites import load_suite, method_names, suite_names
+from .jobs import RANDOM, Job, Plan, chosen, is_finished, plan_jobs
+from .processes import run_jobs
+
+PROG = 'python -m lzero_mow.experiment'
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """
+    Overview:
+        Run the experiment that the command line describes.
+    Returns:
+        - code (:obj:`int`): 0; 1 if a run failed; 2 after one line about bad input; 130 after Ctrl-C.
+    """
+    parser = _parser()
+    arguments = cli.parse(parser, argv, ('games', 'methods', 'seeds'))
+    set_up_screen()
+    try:
+        plan = Plan(
+            arguments.suite, arguments.preset, chosen(arguments.methods), _whole(chosen(arguments.seeds)),
+            tuple(arguments.games), arguments.runs, tuple(arguments.overrides), arguments.random_episodes
+        )
+        load_suite(plan.suite)
+        jobs = plan_jobs(plan)
+        locks = [_held(plan, method) for method in plan.methods]
+    except ValueError as error:
+        parser.error(' '.join(str(error).split()))
+    try:
+        return _run(plan, jobs, arguments.jobs, arguments.output)
+    except KeyboardInterrupt:
+        logging.info('interrupted: the same command goes on from the last checkpoints')
+        return cli.INTERRUPTED
+    except OSError as error:
+        parser.exit(cli.FAILED, f'{PROG}: error: {error.strerror}: {error.filename}\n')
+    finally:
+        for lock in locks:
+            lock.close()
+
+
+def _parser() -> cli.Parser:
+    parser = cli.Parser(
+        prog=PROG, description='Run methods x seeds as processes of this machine, and write their tables.'
+    )
+    parser.add_argument('suite', metavar='SUITE', help=', '.join(suite_names()))
+    parser.add_argument(
+        '--methods', nargs='+', required=True, metavar='METHOD',
+        help=f"{', '.join(method_names())}; {RANDOM}: random play, for comparison"
+    )
+    parser.add_argument('--seeds', nargs='+', default=['0'], metavar='SEED', help='default: 0')
+    parser.add_argument('--preset', default=cli.DEFAULT_PRESETS[1], help=f'default: {cli.DEFAULT_PRESETS[1]}')
+    parser.add_argument('--games', nargs='+', default=[], metavar='GAME', help="default: the preset's")
+    parser.add_argument(
+        '--jobs', type=int, default=0, metavar='N',
+        help='runs at once, each with its share of the cores; default: as many as there are cores'
+    )
+    parser.add_argument(
+        '--runs', default=os.path.join('data_mow', 'experiment'), metavar='DIR',
+        help='where the run folders are, below SUITE/METHOD; default: data_mow/experiment'
+    )
+    parser.add_argument(
+        '--output', default='results', metavar='DIR', help='where SUITE/METHOD.csv and SUITE/runs.csv go; default: results'
+    )
+    parser.add_argument(
+        '--random-episodes', type=int, default=100, metavar='N', help='of random play, a task and seed; default: 100'
+    )
+    parser.add_argument(
+        'overrides', nargs='*', default=[], metavar='KEY=VALUE', help='leaves of the configuration, for every method'
+    )
+    return parser
+
+
+def _whole(seeds: Sequence[str]) -> Tuple[int, ...]:
+    for seed in seeds:
+        if not seed.isdigit():
+            raise ValueError(f"'{seed}' is no seed: seeds are whole numbers, such as --seeds 0 1 2")
+    return tuple(int(seed) for seed in seeds)
+
+
+def _held(plan: Plan, method: str) -> IO:
+    """A lock on a method's runs: two experiments may go on at once, but not with the same method."""
+    try:
+        return locked(os.path.join(plan.folder(method), 'lock'))
+    except BlockingIOError as error:
+        raise ValueError(
+            f"another experiment is running '{method}' in {plan.runs}: wait for it, or leave the method out"
+        ) from error
+
+
+def _run(plan: Plan, jobs: List[Job], at_once: int, output: str) -> int:
+    from .tables import write_tables
+    tasks = resolve_games(plan.games, load_suite(plan.suite)['suites']) or \
+        build_config(plan.preset, suite=plan.suite)['env']['tasks']
+    due = [job for job in jobs if not is_finished(job)]
+    cores = len(os.sched_getaffinity(0))
+    at_once = max(1, min(at_once or cores, len(due)))
+    threads = max(1, cores // at_once)
+    logging.info(
+        '%d runs, %d of them finished; %d at once with %d threads each', len(jobs), len(jobs) - len(due), at_once, threads
+    )
+    failed = run_jobs(due, plan, at_once, threads, lambda: write_tables(plan, tasks, output))
+    write_tables(plan, tasks, output)
+    for job in failed:
+        logging.error('%s failed: see %s', job, job.log)
+    logging.info('results of %s: %s', ', '.join(plan.methods), os.path.join(output, plan.suite))
+    return cli.FAILED if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""
+What an experiment leaves to be looked at and committed: ``<output>/<suite>/<method>.csv``, the evaluations of all seeds
+that have ended, and ``runs.csv``, what every run has cost.
+"""
+import os
+import re
+from typing import List, Optional, Sequence
+
+from lzero_mow.files import locked, replacing
+from lzero_mow.paths import RESULTS
+from lzero_mow.report.costs import ALL_TASKS, RUNS, read_costs, run_cost, write_costs
+from lzero_mow.report.results import append_results, read_results
+from lzero_mow.run_record import read_run_record
+from lzero_mow.suites import one_model_a_task
+from .jobs import Plan, has_ended, run_name
+
+
+def write_tables(plan: Plan, tasks: Sequence[str], output: str) -> None:
+    """
+    Overview:
+        Write the tables of a plan's methods from the runs that have ended, of this plan's seeds and of others. Rows of
+        other methods in ``runs.csv`` stay; another process that writes it is waited for.
+    Arguments:
+        - tasks (:obj:`Sequence[str]`): All tasks. A seed of an ensemble has ended when all its members have.
+        - output (:obj:`str`): The folder above the suite's.
+    """
+    folder = os.path.join(output, plan.suite)
+    costs = []
+    for method in plan.methods:
+        members = list(tasks) if one_model_a_task(method) else [None]
+        ended = _ended(plan.folder(method), members)
+        if not ended:
+            continue
+        run_dirs = {(seed, task): os.path.join(plan.folder(method), run_name(seed, task)) for seed in ended
+                    for task in members}
+        _write_results(os.path.join(folder, f'{method}.csv'), list(run_dirs.values()))
+        costs += [run_cost(read_run_record(run_dir), task or ALL_TASKS) for (_, task), run_dir in run_dirs.items()]
+    path = os.path.join(folder, RUNS)
+    with locked(os.path.join(plan.runs, plan.suite, 'lock'), wait=True):
+        others = [row for row in read_costs(path) if row.method not in plan.methods]
+        if others or costs:
+            write_costs(path, others + costs)
+
+
+def _ended(folder: str, members: Sequence[Optional[str]]) -> List[int]:
+    """The seeds of which every member has ended."""
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    seeds = {int(match.group(1)) for match in (re.fullmatch(r'(?:.+_)?seed(\d+)', name) for name in names) if match}
+    return [
+        seed for seed in sorted(seeds)
+        if all(has_ended(os.path.join(folder, run_name(seed, task))) for task in members)
+    ]
+
+
+def _write_results(path: str, run_dirs: List[str]) -> None:
+    with replacing(path) as temporary:
+        if os.path.exists(temporary):
+            os.remove(temporary)  # of a process that was killed
+        append_results(temporary, [row for run_dir in run_dirs for row in read_results(os.path.join(run_dir, RESULTS))])

@@ -1,0 +1,85 @@
+"""
+What stands in the ``config`` folder: suites of tasks with their presets (``<suite>.yaml``), and the methods that are
+compared on them (``methods.yaml``). Light: imports no torch.
+"""
+from difflib import SequenceMatcher, get_close_matches
+from typing import Dict, List, Sequence
+
+import yaml
+
+from lzero_mow.paths import CONFIG_FOLDERS, config_file
+
+METHODS = 'methods'
+DEFAULT_SUITE, DEFAULT_METHOD = 'atari', 'mow'
+
+
+def suite_names() -> List[str]:
+    """
+    Overview:
+        The suites there are.
+    """
+    files = next(files for files in (sorted(folder.glob('*.yaml')) for folder in CONFIG_FOLDERS) if files)
+    return [file.stem for file in files if file.stem != METHODS]
+
+
+def load_suite(name: str = DEFAULT_SUITE) -> dict:
+    """
+    Overview:
+        Read ``config/<name>.yaml``: a dict of ``suites``, ``env_defaults``, ``defaults`` and ``presets``.
+    Errors:
+        ``ValueError`` that names the nearest suite if there is none of that name.
+    """
+    if name not in suite_names():
+        raise ValueError(f"unknown suite '{name}'{did_you_mean(name, suite_names())}")
+    return _read(name)
+
+
+def method_names() -> List[str]:
+    """
+    Overview:
+        The methods there are.
+    """
+    return list(_read(METHODS)['methods'])
+
+
+def method_layer(name: str) -> dict:
+    """
+    Overview:
+        The keys that a method changes, as a tree.
+    Errors:
+        ``ValueError`` that names the nearest method if there is none of that name.
+    """
+    methods: Dict[str, dict] = _read(METHODS)['methods']
+    if name not in methods:
+        raise ValueError(f"unknown method '{name}'{did_you_mean(name, list(methods))}")
+    return methods[name]
+
+
+def one_model_a_task(method: str) -> bool:
+    """
+    Overview:
+        Whether a method is an ensemble of models that know one task each.
+    """
+    return method in _read(METHODS)['one_model_a_task']
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """
+    Overview:
+        The end of a message about an unknown name: the known one that looks most like it, if one does.
+    Arguments:
+        - name (:obj:`str`), known (:obj:`Sequence[str]`): Names, or dotted names whose last part counts most.
+    """
+    last = name.rsplit('.', 1)[-1]
+    candidates = [key for key in known if get_close_matches(last, [key.rsplit('.', 1)[-1]], cutoff=0.6)]
+    if not candidates:
+        return ': there are ' + ', '.join(known) if len(known) < 20 else \
+            ': `python -m lzero_mow config` prints every key'
+    likeness = {key: SequenceMatcher(None, last, key.rsplit('.', 1)[-1]).ratio() for key in candidates}
+    best = max(candidates, key=lambda key: (likeness[key], SequenceMatcher(None, name, key).ratio()))
+    return f": did you mean '{best}'?"
+
+
+def _read(name: str) -> dict:
+    with open(config_file(f'{name}.yaml')) as file:
+        return yaml.safe_load(file)
