@@ -23,6 +23,7 @@ setup(
         'omegaconf>=2.3',
         'pyyaml',
         'rich>=12.2',
+        'scikit-learn',
         'scipy',
         'matplotlib',
         'pillow',

@@ -41,7 +41,7 @@ def test_an_update_changes_world_model_and_agent(source):
         (dict(shared_transformer=False), dict(balance_weight=0.0)),
         (dict(task_head=False, num_clusters=1), dict(task_weighting='sum')),
         (dict(num_experts=0, num_clusters=1, task_embedding_dim=0, task_head=False), dict(lambda_bootstrap='current')),
-        (dict(router_gradient='none', norm='layer', cluster_of_task=[1, 1, 1]), dict(imagine_source='batch')),
+        (dict(router_gradient='none', norm='layer'), dict(imagine_source='batch', clustering='task')),
     ]
 )
 def test_every_ablation_updates_and_acts(model, policy):

@@ -9,4 +9,5 @@ def policy_config(preset: str, num_tasks: int) -> EasyDict:
     cfg = EasyDict(build_config(preset)['policy'])
     cfg.tasks = [f'task {k}' for k in range(num_tasks)]
     cfg.model.num_tasks = num_tasks
+    cfg.clustering, cfg.warmup_steps = 'order', 0
     return cfg

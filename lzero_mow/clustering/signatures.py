@@ -53,21 +53,46 @@ def clustered_parameters(model: WorldModel) -> List[Tuple[nn.Parameter, int]]:
 def signatures(model: WorldModel, batches: Iterable[SequenceBatch], loss_of: LossOf, free_bits: float) -> Tensor:
     """
     Overview:
-        g_k: the gradient of L_k for VAE and predictors, summed over batches and averaged inside each layer to one
-        number an output channel.
+        g_k: the gradient of L_k for VAE and predictors, averaged inside each layer to one number an output channel
+        and over batches, weighed layer by layer (see `weigh`), less its mean over tasks: what all of them ask for alike
+        does not tell them apart.
+
+        Why so, measured after short warm-ups as adjusted Rand index against planted groups. Raw gradients: some
+        layers are thousands of times as long as others and the decoder's decide, hence colours: 1.0 for exact copies,
+        but about 0 for the five MinAtar games in three palettes each, and chance for tasks that differ in their reward
+        only. Layers of length 1: 0.1 to 0.25 on MinAtar, and exact copies are missed now and then, because layers that
+        are noise count as much as others. Times the share that is no noise: 0.15 to 0.25, copies always found. Less the
+        mean: 0.35 to 0.55, the best in every measurement.
+    Arguments:
+        - batches (:obj:`Iterable[SequenceBatch]`): At least two, with rows of every task.
     Returns:
         - g (:obj:`Tensor`): (K, S).
     """
     pairs = clustered_parameters(model)
-    total = None
+    parameters = [parameter for parameter, _ in pairs]
+    rows = []  # for each batch and task, the layers' channel means
     for batch in batches:
-        for k, gradients in task_gradients(model, batch, [p for p, _ in pairs], loss_of, free_bits):
-            layers = [_channel_means(g, axis) for g, (_, axis) in zip(gradients, pairs)]
-            if total is None:
-                total = [g.new_zeros(model.num_tasks, len(g)) for g in layers]
-            for layer, g in zip(total, layers):
-                layer[k] += g
-    return total
+        for _, gradients in task_gradients(model, batch, parameters, loss_of, free_bits):
+            rows.append([_channel_means(g, axis) for g, (_, axis) in zip(gradients, pairs)])
+    layers = [torch.stack(layer).unflatten(0, (-1, model.num_tasks)) for layer in zip(*rows)]  # (batches, K, channels)
+    g = torch.cat([weigh(layer) for layer in layers], 1)
+    return g - g.mean(0)
+
+
+def weigh(layer: Tensor) -> Tensor:
+    """
+    Overview:
+        One layer's part of the signatures: its direction, times the share of its squared length that is no noise.
+    Arguments:
+        - layer (:obj:`Tensor`): (batches, K, channels).
+    Returns:
+        - weighed (:obj:`Tensor`): (K, channels), length 0 (all noise) to 1.
+    """
+    mean = layer.mean(0)
+    square = mean.square().sum(1, keepdim=True)  # (K, 1)
+    noise = layer.var(0).sum(1, keepdim=True) / len(layer)
+    tiny = torch.finfo(layer.dtype).tiny
+    return mean / square.sqrt().clamp(min=tiny) * (1 - noise / square.clamp(min=tiny)).clamp(min=0)
 
 
 def _channel_means(gradient: Tensor, axis: int) -> Tensor:

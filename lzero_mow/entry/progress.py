@@ -66,6 +66,17 @@ class Progress:
         if not SCREEN.is_terminal and now - self._last_lines >= LINES_EVERY:
             self.write_lines()
 
+    def warm_up(self, done: int, steps: int) -> None:
+        """
+        Overview:
+            Tell how far the warm-up is.
+        """
+        self.phase(f'warming up, {done} of {steps}')
+        now = time.monotonic()
+        if not SCREEN.is_terminal and now - self._last_lines >= LINES_EVERY:
+            self._last_lines = now
+            logging.info('warming up: update %d of %d', done, steps)
+
     def write_lines(self) -> None:
         """
         Overview:

@@ -60,6 +60,10 @@ class Schedule:
         self.report.last = 0  # at the start there is nothing to draw
         self.updates = UpdateRatio(replay_ratio)
         self.train_iter = 0
+        # Online updates that the environment steps so far still ask for.
+        self.due = 0
+        # Updates of the warm-up so far, and whether it is over: the tasks are grouped.
+        self.warm_up_iter, self.warmed_up = 0, False
         # Highest aggregate score of an evaluation so far, which ckpt_best holds.
         self.best_score = float('-inf')
 
@@ -70,6 +74,9 @@ class Schedule:
             'report': self.report.last,
             'carry': self.updates.carry,
             'train_iter': self.train_iter,
+            'due': self.due,
+            'warm_up_iter': self.warm_up_iter,
+            'warmed_up': self.warmed_up,
             'best_score': self.best_score,
         }
 
@@ -78,5 +85,6 @@ class Schedule:
         self.checkpoint.last = state['checkpoint']
         self.report.last = state['report']
         self.updates.carry = state['carry']
-        self.train_iter = state['train_iter']
+        self.train_iter, self.due = state['train_iter'], state['due']
+        self.warm_up_iter, self.warmed_up = state['warm_up_iter'], state['warmed_up']
         self.best_score = state['best_score']

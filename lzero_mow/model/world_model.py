@@ -62,7 +62,8 @@ class WorldModel(nn.Module):
         self.latent_shape, self.unimix_share = (cfg.categories, cfg.classes), cfg.unimix
         self.latent_dim, embedding_dim = cfg.categories * cfg.classes, cfg.task_embedding_dim
         even_shares = [k * cfg.num_clusters // cfg.num_tasks for k in range(cfg.num_tasks)]
-        self.cluster_of_task = cfg.cluster_of_task or even_shares
+        self.register_buffer('clusters', torch.tensor(cfg.cluster_of_task or even_shares))  # i_k (K,), for checkpoints
+        self.cluster_of_task = self.clusters.tolist()
         self.num_clusters, self.num_experts = cfg.num_clusters, cfg.num_experts
 
         self.task_embedding = nn.Parameter(torch.randn(cfg.num_tasks, embedding_dim)) if embedding_dim else None
@@ -90,6 +91,12 @@ class WorldModel(nn.Module):
         self.continuation_head = GroupedMLP(cfg.num_clusters, self.hidden_dim, cfg.width, 1)
         self.task_head = GroupedMLP(1, self.hidden_dim, cfg.width, cfg.num_tasks) if cfg.task_head else None
         self.choose_experts()
+        self.register_load_state_dict_post_hook(lambda model, _: model.set_clusters(model.clusters.tolist()))
+
+    def set_clusters(self, cluster_of_task: Sequence[int]) -> None:
+        """Take i_k from now on; the modules are made for as many clusters already."""
+        self.cluster_of_task, self.num_clusters = list(cluster_of_task), len(self.vae.encoders)
+        self.clusters.copy_(torch.tensor(self.cluster_of_task))
 
     def choose_experts(self) -> None:
         """Take the routing J from the present weights; to be called after they change."""

@@ -4,7 +4,6 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 import torch
-from ding.policy import Policy
 from ding.utils import POLICY_REGISTRY
 from easydict import EasyDict
 from torch import Tensor
@@ -16,12 +15,13 @@ from lzero_mow.model.categorical import sample_straight_through
 from lzero_mow.model.world_model_loss import balance_loss, world_model_terms
 from lzero_mow.policy.acting import ActingMemory, act
 from lzero_mow.policy.finite import FiniteWatch
+from lzero_mow.policy.grouping import GroupingPolicy
 from lzero_mow.policy.mow_config import MOW_CONFIG
 from lzero_mow.report.open_loop import open_loop
 
 
 @POLICY_REGISTRY.register('mow')
-class MoWPolicy(Policy):
+class MoWPolicy(GroupingPolicy):
     """
     Overview:
         Mixture-of-World Models (arXiv 2602.01270): one world model and one agent for K tasks.
@@ -94,11 +94,7 @@ class MoWPolicy(Policy):
         plan = model.plan(batch.task)
         with self._autocast():
             terms, latent = world_model_terms(model, batch, plan, cfg.free_bits)
-        weights = dict(
-            reconstruction=1.0, reward=1.0, continuation=1.0, task=1.0, dynamics=cfg.dynamics_weight,
-            representation=cfg.representation_weight
-        )
-        losses = sum(weights[name] * term for name, term in terms.items())  # (K,)
+        losses = self._task_losses(terms)
         present = torch.zeros_like(losses).index_fill_(0, plan.task, 1.0)  # (K,)
         loss = self._model.task_weights(losses, present) if cfg.task_weighting == 'harmonious' else \
             (present * losses).sum()
@@ -117,6 +113,11 @@ class MoWPolicy(Policy):
         model.choose_experts()
         model.eval()
         return {name: term.detach() for name, term in terms.items()}, log, latent.detach()
+
+    def _task_losses(self, terms: Dict[str, Tensor]) -> Tensor:
+        """L_k, (K,), from its terms."""
+        weights = dict(dynamics=self._cfg.dynamics_weight, representation=self._cfg.representation_weight)
+        return sum(weights.get(name, 1.0) * term for name, term in terms.items())
 
     @torch.no_grad()
     def _imagine(self, batch: SequenceBatch, latent: Tensor, fresh: SequenceBatch):
@@ -188,7 +189,7 @@ class MoWPolicy(Policy):
         )
 
     def _load_state_dict_learn(self, state_dict: Dict[str, Any]) -> None:
-        self._model.load_state_dict(state_dict['model'])
+        self.load_networks(state_dict['model'])
         for optimizer, state in (
             (self._optimizer, state_dict['optimizer']), (self._agent_optimizer, state_dict['agent_optimizer'])
         ):

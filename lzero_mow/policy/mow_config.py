@@ -12,7 +12,7 @@ MODEL_CONFIG = dict(
     # ------------------------------------------------------------------ perception (paper section 3.2)
     # (int) Number of clusters N_m: each owns a VAE, a set of predictors and a critic.
     num_clusters=12,
-    # (list or None) Cluster i_k of each task; None shares the tasks out evenly in their order.
+    # (list or None) Cluster i_k of each task; follows from `policy.clustering`. None: shared out evenly in their order.
     cluster_of_task=None,
     # (int) Channels after the first convolution; they double three times on the way to 4 x 4.
     stem_channels=32,
@@ -110,6 +110,13 @@ MOW_CONFIG = dict(
     train_start_after_envsteps=1024,
     # (float) Updates for each environment step of one task.
     replay_ratio=1.0,
+    # ------------------------------------------------------------------ clusters (paper section 3.6)
+    # (str) How tasks come into clusters: 'gradient' (model.num_clusters groups, by their gradients after the warm-up),
+    # 'auto' (the same, 2 to model.num_clusters groups, by silhouette), 'random' (groups of about equal size, drawn),
+    # 'task' (a cluster each), 'order' (shared out evenly in their order), or a YAML file {task: cluster}.
+    clustering='gradient',
+    # (int) Updates on random play alone, with one module set, before tasks are grouped; 0 for none.
+    warmup_steps=5000,
     # ------------------------------------------------------------------ world model
     # (float) Learning rate of Adam, and largest gradient norm.
     learning_rate=1e-4,

@@ -16,7 +16,7 @@ def tiny_policy(seed: int = 0, **overrides) -> MoWPolicy:
     cfg = EasyDict(copy.deepcopy(MOW_CONFIG))
     cfg.update(
         tasks=list(TASKS), collector_env_num=2, evaluator_env_num=1, imagine_batch_size=9, context_length=4, horizon=5,
-        acting_window=6
+        acting_window=6, clustering='order', warmup_steps=0
     )
     cfg.model.update(TINY)
     cfg.model.update(overrides.pop('model', {}))

@@ -1,6 +1,6 @@
 """A whole run in a second or two: the debug preset, smaller still, on the two-task environment."""
 import os
-from typing import Any, List
+from typing import Any, List, Sequence
 
 import helpers.two_task_env as two_task_env
 import torch
@@ -32,7 +32,9 @@ TINY = dict(
 )
 
 
-def tiny_config(run_dir: Any, env_type: str = 'two_task_mow', **changes: Any) -> dict:
+def tiny_config(
+        run_dir: Any, env_type: str = 'two_task_mow', tasks: Sequence[str] = tuple(two_task_env.TASKS), **changes: Any
+) -> dict:
     """
     Overview:
         A configuration that trains for 96 steps a task and some seven updates.
@@ -40,8 +42,8 @@ def tiny_config(run_dir: Any, env_type: str = 'two_task_mow', **changes: Any) ->
         - changes: A tree of changed keys.
     """
     config = build_config('debug', layers=[dict(exp_name=str(run_dir), max_env_step=96), TINY])
-    config['env']['tasks'] = list(two_task_env.TASKS)
-    config['create']['env'] = dict(type=env_type, import_names=['helpers.two_task_env'])
+    config['env']['tasks'] = list(tasks)
+    config['create']['env'] = dict(type=env_type, import_names=[f'helpers.{env_type[:-4]}_env'])
     return fill_derived(merge(config, changes))
 
 

@@ -44,7 +44,7 @@ class TwoTaskEnv(BaseEnv):
 
     def __init__(self, cfg: EasyDict) -> None:
         self._task = cfg.task
-        self._shift = TASKS[cfg.task][1]
+        self._frames, self._shift = FRAMES[cfg.task], TASKS[cfg.task][1]
         self._seed, self._dynamic_seed = 0, True
         self._rng = np.random.default_rng(0)
         self._position = self._timestep = self._score = 0
@@ -77,7 +77,7 @@ class TwoTaskEnv(BaseEnv):
 
     def _observation(self) -> Dict[str, Any]:
         return {
-            'observation': FRAMES[self._task][self._position].copy(),
+            'observation': self._frames[self._position].copy(),
             'action_mask': self._mask.copy(),
             'to_play': -1,
             'timestep': self._timestep,

@@ -1,0 +1,108 @@
+"""Cluster i_k of every task where no gradient is needed: rules, and the YAML file {task: cluster}. Light: no torch."""
+import os
+from typing import Any, Dict, List, Sequence
+
+import numpy as np
+import yaml
+
+# Rules that look at gradients, and those that do not; anything else is the name of a file.
+BY_GRADIENT = ('gradient', 'auto')
+RULES = (*BY_GRADIENT, 'random', 'task', 'order')
+
+
+def canonical(labels: Sequence[Any]) -> List[int]:
+    """
+    Overview:
+        Clusters 0, 1, ... in the order in which tasks first name them.
+    """
+    names = list(dict.fromkeys(labels))
+    return [names.index(label) for label in labels]
+
+
+def assign(rule: str, tasks: Sequence[str], num_clusters: int, seed: int) -> List[int]:
+    """
+    Overview:
+        Clusters by a rule that needs no gradient.
+    Arguments:
+        - rule (:obj:`str`): 'random': groups of about equal size, drawn; 'task': one cluster a task; 'order': the
+            tasks shared out evenly as they come; otherwise a file, see ``read_assignment``.
+        - num_clusters (:obj:`int`): For 'random' and 'order'.
+        - seed (:obj:`int`): For 'random'.
+    Returns:
+        - clusters (:obj:`List[int]`): i_k of each task, canonical.
+    Errors:
+        ``ValueError`` in one line for a file that does not fit.
+    """
+    K = len(tasks)
+    if rule == 'task':
+        return list(range(K))
+    if rule not in RULES:
+        return read_assignment(rule, tasks)
+    shares = [k * num_clusters // K for k in range(K)]
+    return canonical(np.random.default_rng(seed).permutation(shares).tolist() if rule == 'random' else shares)
+
+
+def read_assignment(path: str, tasks: Sequence[str]) -> List[int]:
+    """
+    Overview:
+        Clusters of the tasks from a YAML file ``{task: cluster}``; clusters may be numbers or names.
+    Errors:
+        ``ValueError`` in one line if there is no such file, a task is missing, or an unknown one is named.
+    """
+    if not os.path.isfile(path):
+        raise ValueError(f"policy.clustering is '{path}': no file, and none of {', '.join(RULES)}")
+    with open(path) as file:
+        try:
+            clusters = yaml.safe_load(file)
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ValueError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    if not isinstance(clusters, dict) or not all(isinstance(label, (int, str)) for label in clusters.values()):
+        raise ValueError(f'{path} is no assignment: expected a line for each task, such as "{tasks[0]}: 0"')
+    for task in clusters:
+        if task not in tasks:
+            raise ValueError(f"{path} assigns '{task}', which is none of the run's tasks: {', '.join(tasks)}")
+    missing = [task for task in tasks if task not in clusters]
+    if missing:
+        raise ValueError(f'{path} has no cluster for {", ".join(missing)}: add a line "{missing[0]}: CLUSTER"')
+    return canonical([clusters[task] for task in tasks])
+
+
+def by_name(tasks: Sequence[str], clusters: Sequence[int]) -> Dict[str, int]:
+    """
+    Overview:
+        The content of an assignment file.
+    """
+    return dict(zip(tasks, clusters))
+
+
+def check_clustering(policy: dict, tasks: Sequence[str]) -> None:
+    """
+    Overview:
+        Check the keys of a policy that decide on clusters.
+    Errors:
+        ``ValueError`` in one line for what cannot work.
+    """
+    rule, steps, K = policy['clustering'], policy['warmup_steps'], len(tasks)
+    num_clusters = policy['model']['num_clusters']
+    if policy['model']['cluster_of_task'] is not None:
+        raise ValueError(
+            'policy.model.cluster_of_task follows from policy.clustering: name a YAML file {task: cluster} there'
+        )
+    if num_clusters > K:
+        raise ValueError(
+            f'policy.model.num_clusters is {num_clusters}, more than there are tasks: set policy.model.num_clusters={K}'
+        )
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
+        raise ValueError(f'policy.warmup_steps is {steps}: expected a whole number of at least 0')
+    if rule == 'auto' and (num_clusters < 2 or K < 3):
+        raise ValueError(
+            f"policy.clustering is 'auto' with {K} tasks and policy.model.num_clusters={num_clusters}: a number can be "
+            'chosen from 3 tasks and 2 clusters on'
+        )
+    if rule in BY_GRADIENT and num_clusters > 1 and steps == 0:
+        raise ValueError(
+            f"policy.clustering is '{rule}' but policy.warmup_steps is 0: gradients say something after some updates "
+            'only; set policy.warmup_steps, or policy.clustering=order'
+        )
+    if rule not in RULES:
+        read_assignment(rule, tasks)

@@ -1,0 +1,54 @@
+"""Tasks that pull the shared modules the same way come into one group (paper section 3.6)."""
+from typing import List
+
+import numpy as np
+from sklearn.cluster import AgglomerativeClustering
+from sklearn.metrics import silhouette_score
+from sklearn.metrics.pairwise import cosine_similarity
+
+from .assignment import canonical
+
+
+def similarity_of(signatures: np.ndarray) -> np.ndarray:
+    """
+    Overview:
+        Cosine similarity of the tasks' signatures.
+    Arguments:
+        - signatures (:obj:`np.ndarray`): (K, S).
+    Returns:
+        - similarity (:obj:`np.ndarray`): (K, K), symmetric, ones on the diagonal.
+    """
+    similarity = cosine_similarity(signatures)
+    np.fill_diagonal(similarity, 1.0)
+    return np.clip((similarity + similarity.T) / 2, -1, 1)
+
+
+def agglomerate(similarity: np.ndarray, num_clusters: int) -> List[int]:
+    """
+    Overview:
+        Agglomerative clustering with average linkage on the distance 1 - cosine.
+    Returns:
+        - clusters (:obj:`List[int]`): i_k, canonical.
+    """
+    if num_clusters == len(similarity):
+        return list(range(num_clusters))
+    model = AgglomerativeClustering(num_clusters, metric='precomputed', linkage='average')
+    return canonical(model.fit_predict(1 - similarity).tolist())
+
+
+def agglomerate_auto(similarity: np.ndarray, most: int) -> List[int]:
+    """
+    Overview:
+        The number of clusters, 2 to ``most``, whose mean silhouette is highest. A silhouette compares a task with the
+        others of its cluster, so that one cluster a task is not among the choices.
+    """
+    candidates = [agglomerate(similarity, n) for n in range(2, min(most, len(similarity) - 1) + 1)]
+    return max(candidates, key=lambda clusters: silhouette_score(1 - similarity, clusters, metric='precomputed'))
+
+
+def group(similarity: np.ndarray, rule: str, num_clusters: int) -> List[int]:
+    """
+    Overview:
+        Clusters by the rule 'gradient' (``num_clusters`` of them) or 'auto' (2 to ``num_clusters``).
+    """
+    return (agglomerate if rule == 'gradient' else agglomerate_auto)(similarity, num_clusters)

@@ -1,0 +1,128 @@
+"""The first phase of a run: one module set learns from random play, then the tasks are grouped (paper section 3.6)."""
+import csv
+import os
+from typing import Any, Dict, List, Sequence
+
+import numpy as np
+import torch
+import yaml
+from ditk import logging
+
+from lzero_mow.clustering.assignment import by_name
+from lzero_mow.clustering.table import write_similarity
+from lzero_mow.files import replacing
+from lzero_mow.report.cluster_map import write_cluster_map
+from .random_state import own_randomness
+from .reporting import FOLDER
+from .run import Run
+
+CURVE, CLUSTERS, SIMILARITY = 'warm_up.csv', 'clusters.yaml', 'similarity.csv'
+# Updates between two checkpoints, and batches over which the gradients that group the tasks are summed.
+SAVE_EVERY, GRADIENT_BATCHES = 500, 8
+
+
+def warm_up(run: Run) -> None:
+    """
+    Overview:
+        What is left to do of the warm-up; nothing is collected meanwhile. A policy without ``group_tasks`` has none.
+        Checkpoints are written at its start, every ``SAVE_EVERY`` updates and at its end.
+    """
+    schedule, policy = run.schedule, run.workers.policy
+    if schedule.warmed_up:
+        return
+    if hasattr(policy, 'group_tasks'):
+        steps = run.cfg.policy.warmup_steps
+        if steps > 0:
+            _train(run, steps)
+        _group(run)
+        schedule.warmed_up = True
+        if steps > 0:
+            run.save()
+    schedule.warmed_up = True
+
+
+def _train(run: Run, steps: int) -> None:
+    schedule, policy, buffer = run.schedule, run.workers.policy, run.workers.buffer
+    curve = Curve(os.path.join(run.run_dir, CURVE), run.cfg.env.tasks, schedule.warm_up_iter)
+    while schedule.warm_up_iter < steps:
+        if schedule.warm_up_iter % SAVE_EVERY == 0:
+            run.progress.phase('saving')
+            run.save()
+        data = buffer.sample(run.cfg.policy.batch_size, policy)
+        curve.add(policy.learn_mode.forward(data))
+        schedule.warm_up_iter += 1
+        run.progress.warm_up(schedule.warm_up_iter, steps)
+        checkpoint_next = schedule.warm_up_iter % SAVE_EVERY == 0 or schedule.warm_up_iter == steps
+        if checkpoint_next or schedule.warm_up_iter % run.cfg.policy.log_freq == 0:
+            curve.write(schedule.warm_up_iter)
+        if checkpoint_next and hasattr(policy, 'check_finite'):
+            policy.check_finite()
+
+
+def _group(run: Run) -> None:
+    """Group the tasks by fresh batches, which leave no trace in the training's randomness, and write that down."""
+    run.progress.phase('grouping tasks')
+    tasks, policy = list(run.cfg.env.tasks), run.cfg.policy
+    with own_randomness(run.cfg.seed):
+        grouping = run.workers.policy.group_tasks(gradient_batches(run.workers.buffer, policy))
+    with replacing(os.path.join(run.run_dir, CLUSTERS)) as temporary, open(temporary, 'w') as file:
+        yaml.safe_dump(by_name(tasks, grouping['clusters']), file, sort_keys=False)
+    if grouping['similarity'] is not None:
+        write_similarity(os.path.join(run.run_dir, SIMILARITY), grouping['similarity'], tasks)
+        picture = os.path.join(run.run_dir, FOLDER, 'clusters.png')
+        write_cluster_map(picture, grouping['similarity'], grouping['clusters'], tasks)
+    names = [[task for task, i in zip(tasks, grouping['clusters']) if i == cluster]
+             for cluster in sorted(set(grouping['clusters']))]
+    logging.info('clusters: %s', '; '.join(', '.join(group) for group in names))
+
+
+def gradient_batches(buffer: Any, policy_cfg: Any):
+    """
+    Overview:
+        The batches that decide on clusters, one after the other. Numpy's global state says which, the buffer's own
+        randomness is left alone.
+    """
+    rng = np.random.default_rng(np.random.randint(2 ** 31))
+    for _ in range(GRADIENT_BATCHES):
+        yield buffer.sample_sequences(policy_cfg.batch_size, policy_cfg.batch_length, rng=rng)
+
+
+class Curve:
+    """
+    Overview:
+        ``warm_up.csv``: update, task, and every term of the task's losses, as the mean since the row before.
+    Arguments:
+        - path (:obj:`str`): Rows after update ``done`` are cut, so that a resumed run does not repeat them.
+        - tasks (:obj:`Sequence[str]`): Task names.
+        - done (:obj:`int`): Updates so far.
+    """
+
+    def __init__(self, path: str, tasks: Sequence[str], done: int) -> None:
+        self._path, self._tasks = path, tasks
+        self._logs: List[Dict[str, torch.Tensor]] = []
+        if os.path.exists(path):
+            with open(path, newline='') as file:
+                header, *rows = csv.reader(file)
+            with replacing(path) as temporary, open(temporary, 'w', newline='') as file:
+                kept = [row for row in rows if int(row[0]) <= done]
+                csv.writer(file, lineterminator='\n').writerows([header, *kept])
+
+    def add(self, log: Dict[str, torch.Tensor]) -> None:
+        """Remember what one update says; tensors stay on their device."""
+        self._logs.append({name: value for name, value in log.items() if name.startswith('task/')})
+
+    def write(self, update: int) -> None:
+        """Append the means of the updates since the last call, if there are any."""
+        if not self._logs:
+            return
+        first = f'task/{self._tasks[0]}/'
+        terms = [name[len(first):] for name in self._logs[0] if name.startswith(first)]
+        is_new = not os.path.exists(self._path)
+        with open(self._path, 'a', newline='') as file:
+            writer = csv.writer(file, lineterminator='\n')
+            if is_new:
+                writer.writerow(['update', 'task', *terms])
+            for task in self._tasks:
+                means = [torch.stack([log[f'task/{task}/{term}'] for log in self._logs]).mean() for term in terms]
+                writer.writerow([update, task, *(float(mean) for mean in means)])
+        self._logs = []

@@ -1,0 +1,50 @@
+"""The picture of a grouping: similarity of the tasks' gradients, ordered by cluster, with the tree it was cut from."""
+from typing import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from scipy.cluster.hierarchy import dendrogram, linkage
+from scipy.spatial.distance import squareform
+
+from lzero_mow.files import replacing
+
+
+def write_cluster_map(path: str, similarity: np.ndarray, clusters: Sequence[int], tasks: Sequence[str]) -> None:
+    """
+    Overview:
+        Draw the matrix as PNG, every cluster framed; above it the dendrogram (average linkage on 1 - cosine).
+    Arguments:
+        - path (:obj:`str`): The file to write, ending in ``.png``.
+        - similarity (:obj:`np.ndarray`): (K, K) cosines, K at least 2.
+        - clusters (:obj:`Sequence[int]`): i_k of each task.
+        - tasks (:obj:`Sequence[str]`): The K task names.
+    """
+    K = len(tasks)
+    tree = linkage(squareform(1 - similarity, checks=False), 'average', optimal_ordering=True)
+    size = 1.5 + 0.34 * K
+    figure = Figure(figsize=(size + 2.6, size + 2.4), layout='constrained')
+    top, axes = figure.subplots(2, 1, height_ratios=(1.2, size))
+    leaves = dendrogram(tree, ax=top, no_labels=True, color_threshold=0, above_threshold_color='dimgrey')['leaves']
+    place = {k: position for position, k in enumerate(leaves)}
+    order = sorted(range(K), key=lambda k: (_first_leaf(clusters, place, clusters[k]), place[k]))
+    top.set_ylabel('1 - cosine')
+    top.spines[['top', 'right', 'bottom']].set_visible(False)
+    image = axes.imshow(similarity[np.ix_(order, order)], cmap='RdBu_r', vmin=-1, vmax=1)
+    names = [f'{tasks[k]} ({clusters[k]})' for k in order]
+    axes.set_xticks(range(K), names, rotation=90)
+    axes.set_yticks(range(K), names)
+    start = 0
+    while start < K:
+        count = sum(clusters[k] == clusters[order[start]] for k in range(K))
+        axes.add_patch(Rectangle((start - 0.5, start - 0.5), count, count, fill=False, edgecolor='black', linewidth=2))
+        start += count
+    axes.set_title("Cosine of the tasks' gradients; clusters in brackets")
+    figure.colorbar(image, ax=axes, shrink=0.8)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+
+
+def _first_leaf(clusters: Sequence[int], place: dict, cluster: int) -> int:
+    """Where the tree's order has the first task of a cluster."""
+    return min(place[k] for k, i in enumerate(clusters) if i == cluster)
