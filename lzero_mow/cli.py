@@ -64,6 +64,11 @@ def config_parser(
         help=f"the tasks, by name, or a suite of them ({', '.join(shared['suites'])}); default: the preset's"
     )
     parser.add_argument('--method', help=f"one of {', '.join(method_names())}; default: {DEFAULT_METHOD}")
+    parser.add_argument(
+        '--clusters',
+        metavar='N|auto|FILE',
+        help='groups of tasks by their gradients: how many, or auto; or a YAML file {task: cluster}'
+    )
     parser.add_argument('--seed', type=int, help='seed of everything random; default: 0')
     parser.add_argument('--max-env-step', type=int, metavar='N', help="environment steps a task; default: the preset's")
     parser.add_argument('--exp-name', metavar='DIR', help='run folder; default: data_mow/<preset>_seed<seed>')
@@ -199,7 +204,17 @@ def _given(arguments: argparse.Namespace) -> dict:
     """The options that were given, as a tree of changed keys."""
     options = {key: getattr(arguments, key) for key in ('seed', 'max_env_step', 'exp_name')}
     options = {key: value for key, value in options.items() if value is not None}
-    return options if arguments.device is None else dict(options, policy={'device': arguments.device})
+    policy = {} if arguments.device is None else {'device': arguments.device}
+    if arguments.clusters is not None:
+        policy.update(_clustering(arguments.clusters))
+    return dict(options, policy=policy) if policy else options
+
+
+def _clustering(clusters: str) -> dict:
+    """The keys that --clusters stands for."""
+    if clusters.lstrip('-').isdigit():
+        return {'clustering': 'gradient', 'model': {'num_clusters': int(clusters)}}
+    return {'clustering': clusters}
 
 
 def _preset_for(device: Optional[str]) -> str:

@@ -9,6 +9,7 @@ import torch
 import yaml
 
 from lzero_mow import cli
+from lzero_mow.envs.games import ATARI_100K
 from lzero_mow.report.results import read_results
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,6 +44,10 @@ def no_torch(tmp_path):
         (['--resume', 'nowhere'], "'nowhere' is no run folder"),
         (['--resume', 'nowhere', '--preset', 'debug'], '--preset cannot go with --resume'),
         (['--sed', '3'], 'unrecognized arguments: --sed'),
+        (['--clusters', '0'], 'policy.model.num_clusters is 0: expected a whole number of at least 1'),
+        (['--clusters', '27'], 'policy.model.num_clusters is 27, more than there are tasks'),
+        (['--clusters', 'nowhere.yaml'], "policy.clustering is 'nowhere.yaml': no file, and none of gradient, auto"),
+        (['--preset', 'debug', '--clusters', '2'], "policy.clustering is 'gradient' but policy.warmup_steps is 0"),
         (['--seed', 'x'], "argument --seed: invalid int value: 'x'"),
     ]
 )
@@ -115,6 +120,18 @@ def test_arguments_in_any_order(started):
         assert cli.train(arguments, prog='x') == 0
         config = started.pop()
         assert config['env']['tasks'] == ['Pong', 'Hero'] and config['policy']['log_freq'] == 9 and config['seed'] == 3
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'clusters, clustering, number', [('5', 'gradient', 5), ('auto', 'auto', 12), ('groups.yaml', 'groups.yaml', 12)]
+)
+def test_clusters(tmp_path, monkeypatch, started, clusters, clustering, number):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'groups.yaml').write_text('\n'.join(f'{game}: {game[0]}' for game in ATARI_100K))
+    assert cli.train(['--preset', 'paper', '--clusters', clusters], prog='x') == 0
+    policy = started[0]['policy']
+    assert (policy['clustering'], policy['model']['num_clusters']) == (clustering, number)
 
 
 @pytest.mark.unittest

@@ -147,9 +147,10 @@ def test_unknown_preset(name, message):
             'policy.model.num_clusters=5',
             'policy.model.num_clusters is 5, more than there are tasks: set policy.model.num_clusters=4'
         ),
-        ('policy.model.cluster_of_task=3', 'policy.model.cluster_of_task is 3: expected a list'),
-        ('policy.model.cluster_of_task=abcd', "policy.model.cluster_of_task is 'abcd': expected a list"),
-        ('policy.model.cluster_of_task=[a,b,c,d]', "policy.model.cluster_of_task is ['a', 'b', 'c', 'd']: expected a"),
+        ('policy.warmup_steps=-1', 'policy.warmup_steps is -1: expected a whole number of at least 0'),
+        ('policy.clustering=gradient', "policy.clustering is 'gradient' but policy.warmup_steps is 0"),
+        ('policy.clustering=auto policy.model.num_clusters=1', "policy.clustering is 'auto' with 4 tasks and policy.mod"),
+        ('policy.clustering=colour', "policy.clustering is 'colour': no file, and none of gradient, auto, random, task"),
         ('policy.device=tpu', "policy.device is 'tpu': expected auto or cpu or cuda"),
         ('policy.model.experts_per_task=40', 'policy.model.experts_per_task is 40 but policy.model.num_experts is'),
         ('policy.model.experts_per_task=0', 'policy.model.experts_per_task is 0: set 1 to '),
@@ -159,8 +160,6 @@ def test_unknown_preset(name, message):
         ),
         ('policy.model.width=130', 'policy.model.width 130 is not divisible by policy.model.num_heads 4'),
         ('policy.model.task_embedding_dim=0', 'policy.model.task_embedding_dim is 0'),
-        ('policy.model.cluster_of_task=[0,1]', 'policy.model.cluster_of_task has 2 entries for 4 tasks'),
-        ('policy.model.cluster_of_task=[0,1,2,9]', 'names a cluster outside 0 to 1'),
         ('policy.model.norm=instance', "policy.model.norm is 'instance': expected batch or group or layer"),
         (
             'policy.batch_length=33',

@@ -166,7 +166,7 @@ def test_a_part_that_cannot_be_built_closes_the_environments(tmp_path, monkeypat
 def test_python_callers_get_the_checks_of_the_command_line(tmp_path):
     config = tiny_config(tmp_path / 'run')
     config['policy']['model']['cluster_of_task'] = 3
-    with pytest.raises(ValueError, match='policy.model.cluster_of_task is 3: expected a list'):
+    with pytest.raises(ValueError, match='policy.model.cluster_of_task follows from policy.clustering'):
         train(config)
     assert not (tmp_path / 'run').exists()
 

@@ -23,23 +23,24 @@ def write_cluster_map(path: str, similarity: np.ndarray, clusters: Sequence[int]
     K = len(tasks)
     tree = linkage(squareform(1 - similarity, checks=False), 'average', optimal_ordering=True)
     size = 1.5 + 0.34 * K
-    figure = Figure(figsize=(size + 2.6, size + 2.4), layout='constrained')
-    top, axes = figure.subplots(2, 1, height_ratios=(1.2, size))
+    figure = Figure(figsize=(size + 2.6, size + 1.6), layout='constrained')
+    figure.suptitle("Cosine of the tasks' gradients; clusters in brackets")
+    axes = figure.add_subplot()
+    top = axes.inset_axes([0, 1.02, 1, 1.2 / size])  # a leaf above each column
     leaves = dendrogram(tree, ax=top, no_labels=True, color_threshold=0, above_threshold_color='dimgrey')['leaves']
     place = {k: position for position, k in enumerate(leaves)}
     order = sorted(range(K), key=lambda k: (_first_leaf(clusters, place, clusters[k]), place[k]))
     top.set_ylabel('1 - cosine')
+    top.set_xlim(0, 10 * K)
     top.spines[['top', 'right', 'bottom']].set_visible(False)
     image = axes.imshow(similarity[np.ix_(order, order)], cmap='RdBu_r', vmin=-1, vmax=1)
-    names = [f'{tasks[k]} ({clusters[k]})' for k in order]
-    axes.set_xticks(range(K), names, rotation=90)
-    axes.set_yticks(range(K), names)
+    axes.set_xticks([])
+    axes.set_yticks(range(K), [f'{tasks[k]} ({clusters[k]})' for k in order])
     start = 0
     while start < K:
         count = sum(clusters[k] == clusters[order[start]] for k in range(K))
         axes.add_patch(Rectangle((start - 0.5, start - 0.5), count, count, fill=False, edgecolor='black', linewidth=2))
         start += count
-    axes.set_title("Cosine of the tasks' gradients; clusters in brackets")
     figure.colorbar(image, ax=axes, shrink=0.8)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=110)
