@@ -4,6 +4,7 @@
     python -m lzero_mow train --games Pong Boxing
     python -m lzero_mow config --preset laptop --method storm_multitask
     python -m lzero_mow curves data_mow/laptop_seed0 data_mow/laptop_seed1 --output curves.png
+    python -m lzero_mow summary results/minatar
 """
 import os
 import sys
@@ -40,19 +41,43 @@ def draw_curves(argv: List[str]) -> int:
     """Draw the learning curves of runs as PNG."""
     parser = cli.Parser(prog=f'{PROG} curves', description=draw_curves.__doc__)
     parser.add_argument(
-        'runs', nargs='+', metavar='RUN_DIR', help='run folders; those of one method may differ in seed'
+        'runs',
+        nargs='+',
+        metavar='RUN',
+        help='run folders, or tables of an experiment such as results/minatar/mow.csv; those of one method differ in seed'
     )
     parser.add_argument('--output', default='curves.png', metavar='PNG', help='default: curves.png')
     arguments = parser.parse_args(argv)
     from lzero_mow.report.curves import write_curves
     try:
-        write_curves(arguments.output, [os.path.join(run, RESULTS) for run in arguments.runs])
+        tables = [run if run.endswith('.csv') else os.path.join(run, RESULTS) for run in arguments.runs]
+        write_curves(arguments.output, tables)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     return 0
 
 
-COMMANDS = {'train': train, 'config': show_config, 'curves': draw_curves}
+def summarise(argv: List[str]) -> int:
+    """Compare the methods of an experiment: tables with intervals, learning curves."""
+    parser = cli.Parser(prog=f'{PROG} summary', description=summarise.__doc__)
+    parser.add_argument(
+        'folder', metavar='RESULTS', help='the folder with METHOD.csv and runs.csv, such as results/minatar'
+    )
+    parser.add_argument('--baseline', metavar='METHOD', help='the method that is compared with each; default: mow')
+    parser.add_argument(
+        '--last', type=int, default=1, metavar='N', help='a run has reached the mean of its last N evaluations; default: 1'
+    )
+    arguments = parser.parse_args(argv)
+    from lzero_mow.report.summary import summarise as compute, write_summary
+    try:
+        paths = write_summary(compute(arguments.folder, arguments.baseline, arguments.last))
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    sys.stdout.write('\n'.join(paths) + '\n')
+    return 0
+
+
+COMMANDS = {'train': train, 'config': show_config, 'curves': draw_curves, 'summary': summarise}
 
 
 def main(argv: List[str]) -> int:

@@ -11,6 +11,8 @@ from lzero_mow.paths import CONFIG_FOLDERS, config_file
 
 METHODS = 'methods'
 DEFAULT_SUITE, DEFAULT_METHOD = 'atari', 'mow'
+# Random play stands beside the methods in tables; nothing is trained, so it is none of methods.yaml.
+RANDOM = 'random'
 
 
 def suite_names() -> List[str]:

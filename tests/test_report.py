@@ -150,5 +150,5 @@ def test_curves(tmp_path, normalised):
 def test_curves_without_rows(tmp_path):
     path = tmp_path / 'results.csv'
     path.write_text(','.join(COLUMNS) + '\n')
-    with pytest.raises(ValueError, match='no evaluation to draw'):
+    with pytest.raises(ValueError, match='no evaluation in'):
         write_curves(str(tmp_path / 'curves.png'), [str(path)])

@@ -15,8 +15,8 @@ from lzero_mow import cli
 from lzero_mow.config import build_config, resolve_games
 from lzero_mow.files import locked
 from lzero_mow.screen import set_up_screen
-from lzero_mow.suites import load_suite, method_names, suite_names
-from .jobs import RANDOM, Job, Plan, chosen, is_finished, plan_jobs
+from lzero_mow.suites import RANDOM, load_suite, method_names, suite_names
+from .jobs import Job, Plan, chosen, is_finished, plan_jobs
 from .processes import run_jobs
 
 PROG = 'python -m lzero_mow.experiment'

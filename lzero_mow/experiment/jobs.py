@@ -16,11 +16,9 @@ from lzero_mow.config import TOTAL_CONFIG, build_config, leaves, load_run_config
 from lzero_mow.files import locked
 from lzero_mow.paths import LATEST
 from lzero_mow.run_record import read_run_record
-from lzero_mow.suites import method_layer, method_names, one_model_a_task
+from lzero_mow.suites import RANDOM, method_layer, method_names, one_model_a_task
 from lzero_mow.validate import get
 
-# Random play: nothing is trained, so it is no method of config/methods.yaml.
-RANDOM = 'random'
 # What may differ between a run that is there and the one that is asked for: it changes no row of the results.
 INDIFFERENT = {
     'exp_name', 'max_env_step', 'policy.device', 'policy.cuda', 'policy.checkpoint_freq', 'policy.report_freq',

@@ -18,10 +18,10 @@ from lzero_mow.config import TOTAL_CONFIG, lightzero_configs, save_config
 from lzero_mow.entry.cost import Cost
 from lzero_mow.entry.workers import compile_run, reference_scores
 from lzero_mow.envs.scores import human_normalised
-from lzero_mow.experiment.jobs import RANDOM
 from lzero_mow.paths import RESULTS
 from lzero_mow.report.results import Result, append_results
 from lzero_mow.run_record import RunRecord, write_run_record
+from lzero_mow.suites import RANDOM
 from lzero_mow.validate import check_run_folder
 
 EPISODES = 100

@@ -1,83 +1,82 @@
-"""Learning curves from ``results.csv``: one panel a task, and the aggregate over tasks."""
+"""Learning curves from ``results.csv``: one panel a task, and one over all tasks; bands are intervals over seeds."""
 import math
-from collections import defaultdict
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lzero_mow.files import replacing
-from .results import aggregate, read_results
+from lzero_mow.suites import RANDOM
+from .colours import method_colours
+from .intervals import Statistic, interval, iqm, mean
+from .results import Result
+from .scores import Scale, Value, curves, is_human_normalised, methods_of, read_evaluations, table_scale, tasks_of
 
-MAX_COLUMNS = 5
+MAX_COLUMNS, LEGEND_COLUMNS = 5, 5
+ALL_TASKS = 'all tasks'
 
 
-def write_curves(path: str, results: Sequence[str]) -> None:
+def write_curves(path: str, results: Sequence[str], scale: Optional[Scale] = None) -> None:
     """
     Overview:
-        Draw the learning curves of one or several runs as PNG. Runs of one method that differ in their seed share a
-        colour: a thin line a seed, and their mean as a thick line where there are several.
+        Draw the learning curves of one or several runs as PNG: for each method the mean over its seeds in every task,
+        and over all tasks the interquartile mean of the scores (of the returns where there are no scores).
     Arguments:
         - path (:obj:`str`): The file to write, ending in ``.png``.
         - results (:obj:`Sequence[str]`): ``results.csv`` files (see ``lzero_mow.report.results``).
+        - scale (:obj:`Optional[Scale]`): What turns returns into scores; None for what ``table_scale`` makes of the rows.
     """
-    rows = [row for file in results for row in read_results(file)]
-    if not rows:
-        raise ValueError(f"no evaluation to draw in {', '.join(results)}")
-    tasks = list(dict.fromkeys(row.task for row in rows))
-    panels = len(tasks) + 1
-    n_columns = min(MAX_COLUMNS, panels)
-    n_rows = math.ceil(panels / n_columns)
-    figure = Figure(figsize=(3.2 * n_columns, 2.5 * n_rows), layout='constrained')
-    axes = figure.subplots(n_rows, n_columns, squeeze=False).flatten()
-    methods = list(dict.fromkeys(row.method for row in rows))
-    for panel, task in zip(axes, tasks):
-        for index, method in enumerate(methods):
-            curves = defaultdict(list)
-            for row in rows:
-                if (row.method, row.task) == (method, task):
-                    curves[row.seed].append((row.env_step, row.episode_return))
-            _draw_seeds(panel, curves, f'C{index}', method)
-        panel.set_title(task)
-        panel.set_ylabel('return')
-    _draw_aggregate(axes[len(tasks)], rows, methods)
-    for panel in axes[:panels]:
-        panel.set_xlabel('environment steps a task')
-        panel.grid(alpha=0.3)
-    for panel in axes[panels:]:
-        panel.remove()
+    rows = read_evaluations(results)
+    tasks, methods = tasks_of(rows), methods_of(rows)
+    if scale is None and (RANDOM in methods or is_human_normalised(rows)):
+        scale = table_scale(rows, last=1)
+    figure, axes = _panels([*tasks, ALL_TASKS], legend_lines=math.ceil(len(methods) / LEGEND_COLUMNS))
+    for method, colour in method_colours(methods).items():
+        own = [row for row in rows if row.method == method]
+        for task in tasks_of(own):
+            of_task = [row for row in own if row.task == task]
+            _draw(axes[task], of_task, [task], _return, mean, colour)
+        scaled = own if scale is None else [row for row in own if scale.covers(row.task)]
+        _draw(axes[ALL_TASKS], scaled, tasks_of(scaled), scale or _return, iqm, colour)
+    axes[ALL_TASKS].set_ylabel(f'IQM of the {"return" if scale is None else scale.label}')
     if len(methods) > 1:
-        axes[0].legend()
+        handles, labels = axes[ALL_TASKS].get_legend_handles_labels()
+        figure.legend(handles, labels, loc='outside lower center', ncols=LEGEND_COLUMNS, fontsize='small')
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=110)
 
 
-def _draw_seeds(panel: Axes, curves: Dict[int, List[Tuple[int, float]]], colour: str, label: str, **style) -> None:
-    """Draw one method's curve of each seed and, over the steps that all of them reach, the mean."""
-    seeds = [np.array(sorted(curve)).T for curve in curves.values()]  # each (2, evaluations): steps, values
-    for steps, values in seeds:
-        panel.plot(steps, values, color=colour, alpha=1.0 if len(seeds) == 1 else 0.35, linewidth=1, **style)
-    # Seeds are evaluated at almost the same steps: after the collection that passed a multiple of eval_freq.
-    grid = np.unique(np.concatenate([steps for steps, _ in seeds]))
-    grid = grid[(grid >= max(steps[0] for steps, _ in seeds)) & (grid <= min(steps[-1] for steps, _ in seeds))]
-    mean = np.mean([np.interp(grid, steps, values) for steps, values in seeds], axis=0)
-    panel.plot(grid, mean, color=colour, linewidth=2, label=label, **style)
+def _panels(titles: Sequence[str], legend_lines: int) -> Tuple[Figure, Dict[str, Axes]]:
+    """A figure with a panel for each title, in rows of about equal length."""
+    n_rows = math.ceil(len(titles) / MAX_COLUMNS)
+    n_columns = math.ceil(len(titles) / n_rows)
+    figure = Figure(figsize=(3.2 * n_columns, 2.5 * n_rows + 0.2 * legend_lines), layout='constrained')
+    panels = figure.subplots(n_rows, n_columns, squeeze=False).flatten()
+    for panel, title in zip(panels, titles):
+        panel.set_title(title)
+        panel.set_xlabel('environment steps a task')
+        panel.set_ylabel('return')
+        panel.grid(alpha=0.3)
+    for panel in panels[len(titles):]:
+        panel.remove()
+    return figure, dict(zip(titles, panels))
 
 
-def _draw_aggregate(panel: Axes, rows: list, methods: List[str]) -> None:
-    """Mean, median and interquartile mean over the tasks, of the human-normalised score where every task has one."""
-    normalised = all(row.human_normalised is not None for row in rows)
-    for index, method in enumerate(methods):
-        scores = defaultdict(list)
-        for row in rows:
-            if row.method == method:
-                scores[row.seed, row.env_step].append(row.human_normalised if normalised else row.episode_return)
-        for name, line in (('mean', '-'), ('median', '--'), ('iqm', ':')):
-            curves = defaultdict(list)
-            for (seed, env_step), values in scores.items():
-                curves[seed].append((env_step, aggregate(values)[name]))
-            _draw_seeds(panel, curves, f'C{index}', f'{method} {name}' if len(methods) > 1 else name, linestyle=line)
-    panel.set_title('all tasks')
-    panel.set_ylabel('human-normalised score' if normalised else 'return')
-    panel.legend(fontsize='small')
+def _return(row: Result) -> float:
+    return row.episode_return
+
+
+def _draw(
+        panel: Axes, rows: Sequence[Result], tasks: Sequence[str], value: Value, statistic: Statistic, colour: object
+) -> None:
+    """One method's curve, with a band where it has several seeds; random play, which does not learn, is a level."""
+    method = rows[0].method
+    steps, values = curves(rows, tasks, value)
+    point, low, high = interval(statistic, values)
+    if method == RANDOM:
+        panel.axhline(float(point[0]), linestyle='--', linewidth=1, color=colour, label=method)
+        return
+    panel.plot(steps, point, linewidth=1.5, color=colour, label=method)
+    if not np.isnan(low).any():
+        panel.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)

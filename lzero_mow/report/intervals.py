@@ -1,0 +1,92 @@
+"""
+Statistics over seeds and tasks, with the 95 % stratified bootstrap intervals of rliable (Agarwal et al. 2021).
+
+Scores are arrays (seeds, tasks, ...); a trailing axis is that of evaluations.
+"""
+from contextlib import contextmanager
+from typing import Callable, Iterator, Tuple
+
+import numpy as np
+from scipy.stats import trim_mean
+
+REPETITIONS = 2000
+Statistic = Callable[..., np.ndarray]
+
+
+def iqm(scores: np.ndarray) -> np.ndarray:
+    """
+    Overview:
+        Interquartile mean over all seeds and tasks: without a quarter of the scores, rounded down, at either end.
+    """
+    return trim_mean(scores.reshape(-1, *scores.shape[2:]), 0.25, axis=0)
+
+
+def mean(scores: np.ndarray) -> np.ndarray:
+    """
+    Overview:
+        Mean over seeds and tasks.
+    """
+    return scores.mean(axis=(0, 1))
+
+
+def median(scores: np.ndarray) -> np.ndarray:
+    """
+    Overview:
+        Median over tasks of the mean over seeds.
+    """
+    return np.median(scores.mean(axis=0), axis=0)
+
+
+def probability_of_improvement(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """
+    Overview:
+        Mean over tasks of the probability that a run of ours scores higher than one of theirs; a tie counts half. What
+        rliable takes from a Mann-Whitney test a task, for all tasks at once.
+    Arguments:
+        - ours (:obj:`np.ndarray`), theirs (:obj:`np.ndarray`): (seeds, tasks), of any two numbers of seeds.
+    """
+    difference = ours[:, None] - theirs[None]
+    return np.mean(np.heaviside(difference, 0.5))
+
+
+def interval(statistic: Statistic, *scores: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """
+    Overview:
+        A statistic with the ends of its interval.
+    Arguments:
+        - statistic (:obj:`Callable`): Takes as many arrays as are given here.
+    Returns:
+        - point, low, high (:obj:`np.ndarray`): Of the statistic's shape; the ends are NaN if an array holds one seed
+            alone, from which no interval follows.
+    Errors:
+        ``ValueError`` in one line if rliable is not installed.
+    """
+    point = np.asarray(statistic(*scores), dtype=float)
+    if min(map(len, scores)) < 2:
+        return point, np.full_like(point, np.nan), np.full_like(point, np.nan)
+    given = scores[0] if len(scores) == 1 else list(scores)
+    with _repeatable():
+        _, ends = _rliable().get_interval_estimates(
+            {'': given}, lambda *resampled: np.atleast_1d(statistic(*resampled)), reps=REPETITIONS
+        )
+    low, high = ends[''].reshape(2, *point.shape)
+    return point, low, high
+
+
+@contextmanager
+def _repeatable() -> Iterator[None]:
+    """rliable draws from numpy's global generator, whatever ``random_state`` it is given."""
+    state = np.random.get_state()
+    np.random.seed(0)
+    try:
+        yield
+    finally:
+        np.random.set_state(state)
+
+
+def _rliable():
+    try:
+        from rliable import library
+    except ModuleNotFoundError as error:
+        raise ValueError("intervals over seeds need rliable: pip install 'rliable==1.2.0' 'pandas<3'") from error
+    return library

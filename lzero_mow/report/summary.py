@@ -1,0 +1,178 @@
+"""
+What methods have reached, from ``<method>.csv`` and ``runs.csv``: numbers with their intervals, as tables and pictures.
+"""
+import csv
+import os
+from dataclasses import dataclass, field
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from lzero_mow.files import replacing
+from lzero_mow.suites import DEFAULT_METHOD, RANDOM, did_you_mean
+from .costs import RUNS, RunCost, read_costs
+from .curves import write_curves
+from .interval_plot import write_intervals
+from .intervals import interval, iqm, mean, median, probability_of_improvement
+from .results import Result
+from .scores import Scale, finals, methods_of, read_evaluations, result_files, table_scale, tasks_of
+from .summary_text import write_markdown
+
+STATISTICS = {'iqm': iqm, 'mean': mean, 'median': median}
+# What is estimated, and the ends of its interval: NaN where there is one seed.
+Estimate = Tuple[float, float, float]
+
+
+@dataclass
+class MethodSummary:
+    """
+    Overview:
+        The numbers of one method.
+    """
+    method: str
+    seeds: int
+    env_steps: Tuple[int, int]  # fewest and most at the last evaluation of a run and task
+    scores: Dict[str, Estimate] = field(default_factory=dict)  # by STATISTICS
+    improvement: Optional[Estimate] = None  # probability that the baseline is better
+    returns: Dict[str, Estimate] = field(default_factory=dict)  # by task
+    above_random: List[str] = field(default_factory=list)  # tasks whose interval lies above random play's
+    updates: Optional[float] = None  # of each model
+    cpu_minutes: Optional[float] = None  # of a seed, all models of an ensemble together
+    megabytes: Optional[float] = None  # the same
+
+
+@dataclass
+class Summary:
+    """
+    Overview:
+        The numbers of all methods, and what they mean.
+    """
+    folder: str
+    tasks: List[str]
+    scale: Scale
+    baseline: Optional[str]
+    last: int
+    methods: List[MethodSummary]
+
+
+def summarise(folder: str, baseline: Optional[str] = None, last: int = 1) -> Summary:
+    """
+    Overview:
+        Compute the numbers.
+    Arguments:
+        - folder (:obj:`str`): Holds ``<method>.csv`` and ``runs.csv``.
+        - baseline (:obj:`Optional[str]`): The method that the others are compared with; None for MoW if it is there.
+        - last (:obj:`int`): A run's final score is the mean of so many last evaluations.
+    Errors:
+        ``ValueError`` in one line for missing files and methods, and for tables that do not fit together.
+    """
+    if last < 1:
+        raise ValueError(f'--last is {last}: expected at least 1 evaluation')
+    rows = read_evaluations(result_files(folder))
+    methods, tasks = methods_of(rows), tasks_of(rows)
+    if baseline is None:
+        baseline = DEFAULT_METHOD if DEFAULT_METHOD in methods else None
+    elif baseline not in methods:
+        raise ValueError(f"'{folder}' holds no method '{baseline}'{did_you_mean(baseline, methods)}")
+    scale = table_scale(rows, last)
+    by_method = {method: [row for row in rows if row.method == method] for method in methods}
+    scaled = [task for task in tasks if scale.covers(task)]
+    scores = {method: finals(own, scaled, scale, last) for method, own in by_method.items()}
+    costs = read_costs(os.path.join(folder, RUNS))
+    summaries = [_method(method, by_method[method], tasks, scores, baseline, last, costs) for method in methods]
+    if RANDOM in methods:
+        _mark_above_random(summaries)
+    return Summary(folder, tasks, scale, baseline, last, summaries)
+
+
+def _method(
+        method: str, rows: Sequence[Result], tasks: Sequence[str], scores: Dict[str, np.ndarray],
+        baseline: Optional[str], last: int, costs: Sequence[RunCost]
+) -> MethodSummary:
+    own = scores[method]
+    summary = MethodSummary(method, len(own), _last_steps(rows))
+    for name, statistic in STATISTICS.items():
+        summary.scores[name] = _estimate(interval(statistic, own))
+    if baseline not in (None, method):
+        summary.improvement = _estimate(interval(probability_of_improvement, scores[baseline], own))
+    returns = finals(rows, tasks, lambda row: row.episode_return, last)  # (seeds, tasks)
+    for task, *estimate in zip(tasks, *interval(lambda returns: returns.mean(axis=0), returns)):
+        summary.returns[task] = tuple(map(float, estimate))
+    runs = [cost for cost in costs if cost.method == method]
+    if runs:
+        seeds = len({cost.seed for cost in runs})
+        summary.updates = sum(cost.updates for cost in runs) / len(runs)
+        summary.cpu_minutes = sum(cost.cpu_minutes for cost in runs) / seeds
+        summary.megabytes = sum(cost.megabytes for cost in runs) / seeds
+    return summary
+
+
+def _last_steps(rows: Sequence[Result]) -> Tuple[int, int]:
+    last: Dict[Tuple[int, str], int] = {}
+    for row in rows:
+        last[row.seed, row.task] = max(row.env_step, last.get((row.seed, row.task), 0))
+    return min(last.values()), max(last.values())
+
+
+def _estimate(values: Tuple[np.ndarray, np.ndarray, np.ndarray]) -> Estimate:
+    point, low, high = values
+    return float(point), float(low), float(high)
+
+
+def _mark_above_random(summaries: Sequence[MethodSummary]) -> None:
+    """A task lies above random play if its interval's lower end lies above the upper end of random play's."""
+    random = next(summary for summary in summaries if summary.method == RANDOM)
+    for summary in summaries:
+        summary.above_random = [
+            task for task, (_, low, _) in summary.returns.items() if low > random.returns[task][2]  # False for NaN
+        ]
+
+
+def write_summary(summary: Summary) -> List[str]:
+    """
+    Overview:
+        Write ``summary.md``, ``summary.csv``, ``games.csv``, ``curves.png`` and ``iqm.png`` into the tables' folder.
+    Returns:
+        - paths (:obj:`List[str]`): The files.
+    """
+    names = ('summary.md', 'summary.csv', 'games.csv', 'curves.png', 'iqm.png')
+    paths = [os.path.join(summary.folder, name) for name in names]
+    text, methods, games, curves, bars = paths
+    _write_methods(methods, summary)
+    _write_games(games, summary)
+    write_curves(curves, result_files(summary.folder), summary.scale)
+    shown = {method.method: method.scores['iqm'] for method in summary.methods}
+    write_intervals(bars, shown, f'IQM of the {summary.scale.label} ({summary.scale.meaning})')
+    write_markdown(text, summary)
+    return paths
+
+
+def _write_methods(path: str, summary: Summary) -> None:
+    ends = [f'{name}{end}' for name in (*STATISTICS, 'improvement') for end in ('', '_low', '_high')]
+    rows = []
+    for method in summary.methods:
+        estimates = [*(method.scores[name] for name in STATISTICS), method.improvement or (None, ) * 3]
+        numbers = [_rounded(number) for estimate in estimates for number in estimate]
+        costs = [_rounded(number) for number in (method.updates, method.cpu_minutes, method.megabytes)]
+        rows.append([method.method, method.seeds, method.env_steps[0], *numbers, *costs])
+    _write_csv(path, ['method', 'seeds', 'env_step', *ends, 'updates', 'cpu_minutes', 'megabytes'], rows)
+
+
+def _write_games(path: str, summary: Summary) -> None:
+    rows = [
+        [method.method, task, *map(_rounded, method.returns[task]), task in method.above_random]
+        for method in summary.methods for task in summary.tasks
+    ]
+    _write_csv(path, ['method', 'game', 'episode_return', 'low', 'high', 'above_random'], rows)
+
+
+def _rounded(number: Optional[float]) -> Optional[float]:
+    """A number as a table shows it; None, an empty field, for NaN."""
+    return None if number is None or np.isnan(number) else round(number, 4)
+
+
+def _write_csv(path: str, columns: Sequence[str], rows: Sequence[Sequence]) -> None:
+    with replacing(path) as temporary, open(temporary, 'w', newline='') as file:
+        writer = csv.writer(file, lineterminator='\n')
+        writer.writerow(columns)
+        writer.writerows(rows)

@@ -1,0 +1,119 @@
+"""The summary of an experiment as Markdown: what the numbers are, then the tables."""
+import math
+import os
+from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
+
+from lzero_mow.files import replacing
+from lzero_mow.suites import DEFAULT_METHOD, RANDOM, one_model_a_task
+from .intervals import REPETITIONS
+
+if TYPE_CHECKING:
+    from .summary import MethodSummary, Summary
+
+
+def write_markdown(path: str, summary: 'Summary') -> None:
+    """
+    Overview:
+        Write the text, which refers to the pictures beside it.
+    """
+    lines = [
+        f'# {os.path.basename(os.path.abspath(summary.folder))}', '', *_head(summary), '', *_methods(summary), '',
+        '![Interquartile mean of each method](iqm.png)', '', '## Games', '', *_games(summary), '',
+        '![Learning curves](curves.png)'
+    ]
+    with replacing(path) as temporary, open(temporary, 'w') as file:
+        file.write('\n'.join(lines) + '\n')
+
+
+def _head(summary: 'Summary') -> List[str]:
+    final = 'its last evaluation' if summary.last == 1 else f'the mean of its last {summary.last} evaluations'
+    options = f' --last {summary.last}' if summary.last > 1 else ''
+    if summary.baseline not in (None, DEFAULT_METHOD):
+        options += f' --baseline {summary.baseline}'
+    lines = [
+        f'Made by `python -m lzero_mow summary {summary.folder}{options}`.', '', f'- What a run has reached is {final}.',
+        f'- Brackets: 95 % stratified bootstrap intervals over seeds (rliable, {REPETITIONS} resamplings).',
+    ]
+    if summary.scale.bounds:
+        lines.append(
+            "- Scores: 0 is random play's mean return, 1 the best mean return with which any method of this table has "
+            'ended in that game.'
+        )
+        unscaled = [task for task in summary.tasks if not summary.scale.covers(task)]
+        if unscaled:
+            lines.append(
+                f"- In {', '.join(unscaled)} no method has ended above random play: without a scale, not in the scores."
+            )
+    else:
+        lines.append("- Scores: human-normalised, 0 is random play's return and 1 a human's, as published.")
+    if summary.baseline is not None:
+        lines.append(
+            f'- P({summary.baseline} better): probability that a run of {summary.baseline} beats one of this method, '
+            'mean over games; a tie counts half.'
+        )
+    lines.append('- MB and CPU minutes: of a seed, all models of an ensemble together. Updates: of each model.')
+    ensembles = [method.method for method in summary.methods if one_model_a_task(method.method)]
+    if ensembles:
+        lines.append(f"- {', '.join(ensembles)}: an ensemble, one model a game.")
+    return lines
+
+
+def _methods(summary: 'Summary') -> List[str]:
+    header = ['method', 'seeds', 'steps a game', 'IQM', 'mean', 'median']
+    compared = summary.baseline is not None
+    rows = []
+    for method in summary.methods:
+        scores = [_with_interval(method.scores[name], 3) for name in ('iqm', 'mean', 'median')]
+        better = [_with_interval(method.improvement, 2)] if compared else []
+        costs = [_plain(method.megabytes, 2), _plain(method.cpu_minutes, 1), _plain(method.updates, 0)]
+        rows.append([method.method, str(method.seeds), _steps(method.env_steps), *scores, *better, *costs])
+    better = [f'P({summary.baseline} better)'] if compared else []
+    return _table([*header, *better, 'MB', 'CPU minutes', 'updates'], rows)
+
+
+def _games(summary: 'Summary') -> List[str]:
+    """Mean returns; methods beside or below one another, whichever is narrower, random play next to the names."""
+    random = [method for method in summary.methods if method.method == RANDOM]
+    methods = random + [method for method in summary.methods if method.method != RANDOM]
+    cells = [['', *summary.tasks], *([method.method, *_returns(method)] for method in methods)]
+    if len(summary.tasks) > len(methods):
+        cells = [list(column) for column in zip(*cells)]
+    comparable = random and random[0].seeds > 1
+    lines = ['Mean return over seeds.']
+    if comparable:
+        lines[0] += " Bold: the interval's lower end lies above the upper end of random play's."
+    elif random:
+        lines[0] += ' With one seed of random play nothing can be said yet about who is better than that.'
+    lines += ['', *_table(cells[0], cells[1:])]
+    if comparable:
+        lines += ['', 'Above random play:', '']
+        lines += [
+            f"- {method.method}: {', '.join(method.above_random) or 'none'} "
+            f'({len(method.above_random)} of {len(summary.tasks)})' for method in methods if method.method != RANDOM
+        ]
+    return lines
+
+
+def _returns(method: 'MethodSummary') -> List[str]:
+    cells = {task: _with_interval(estimate, 2) for task, estimate in method.returns.items()}
+    return [f'**{cell}**' if task in method.above_random else cell for task, cell in cells.items()]
+
+
+def _steps(fewest_and_most: Tuple[int, int]) -> str:
+    return ' to '.join(map(str, dict.fromkeys(fewest_and_most)))
+
+
+def _with_interval(estimate: Optional[Tuple[float, float, float]], digits: int) -> str:
+    if estimate is None:
+        return '-'
+    point, low, high = (f'{number:.{digits}f}' for number in estimate)
+    return f'{point} (one seed)' if math.isnan(estimate[1]) else f'{point} [{low}, {high}]'
+
+
+def _plain(number: Optional[float], digits: int) -> str:
+    return '-' if number is None else f'{number:.{digits}f}'
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> List[str]:
+    rule = ['---'] + ['---:'] * (len(header) - 1)
+    return ['| ' + ' | '.join(row) + ' |' for row in (header, rule, *rows)]
