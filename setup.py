@@ -32,6 +32,10 @@ setup(
         'tensorboardX',
     ],
     extras_require={
+        # The table and the curves of several seeds: python -m lzero_mow summary, curves.
+        'eval': ['rliable==1.2.0', 'pandas<3'],
+        # The suite minatar. GPL-3.0, so nothing else may depend on it.
+        'minatar': ['MinAtar==1.0.15'],
         'test': ['pytest>=7', 'pytest-timeout', 'hypothesis', 'atarihns'],
         'style': ['yapf==0.29.0'],
     },

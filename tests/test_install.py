@@ -36,12 +36,19 @@ def locked_requirements() -> list:
     return [Requirement(line) for line in lines if line and not line.startswith('#')]
 
 
-def declared_requirements() -> list:
-    """The install_requires of setup.py, read without running it."""
+def setup_argument(name: str):
+    """An argument in setup.py, read without running it."""
     for node in ast.walk(ast.parse((ROOT / 'setup.py').read_text())):
-        if isinstance(node, ast.keyword) and node.arg == 'install_requires':
-            return [Requirement(line) for line in ast.literal_eval(node.value)]
-    raise AssertionError('setup.py has no install_requires')
+        if isinstance(node, ast.keyword) and node.arg == name:
+            return ast.literal_eval(node.value)
+    raise AssertionError(f'setup.py has no {name}')
+
+
+def declared_requirements() -> list:
+    """What the package imports: all of install_requires, and the extras of single commands and suites."""
+    extras = setup_argument('extras_require')
+    lines = [*setup_argument('install_requires'), *extras['eval'], *extras['minatar']]
+    return [Requirement(line) for line in lines]
 
 
 def normal(name: str) -> str:
