@@ -5,6 +5,7 @@
     python -m lzero_mow config --preset laptop --method storm_multitask
     python -m lzero_mow curves data_mow/laptop_seed0 data_mow/laptop_seed1 --output curves.png
     python -m lzero_mow summary results/minatar
+    python -m lzero_mow stability --suite minatar --preset laptop --seeds 0 1 2 3 4 --lengths 250 500 1000
 """
 import os
 import sys
@@ -13,6 +14,7 @@ from typing import List
 import yaml
 
 from lzero_mow import cli
+from lzero_mow.clustering import stability
 from lzero_mow.config import plain
 from lzero_mow.paths import RESULTS
 
@@ -77,7 +79,18 @@ def summarise(argv: List[str]) -> int:
     return 0
 
 
-COMMANDS = {'train': train, 'config': show_config, 'curves': draw_curves, 'summary': summarise}
+def measure_stability(argv: List[str]) -> int:
+    """Repeat the warm-up over seeds and lengths, and compare the clusters that come out."""
+    return stability.main(argv, prog=f'{PROG} stability')
+
+
+COMMANDS = {
+    'train': train,
+    'config': show_config,
+    'curves': draw_curves,
+    'summary': summarise,
+    'stability': measure_stability,
+}
 
 
 def main(argv: List[str]) -> int:

@@ -5,7 +5,7 @@ the arguments and the configuration have been checked, so that ``--help`` and ev
 import argparse
 import logging
 import sys
-from typing import NoReturn, Optional, Sequence
+from typing import Callable, NoReturn, Optional, Sequence
 
 from lzero_mow.config import build_config, change, lightzero_configs, load_run_config, resolve_games
 from lzero_mow.screen import set_up_screen
@@ -230,15 +230,29 @@ def _preset_for(device: Optional[str]) -> str:
 
 
 def _run(prog: str, config: dict, resume: Optional[str]) -> int:
-    """Import what is heavy, train, and turn foreseen failures into one line. Tracebacks go to the run's log folder."""
+    """Import what is heavy, and train. Tracebacks go to the run's log folder."""
     set_up_screen()
     tasks, max_env_step = ', '.join(config['env']['tasks']), config['max_env_step']
     logging.info('%s: %s; %d environment steps each', resume or config['exp_name'], tasks, max_env_step)
-    try:
+
+    def work() -> None:
         from lzero_mow import register
         register()
         from lzero_mow.entry import train_multitask
         train_multitask(lightzero_configs(config), config['seed'], max_env_step=max_env_step, resume=resume)
+
+    return guarded(prog, work)
+
+
+def guarded(prog: str, work: Callable[[], None]) -> int:
+    """
+    Overview:
+        Do it, and turn foreseen failures into one line.
+    Returns:
+        - code (:obj:`int`): Exit code.
+    """
+    try:
+        work()
     except KeyboardInterrupt:
         return _fail(prog, 'interrupted', INTERRUPTED)
     except ValueError as error:

@@ -2,6 +2,8 @@
 from typing import List
 
 import numpy as np
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.metrics import silhouette_score
 from sklearn.metrics.pairwise import cosine_similarity
@@ -44,6 +46,22 @@ def agglomerate_auto(similarity: np.ndarray, most: int) -> List[int]:
     """
     candidates = [agglomerate(similarity, n) for n in range(2, min(most, len(similarity) - 1) + 1)]
     return max(candidates, key=lambda clusters: silhouette_score(1 - similarity, clusters, metric='precomputed'))
+
+
+def tree_of(similarity: np.ndarray) -> np.ndarray:
+    """
+    Overview:
+        The tree that ``agglomerate`` cuts, as scipy draws it, with alike tasks side by side.
+    """
+    return linkage(squareform(1 - similarity, checks=False), 'average', optimal_ordering=True)
+
+
+def leaf_order(similarity: np.ndarray) -> List[int]:
+    """
+    Overview:
+        The tasks in the order of the tree.
+    """
+    return leaves_list(tree_of(similarity)).tolist()
 
 
 def group(similarity: np.ndarray, rule: str, num_clusters: int) -> List[int]:

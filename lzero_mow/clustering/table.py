@@ -1,10 +1,19 @@
 """``similarity.csv``: a (K, K) matrix under the tasks' names."""
 import csv
+import os
 from typing import List, Sequence, Tuple
 
 import numpy as np
 
 from lzero_mow.files import replacing
+
+
+def similarity_file(folder: str, seed: int, length: int) -> str:
+    """
+    Overview:
+        Where a stability experiment keeps the similarity of one seed after ``length`` updates.
+    """
+    return os.path.join(folder, 'similarity', f'seed{seed}_updates{length}.csv')
 
 
 def write_similarity(path: str, similarity: np.ndarray, tasks: Sequence[str]) -> None:

@@ -107,24 +107,15 @@ def _report(run: Run) -> None:
 
 def _collect(run: Run, epsilon: float) -> int:
     """Collect about one segment of every environment into the replay; returns the steps that each task took."""
-    workers, before = run.workers, run.workers.env_step()
+    workers = run.workers
     run.progress.phase('collecting')
-    segments = workers.collector.collect(
-        num_segments=len(workers.collector.envsteps),
-        train_iter=run.schedule.train_iter,
-        policy_kwargs={
-            'temperature': 1.0,
-            'epsilon': epsilon
-        }
-    )
-    workers.buffer.push_game_segments(segments)
-    workers.buffer.remove_oldest_data_to_fit()
+    steps = workers.collect(run.schedule.train_iter, epsilon)
     env_step = workers.env_step()
     for env_id, episode_return, length in workers.collector.drain_episodes():
         task_id = env_id // run.cfg.env.collector_env_num
         run.log.episode(run.cfg.env.tasks[task_id], env_step, episode_return, length)
         run.progress.episode(task_id, episode_return)
-    return env_step - before
+    return steps
 
 
 def _update(run: Run, updates: int) -> None:

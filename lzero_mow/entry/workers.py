@@ -41,6 +41,26 @@ class Workers:
         per_task = self.collector.envsteps.reshape(len(self.cfg.env.tasks), -1).sum(axis=1)
         return int(per_task.min())
 
+    def collect(self, train_iter: int, epsilon: float) -> int:
+        """
+        Overview:
+            Collect about one segment of every environment into the replay.
+        Returns:
+            - steps (:obj:`int`): The steps that each task took.
+        """
+        before = self.env_step()
+        segments = self.collector.collect(
+            num_segments=len(self.collector.envsteps),
+            train_iter=train_iter,
+            policy_kwargs={
+                'temperature': 1.0,
+                'epsilon': epsilon
+            }
+        )
+        self.buffer.push_game_segments(segments)
+        self.buffer.remove_oldest_data_to_fit()
+        return self.env_step() - before
+
     def close(self) -> None:
         self.collector.close()
         self.evaluator.close()

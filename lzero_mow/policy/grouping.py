@@ -1,6 +1,7 @@
 """What a policy needs for module sets a cluster of tasks: begin with one set, group the tasks, go on with N_m."""
 from typing import Any, Dict, Iterable, Optional
 
+import numpy as np
 import torch
 from ding.policy import Policy
 from easydict import EasyDict
@@ -18,7 +19,7 @@ class GroupingPolicy(Policy):
     Overview:
         Part of `MoWPolicy`: clusters i_k by ``policy.clustering``, after ``policy.warmup_steps`` updates.
     Interfaces:
-        ``group_tasks`` for the training entry, ``load_networks``.
+        ``group_tasks`` for the training entry, ``task_similarity``, ``load_networks``.
     """
 
     def _create_model(self, cfg: EasyDict, model: Optional[torch.nn.Module] = None) -> torch.nn.Module:
@@ -49,14 +50,18 @@ class GroupingPolicy(Policy):
         similarity = None
         if world.num_clusters == 1:
             if cfg.clustering in BY_GRADIENT and len(cfg.tasks) > 1:
-                batches = (batch.to(self._device) for batch in batches)
-                g = signatures(world, batches, self._task_losses, cfg.free_bits)
-                similarity = similarity_of(g.double().cpu().numpy())
+                similarity = self.task_similarity(batches)
                 clusters = group(similarity, cfg.clustering, cfg.model.num_clusters)
             else:
                 clusters = self._assigned(cfg)
             self._split(clusters)
         return dict(clusters=list(world.cluster_of_task), similarity=similarity)
+
+    def task_similarity(self, batches: Iterable[SequenceBatch]) -> np.ndarray:
+        """(K, K) cosines of the tasks' gradients, see `signatures`; nothing is changed."""
+        batches = (batch.to(self._device) for batch in batches)
+        g = signatures(self._model.world_model, batches, self._task_losses, self._cfg.free_bits)
+        return similarity_of(g.double().cpu().numpy())
 
     def _split(self, clusters: list) -> None:
         if max(clusters) > 0:

@@ -4,9 +4,9 @@ from typing import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from scipy.cluster.hierarchy import dendrogram, linkage
-from scipy.spatial.distance import squareform
+from scipy.cluster.hierarchy import dendrogram
 
+from lzero_mow.clustering.grouping import tree_of
 from lzero_mow.files import replacing
 
 
@@ -21,13 +21,12 @@ def write_cluster_map(path: str, similarity: np.ndarray, clusters: Sequence[int]
         - tasks (:obj:`Sequence[str]`): The K task names.
     """
     K = len(tasks)
-    tree = linkage(squareform(1 - similarity, checks=False), 'average', optimal_ordering=True)
     size = 1.5 + 0.34 * K
     figure = Figure(figsize=(size + 2.6, size + 1.6), layout='constrained')
     figure.suptitle("Cosine of the tasks' gradients; clusters in brackets")
     axes = figure.add_subplot()
     top = axes.inset_axes([0, 1.02, 1, 1.2 / size])  # a leaf above each column
-    leaves = dendrogram(tree, ax=top, no_labels=True, color_threshold=0, above_threshold_color='dimgrey')['leaves']
+    leaves = dendrogram(tree_of(similarity), ax=top, no_labels=True, color_threshold=0, above_threshold_color='dimgrey')['leaves']
     place = {k: position for position, k in enumerate(leaves)}
     order = sorted(range(K), key=lambda k: (_first_leaf(clusters, place, clusters[k]), place[k]))
     top.set_ylabel('1 - cosine')

@@ -43,7 +43,7 @@ def tiny_config(
     """
     config = build_config('debug', layers=[dict(exp_name=str(run_dir), max_env_step=96), TINY])
     config['env']['tasks'] = list(tasks)
-    config['create']['env'] = dict(type=env_type, import_names=[f'helpers.{env_type[:-4]}_env'])
+    config['create']['env'] = dict(type=env_type, import_names=['helpers.two_task_env', 'helpers.planted_env'])
     return fill_derived(merge(config, changes))
 
 

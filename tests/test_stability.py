@@ -1,0 +1,111 @@
+"""The stability command: what it compares, that its warm-up is a run's, and that finished seeds are kept."""
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.planted_env import PLANTED, TASKS
+from helpers.tiny_run import tiny_config, train
+
+from lzero_mow.clustering import stability
+from lzero_mow.clustering.table import similarity_file
+from lzero_mow.report.stability import LONGEST, PLANTED as WITH_PLANTED, SEEDS, planted_groups, rand_indices
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def config(run_dir, **policy):
+    policy = dict(dict(clustering='gradient', warmup_steps=4, batch_size=6, imagine_batch_size=6), **policy)
+    return tiny_config(run_dir, 'planted_mow', TASKS, policy=dict(policy, model=dict(num_clusters=3)))
+
+
+@pytest.fixture(scope='module')
+def measured(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('stability') / 'out'
+    stability.measure(config('unused'), [0, 1, 2], [2, 4], str(folder))
+    return folder
+
+
+@pytest.mark.unittest
+def test_everything_is_written(measured):
+    with open(measured / 'stability.csv', newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert [(row['seed'], row['length'], row['task']) for row in rows] == [
+        (seed, length, task) for seed in '012' for length in '24' for task in TASKS
+    ]
+    assert {row['cluster'] for row in rows} == {'0', '1', '2'}
+    lines = (measured / 'stability.md').read_text().splitlines()
+    assert lines[2] == '| updates | clusters | between seeds | with the longest |'
+    assert lines[4].startswith('| 2 | 3 | ') and lines[5].startswith('| 4 | 3 | ')
+    assert lines[5].endswith('| 1.00 (1.00 to 1.00) |')
+    assert (measured / 'stability.png').stat().st_size > 1000
+    assert not (ROOT / 'unused').exists() and not os.path.exists('unused')
+
+
+@pytest.mark.unittest
+def test_its_warm_up_is_that_of_a_training_run(tmp_path, measured):
+    for seed in (0, 2):
+        train(dict(config(tmp_path / str(seed)), seed=seed), max_env_step=30)
+        ours = Path(similarity_file(str(measured), seed, 4)).read_text()
+        assert ours == (tmp_path / str(seed) / 'similarity.csv').read_text()
+
+
+@pytest.mark.unittest
+def test_finished_seeds_are_not_computed_again(tmp_path, monkeypatch):
+    computed = []
+    warm_up = stability.warm_up
+
+    def interrupted(config, seed, *arguments):
+        computed.append(seed)
+        if computed == [3, 4]:
+            raise KeyboardInterrupt
+        return warm_up(config, seed, *arguments)
+
+    monkeypatch.setattr(stability, 'warm_up', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        stability.measure(config('unused'), [3, 4], [1], str(tmp_path))
+    stability.measure(config('unused'), [3, 4], [1], str(tmp_path))
+    assert computed == [3, 4, 4]
+    other_number = config('unused')
+    other_number['policy']['model']['num_clusters'] = 2
+    stability.check_settings(other_number, str(tmp_path))
+    stability.measure(other_number, [3, 4], [1], str(tmp_path))
+    assert computed == [3, 4, 4], 'the measurements serve any number of clusters'
+    assert '| 1 | 2 |' in (tmp_path / 'stability.md').read_text()
+    with pytest.raises(ValueError, match='was made with policy.batch_size = 6, now 12 is asked for'):
+        stability.check_settings(config('unused', batch_size=12), str(tmp_path))
+
+
+@pytest.mark.unittest
+def test_what_is_compared():
+    assignments = {(0, 5): [0, 0, 1, 1], (1, 5): [0, 1, 0, 1], (0, 9): [0, 0, 1, 1], (1, 9): [0, 0, 1, 1]}
+    indices = rand_indices(assignments, [0, 1], [5, 9], planted=[0, 0, 1, 1])
+    assert indices[SEEDS] == {5: [-0.5], 9: [1.0]}
+    assert indices[LONGEST] == {5: [1.0, -0.5], 9: [1.0, 1.0]}
+    assert indices[WITH_PLANTED] == {5: [1.0, -0.5], 9: [1.0, 1.0]}
+    assert planted_groups(['Asterix', 'Freeway', 'Freeway@1', 'Asterix@3']) == [0, 1, 1, 0]
+    assert planted_groups(['Asterix', 'Freeway']) is None and len(set(PLANTED)) == 3
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'arguments, line', [
+        (['--clusters', 'random'], "--clusters is 'random': only a number or auto ask the gradients"),
+        (['--games', 'Pong'], 'there is nothing to group with the one task Pong'),
+        (['--lengths', '0'], '--lengths 0: expected whole numbers of at least 1'),
+        (['--seeds', 'x', 'policy.log_freq=3'], '--seeds x: expected whole numbers of at least 0'),
+        (['--seed', '3'], '--seed has no meaning here: see --seeds and --output'),
+        (['--clusters', '9'], 'policy.model.num_clusters is 9, more than there are tasks'),
+    ]
+)
+def test_mistakes_get_one_line_without_importing_torch(tmp_path, arguments, line):
+    for name in ('torch', 'ding', 'lzero', 'matplotlib'):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / '__init__.py').write_text(f'raise SystemExit("{name} was imported")')
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(tmp_path), str(ROOT)]))
+    command = [sys.executable, '-m', 'lzero_mow', 'stability', '--preset', 'laptop', *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert done.returncode == 2 and done.stdout == '' and done.stderr.count('\n') == 1, done.stderr
+    assert line in done.stderr and done.stderr.startswith('python -m lzero_mow stability: error: ')
