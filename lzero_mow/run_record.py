@@ -24,7 +24,7 @@ class RunRecord:
     seed: int
     tasks: List[str]
     env_step: int  # environment steps a task
-    updates: int
+    updates: int  # of the warm-up and after it
     cpu_seconds: float  # of the training process, over all resumes; what a checkpoint did not keep is not counted
     wall_seconds: float  # the same by the clock
     model_bytes: int  # parameters and floating-point buffers at 4 bytes

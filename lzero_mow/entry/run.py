@@ -129,8 +129,15 @@ class Run:
         """
         cost, env_step = self._cost.state_dict(), self.workers.env_step()
         record = RunRecord(
-            self.config['method'], self.config['seed'], list(self.cfg.env.tasks), env_step, self.schedule.train_iter,
-            round(cost['cpu'], 1), round(cost['wall'], 1), 4 * numbers(self.workers.policy._model), cost['peak_memory']
+            method=self.config['method'],
+            seed=self.config['seed'],
+            tasks=list(self.cfg.env.tasks),
+            env_step=env_step,
+            updates=self.schedule.warm_up_iter + self.schedule.train_iter,
+            cpu_seconds=round(cost['cpu'], 1),
+            wall_seconds=round(cost['wall'], 1),
+            model_bytes=4 * numbers(self.workers.policy._model),
+            peak_memory_bytes=cost['peak_memory']
         )
         write_run_record(self.run_dir, record)
         logging.info(

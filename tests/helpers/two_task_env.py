@@ -75,6 +75,9 @@ class TwoTaskEnv(BaseEnv):
             info['eval_episode_return'] = float(self._score)
         return BaseEnvTimestep(self._observation(), np.array(reward, dtype=np.float32), done, info)
 
+    def random_action(self) -> int:
+        return int(self._rng.integers(NUM_POSITIONS))
+
     def _observation(self) -> Dict[str, Any]:
         return {
             'observation': self._frames[self._position].copy(),

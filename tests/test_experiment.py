@@ -1,0 +1,328 @@
+"""Methods x seeds as processes: what is started, skipped, resumed and merged."""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from lzero_mow.config import save_config
+from lzero_mow.experiment import __main__ as experiment
+from lzero_mow.experiment import processes
+from lzero_mow.experiment.jobs import Plan, command, is_finished, plan_jobs
+from lzero_mow.experiment.tables import write_tables
+from lzero_mow.files import locked
+from lzero_mow.report.costs import read_costs
+from lzero_mow.report.results import Result, append_results, read_results
+from lzero_mow.run_record import RunRecord, read_run_record, write_run_record
+
+ROOT = Path(__file__).resolve().parent.parent
+TASKS = ['Pong', 'Boxing']
+
+
+def make_plan(folder, methods=('mow', ), seeds=(0, ), games=(), overrides=(), preset='debug', **changes):
+    plan = Plan('atari', preset, tuple(methods), tuple(seeds), tuple(games), str(folder), tuple(overrides), 3)
+    return replace(plan, **changes)
+
+
+def finish(job, env_step=None, score=1.0):
+    """Leave what a run leaves at its end."""
+    run_dir, tasks = Path(job.run_dir), job.config['env']['tasks']
+    env_step = job.config['max_env_step'] if env_step is None else env_step
+    save_config(job.config, str(run_dir / 'total_config.yaml'))
+    (run_dir / 'results.csv').unlink(missing_ok=True)
+    rows = [Result(job.method, job.seed, task, step, score, None) for step in (0, env_step) for task in tasks]
+    append_results(str(run_dir / 'results.csv'), rows)
+    write_run_record(
+        str(run_dir), RunRecord(job.method, job.seed, tasks, env_step, 7, 90.0, 120.0, 3 * 2 ** 20, 5 * 2 ** 20)
+    )
+
+
+@contextmanager
+def held_by_another_process(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hold = 'import fcntl, sys, time; file = open(sys.argv[1], "a"); fcntl.lockf(file, fcntl.LOCK_EX); print(flush=True); ' \
+        'time.sleep(60)'
+    with subprocess.Popen([sys.executable, '-c', hold, str(path)], stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        try:
+            yield
+        finally:
+            other.kill()
+
+
+# ------------------------------------------------------------------ what there is to do
+
+
+@pytest.mark.unittest
+def test_seeds_come_first_and_an_ensemble_is_a_run_a_task(tmp_path):
+    jobs = plan_jobs(make_plan(tmp_path, ['mow', 'storm', 'random'], [0, 1]))
+    assert [str(job) for job in jobs] == [
+        'mow, seed 0', 'storm Pong, seed 0', 'storm Boxing, seed 0', 'random, seed 0', 'mow, seed 1',
+        'storm Pong, seed 1', 'storm Boxing, seed 1', 'random, seed 1'
+    ]
+    assert jobs[1].run_dir == str(tmp_path / 'atari' / 'storm' / 'Pong_seed0')
+    assert jobs[1].config['env']['tasks'] == ['Pong'] and jobs[4].config['seed'] == 1
+
+
+@pytest.mark.unittest
+def test_a_member_has_its_tasks_share_of_the_batch_and_the_updates_of_the_whole(tmp_path):
+    plan = make_plan(tmp_path, ['mow', 'storm'], overrides=['policy.batch_size=7', 'policy.imagine_batch_size=9'])
+    shared, member, _ = (job.config for job in plan_jobs(plan))
+    assert (shared['policy']['batch_size'], shared['policy']['imagine_batch_size']) == (7, 9)
+    assert (member['policy']['batch_size'], member['policy']['imagine_batch_size']) == (3, 4)
+    for key in ('replay_ratio', 'warmup_steps', 'train_start_after_envsteps', 'batch_length'):
+        assert shared['policy'][key] == member['policy'][key]
+    assert shared['max_env_step'] == member['max_env_step']
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'changes, message', [
+        (dict(methods=['mow', 'strom']), "unknown method 'strom': did you mean 'storm'"),
+        (dict(overrides=['policy.batch_sise=8']), "unknown key 'policy.batch_sise'"),
+        (dict(games=['Pong', 'Breakot']), "unknown game 'Breakot'"),
+        (dict(methods=['storm'], overrides=['policy.batch_size=1']), 'policy.batch_size is 1 for 2 tasks'),
+        (
+            dict(methods=['mow', 'storm'],
+                 overrides=['policy.model.num_experts=4']), "num_experts is what makes the method 'storm'"
+        ),
+        (dict(preset='debag'), "unknown preset 'debag'"),
+    ]
+)
+def test_one_mistake_ends_it_before_anything_starts(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message) as raised:
+        plan_jobs(make_plan(tmp_path / 'runs', **changes))
+    assert '\n' not in str(raised.value) and not (tmp_path / 'runs').exists()
+
+
+@pytest.mark.unittest
+def test_a_run_is_finished_when_its_record_reaches_the_steps_asked_for(tmp_path):
+    job, = plan_jobs(make_plan(tmp_path))
+    assert not is_finished(job)
+    finish(job)
+    assert is_finished(job)
+    longer, = plan_jobs(make_plan(tmp_path, overrides=['max_env_step=500']))
+    assert not is_finished(longer), 'it is prolonged'
+    (Path(job.run_dir) / 'run.yaml').unlink()
+    assert not is_finished(job)
+
+
+@pytest.mark.unittest
+def test_new_run_resumed_run_and_what_was_cut_off_before_its_checkpoint(tmp_path):
+    plan = make_plan(tmp_path)
+    job, = plan_jobs(plan)
+    run_dir = Path(job.run_dir)
+    assert command(job, plan)[1:4] == ['-m', 'lzero_mow', 'train'] and '--resume' not in command(job, plan)
+    finish(job)
+    (run_dir / 'ckpt').mkdir()
+    (run_dir / 'ckpt' / 'latest.pth.tar').touch()
+    assert command(job, plan)[3:] == ['train', '--resume', str(run_dir), '--max-env-step', '192']
+    shutil.rmtree(run_dir / 'ckpt')
+    assert '--resume' not in command(job, plan) and not run_dir.exists()
+    with held_by_another_process(run_dir / 'log' / 'lock'), pytest.raises(BlockingIOError):
+        command(job, plan)
+    assert run_dir.exists(), 'another process is at work there'
+
+
+@pytest.mark.unittest
+def test_a_folder_with_another_run_is_not_gone_on_with(tmp_path):
+    job, = plan_jobs(make_plan(tmp_path))
+    finish(job)
+    plan_jobs(make_plan(tmp_path, overrides=['policy.checkpoint_freq=7']))
+    with pytest.raises(ValueError, match='holds a run with policy.batch_size=4, now 6 is asked for'):
+        plan_jobs(make_plan(tmp_path, overrides=['policy.batch_size=6']))
+    with pytest.raises(ValueError, match='holds a run of 192 steps, now 150'):
+        plan_jobs(make_plan(tmp_path, overrides=['max_env_step=150']))
+
+
+# ------------------------------------------------------------------ tables
+
+
+@pytest.mark.unittest
+def test_tables_hold_the_seeds_that_have_ended_and_leave_other_methods_alone(tmp_path):
+    output = str(tmp_path / 'results')
+    plan = make_plan(tmp_path / 'runs', ['mow', 'storm'], [0, 1])
+    jobs = plan_jobs(plan)
+    for job in jobs[:-1]:  # storm's second seed lacks Boxing
+        finish(job, score=float(job.seed))
+    write_tables(plan, TASKS, output)
+    folder = tmp_path / 'results' / 'atari'
+    rows = read_results(str(folder / 'mow.csv'))
+    assert [(row.seed, row.task, row.env_step) for row in rows] == [
+        (seed, task, step) for seed in (0, 1) for step in (0, 192) for task in TASKS
+    ]
+    storm = read_results(str(folder / 'storm.csv'))
+    assert {(row.method, row.seed, row.task) for row in storm} == {('storm', 0, 'Pong'), ('storm', 0, 'Boxing')}
+    costs = read_costs(str(folder / 'runs.csv'))
+    assert [(cost.method, cost.seed, cost.task) for cost in costs] == [
+        ('mow', 0, 'all'), ('mow', 1, 'all'), ('storm', 0, 'Pong'), ('storm', 0, 'Boxing')
+    ]
+    assert (costs[0].cpu_minutes, costs[0].wall_minutes, costs[0].megabytes, costs[0].updates) == (1.5, 2.0, 3.0, 7)
+
+    finish(jobs[-1])
+    write_tables(make_plan(tmp_path / 'runs', ['storm']), TASKS, output)  # another call, that knows seed 0 alone
+    assert {row.seed for row in read_results(str(folder / 'storm.csv'))} == {0, 1}
+    assert [cost.method for cost in read_costs(str(folder / 'runs.csv'))] == ['mow'] * 2 + ['storm'] * 4
+
+
+@pytest.mark.unittest
+def test_a_prolonged_run_is_in_no_table_until_it_ends_again(tmp_path):
+    plan = make_plan(tmp_path / 'runs')
+    job, = plan_jobs(plan)
+    finish(job)
+    config = dict(job.config, max_env_step=500)
+    save_config(config, os.path.join(job.run_dir, 'total_config.yaml'))
+    write_tables(plan, TASKS, str(tmp_path / 'results'))
+    assert not (tmp_path / 'results' / 'atari' / 'mow.csv').exists()
+
+
+# ------------------------------------------------------------------ processes
+
+
+FAKE = """
+import sys, time, signal
+from pathlib import Path
+name, folder = sys.argv[1], Path(sys.argv[2])
+(folder / (name + '.started')).touch()
+try:
+    while not (folder / (name + '.go')).exists():
+        time.sleep(0.02)
+except KeyboardInterrupt:
+    (folder / (name + '.interrupted')).touch()
+    sys.exit(130)
+sys.exit(name.startswith('fails'))
+"""
+
+
+class Fakes:
+    """Stand for runs: each waits for a file before it ends."""
+
+    def __init__(self, folder, monkeypatch):
+        self.folder, self.ended = folder, []
+        monkeypatch.setattr(processes, 'POLL_SECONDS', 0.01)
+        monkeypatch.setattr(processes, 'command', lambda job, plan: [sys.executable, '-c', FAKE, job.method, str(folder)])
+        monkeypatch.setattr(processes, 'is_finished', lambda job: not job.method.startswith('fails'))
+
+    def jobs(self, *names):
+        job, = plan_jobs(make_plan(self.folder / 'runs'))
+        return [
+            replace(job, method=name, config=dict(job.config, exp_name=str(self.folder / 'runs' / name)))
+            for name in names
+        ]
+
+    def go(self, *names):
+        for name in names:
+            (self.folder / f'{name}.go').touch()
+
+    def seen(self, what):
+        return {path.stem for path in self.folder.glob(f'*.{what}')}
+
+
+@pytest.mark.unittest
+def test_a_failed_run_does_not_stop_the_others(tmp_path, monkeypatch):
+    fakes = Fakes(tmp_path, monkeypatch)
+    fakes.go('a', 'fails', 'b')
+    finished = []
+    failed = processes.run_jobs(fakes.jobs('a', 'fails', 'b'), None, 2, 1, lambda: finished.append(1))
+    assert [job.method for job in failed] == ['fails'] and len(finished) == 2
+    assert fakes.seen('started') == {'a', 'b', 'fails'}
+    assert Path(failed[0].log).is_file()
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('signum', [signal.SIGINT, signal.SIGTERM])
+def test_only_so_many_at_once_and_an_interrupt_ends_them(tmp_path, monkeypatch, signum):
+    fakes = Fakes(tmp_path, monkeypatch)
+
+    def interrupt_when_two_have_started(seconds):
+        time.sleep(seconds)
+        if len(fakes.seen('started')) == 2:
+            os.kill(os.getpid(), signum)
+
+    clock = SimpleNamespace(sleep=interrupt_when_two_have_started, monotonic=time.monotonic)
+    monkeypatch.setattr(processes, 'time', clock)
+    with pytest.raises(KeyboardInterrupt):
+        processes.run_jobs(fakes.jobs('a', 'b', 'c'), None, 2, 1, lambda: None)
+    assert fakes.seen('started') == fakes.seen('interrupted') == {'a', 'b'}
+
+
+@pytest.mark.unittest
+def test_threads_are_shared_out(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(experiment, 'run_jobs', lambda due, plan, at_once, threads, _: calls.append((at_once, threads)) or [])
+    monkeypatch.setattr(experiment.os, 'sched_getaffinity', lambda _: set(range(8)))
+    arguments = ['atari', '--preset', 'debug', '--methods', 'mow', 'mow_no_balance', '--runs', str(tmp_path / 'runs')]
+    arguments += ['--output', str(tmp_path)]
+    for extra, expected in (
+        (['--seeds', '0'], (2, 4)), (['--seeds', *'0123456'], (8, 1)), (['--jobs', '2', '--seeds', *'0123'], (2, 4))
+    ):
+        assert experiment.main([*arguments, *extra]) == 0
+        assert calls.pop() == expected
+
+
+@pytest.mark.unittest
+def test_two_experiments_may_not_share_a_method(tmp_path, capsys):
+    lock = tmp_path / 'runs' / 'atari' / 'mow' / 'lock'
+    with held_by_another_process(lock), pytest.raises(SystemExit) as left:
+        experiment.main(['atari', '--preset', 'debug', '--methods', 'mow', '--runs', str(tmp_path / 'runs')])
+    assert left.value.code == 2 and "another experiment is running 'mow'" in capsys.readouterr().err
+    locked(str(lock)).close()
+
+
+# ------------------------------------------------------------------ as it is typed
+
+
+def run_experiment(folder, *arguments):
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / 'tests')]), OMP_NUM_THREADS='1')
+    command = [sys.executable, '-m', 'lzero_mow.experiment', *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, timeout=280)
+
+
+TINY = [
+    'env.evaluator_env_num=1', 'create.env.type=two_task_mow', 'create.env.import_names=[helpers.two_task_env]',
+    'policy.device=cpu', 'policy.report_freq=1000', 'policy.model.width=16', 'max_env_step=112'
+]
+
+
+@pytest.mark.unittest
+def test_an_experiment_from_end_to_end_and_again(tmp_path):
+    arguments = ['atari', '--preset', 'debug', '--games', 'Direct', 'Shifted', '--methods', 'storm', 'random', *TINY]
+    done = run_experiment(tmp_path, *arguments, '--jobs', '3', '--random-episodes', '4')
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / 'results' / 'atari'
+    storm = read_results(str(folder / 'storm.csv'))
+    assert {(row.method, row.task) for row in storm} == {('storm', 'Direct'), ('storm', 'Shifted')}
+    random = read_results(str(folder / 'random.csv'))
+    assert [(row.task, row.env_step) for row in random] == [('Direct', 0), ('Shifted', 0)]
+    assert all(0 <= row.episode_return <= 16 and (4 * row.episode_return) % 1 == 0 for row in random)
+    costs = read_costs(str(folder / 'runs.csv'))
+    assert [(cost.method, cost.task) for cost in costs] == [('storm', 'Direct'), ('storm', 'Shifted'), ('random', 'all')]
+    saved = yaml.safe_load((tmp_path / 'data_mow/experiment/atari/storm/Direct_seed0/total_config.yaml').read_text())
+    assert saved['policy']['batch_size'] == 2, 'half of the batch'
+    record = read_run_record(str(tmp_path / 'data_mow/experiment/atari/storm/Direct_seed0'))
+    again = run_experiment(tmp_path, *arguments)
+    assert again.returncode == 0 and '3 of them finished' in again.stderr and 'started' not in again.stderr
+    assert read_run_record(str(tmp_path / 'data_mow/experiment/atari/storm/Direct_seed0')) == record
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'arguments, line', [
+        (['atri', '--methods', 'mow'], "unknown suite 'atri'"),
+        (['atari', '--methods', 'mow', '--seeds', 'x'], "'x' is no seed"),
+        (['atari'], 'the following arguments are required: --methods'),
+        (['atari', '--methods', 'mow', 'policy.batch_size=x'], 'policy.batch_size takes a whole number'),
+    ]
+)
+def test_mistakes_are_one_line(tmp_path, arguments, line):
+    done = run_experiment(tmp_path, *arguments)
+    assert done.returncode == 2 and done.stderr.count('\n') == 1 and line in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,157 @@
+"""The methods of config/methods.yaml: what each changes, and that a run carries its name."""
+import pytest
+import yaml
+from helpers.tiny_run import load, tiny_config, train
+from torch import nn
+
+from lzero_mow import cli
+from lzero_mow.config import build_config, leaves, lightzero_configs
+from lzero_mow.model.mow_model import MoWModel
+from lzero_mow.report.results import read_results
+from lzero_mow.run_record import read_run_record
+from lzero_mow.suites import load_suite, method_layer, method_names, one_model_a_task, suite_names
+from lzero_mow.validate import validate
+
+GAMES = ['Asterix', 'Breakout', 'Freeway']  # in Atari and in MinAtar
+PAPER = (
+    'mow storm storm_multitask storm_multi_vae mow_no_experts mow_no_shared mow_no_task_loss mow_no_balance '
+    'mow_no_clustering mow_vae_per_task mow_router_none mow_random_clusters mow_group_norm'
+).split()
+
+
+def config_of(method, suite='atari', preset='laptop', **changes):
+    games = GAMES[:1] if one_model_a_task(method) else GAMES
+    return build_config(preset, games, suite=suite, method=method, **changes)
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('suite', suite_names())
+def test_every_method_is_valid_over_every_preset(suite):
+    assert method_names() == PAPER
+    for preset in set(load_suite(suite)['presets']) - {'storm'}:  # which is a method's networks already
+        for method in method_names():
+            config = config_of(method, suite, preset)
+            validate(config)
+            assert config['method'] == method
+
+
+def parts(method):
+    """What the networks of a method consist of, and what its losses are."""
+    policy = config_of(method, preset='debug')['policy']
+    model = MoWModel(**policy['model'])
+    world = model.world_model
+    return dict(
+        clusters=world.num_clusters,
+        experts=world.num_experts,
+        router=world.router is not None,
+        shared=world.shared is not None,
+        task_head=world.task_head is not None,
+        embedding=policy['model']['task_embedding_dim'] > 0,
+        weighting=policy['task_weighting'],
+        balance=policy['balance_weight'] > 0 and world.router is not None,
+        norm={type(module) for module in world.vae.modules()} & {nn.BatchNorm2d, nn.GroupNorm},
+        router_gradient=policy['model']['router_gradient'],
+        clustering=policy['clustering'],
+    )
+
+
+NO_EXPERTS = dict(experts=0, router=False, balance=False)
+MULTITASK = dict(NO_EXPERTS, task_head=False, weighting='sum')
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'method, changed', [
+        ('storm', dict(MULTITASK, clusters=1, embedding=False)),
+        ('storm_multitask', dict(MULTITASK, clusters=1)),
+        ('storm_multi_vae', MULTITASK),
+        ('mow_no_experts', NO_EXPERTS),
+        ('mow_no_shared', dict(shared=False)),
+        ('mow_no_task_loss', dict(task_head=False)),
+        ('mow_no_balance', dict(balance=False)),
+        ('mow_no_clustering', dict(clusters=1)),
+        ('mow_vae_per_task', dict(clustering='task')),
+        ('mow_router_none', dict(router_gradient='none')),
+        ('mow_random_clusters', dict(clustering='random')),
+        ('mow_group_norm', dict(norm={nn.GroupNorm})),
+    ]
+)
+def test_a_method_differs_from_mow_in_what_its_name_says_alone(method, changed):
+    mow = parts('mow')
+    assert mow == dict(
+        clusters=2, experts=3, router=True, shared=True, task_head=True, embedding=True, weighting='harmonious',
+        balance=True, norm={nn.BatchNorm2d}, router_gradient='straight_through', clustering='order'
+    )
+    assert parts(method) == {**mow, **changed}
+    assert any(mow[key] != value for key, value in changed.items())
+
+
+@pytest.mark.unittest
+def test_a_method_stands_between_preset_and_overrides():
+    assert config_of('storm', preset='paper')['policy']['model']['num_experts'] == 0
+    config = config_of('storm', layers=[{'policy': {'balance_weight': 0.5}}], overrides=['policy.task_weighting=sum'])
+    assert config['policy']['balance_weight'] == 0.5
+    assert config['exp_name'] == 'data_mow/storm_laptop_seed0'
+    assert config_of('mow')['exp_name'] == 'data_mow/laptop_seed0'
+    assert config_of('mow', 'minatar')['exp_name'] == 'data_mow/minatar_laptop_seed0'
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'arguments, message', [
+        (dict(method='strom'), "unknown method 'strom': did you mean 'storm'"),
+        (dict(suite='minatr'), "unknown suite 'minatr': did you mean 'minatar'"),
+        (dict(method='storm', games=GAMES), 'one model a task, and this run has 3 tasks: name one with --games'),
+        (dict(overrides=['method=storm']), 'method follows from --method'),
+    ]
+)
+def test_mistakes_are_one_line(arguments, message):
+    with pytest.raises(ValueError, match=message) as raised:
+        validate(build_config('debug', **arguments))
+    assert '\n' not in str(raised.value)
+
+
+@pytest.mark.unittest
+def test_no_method_changes_what_every_method_shares():
+    shared = {
+        'max_env_step', 'policy.replay_ratio', 'policy.warmup_steps', 'policy.batch_size', 'policy.batch_length',
+        'policy.imagine_batch_size', 'policy.learning_rate', 'policy.train_start_after_envsteps'
+    }
+    for method in method_names():
+        keys = set(leaves(method_layer(method)))
+        assert not keys & shared and not any(key.startswith(('env.', 'create.')) for key in keys), method
+
+
+@pytest.mark.unittest
+def test_the_method_reaches_the_results_and_a_resumed_run_keeps_it(tmp_path):
+    run_dir = tmp_path / 'run'
+    layer = method_layer('storm_multitask')
+    config = dict(tiny_config(run_dir, env=dict(evaluator_env_num=1), **layer), method='storm_multitask')
+    train(config, max_env_step=60)
+    record = read_run_record(str(run_dir))
+    saved = yaml.safe_load((run_dir / 'total_config.yaml').read_text())
+    assert record.method == saved['method'] == 'storm_multitask'
+    assert (record.env_step, record.tasks, record.seed) == (60, ['Direct', 'Shifted'], 0)
+    assert record.updates == load(run_dir)['train_iter'] > 0 and record.model_bytes > 4000 and record.peak_memory_bytes > 2 ** 26
+    assert 0 < record.cpu_seconds and 0 < record.wall_seconds
+
+    parser = cli.config_parser('x', '', argv=[])
+    parser.add_argument('--resume')
+    arguments = cli.parse(parser, ['--resume', str(run_dir), '--max-env-step', '96'])
+    resumed = cli.resumed_config(arguments)
+    train(resumed, resume=str(run_dir))
+    assert {row.method for row in read_results(str(run_dir / 'results.csv'))} == {'storm_multitask'}
+    longer = read_run_record(str(run_dir))
+    assert longer.env_step == 96 and longer.updates == load(run_dir)['train_iter'] > record.updates
+    assert longer.cpu_seconds > record.cpu_seconds and longer.wall_seconds > record.wall_seconds, 'both runs together'
+    with pytest.raises(ValueError, match='--method cannot go with --resume'):
+        cli.resumed_config(cli.parse(parser, ['--resume', str(run_dir), '--method', 'mow']))
+
+
+@pytest.mark.unittest
+def test_another_policy_keeps_its_name(tmp_path):
+    main_config, create_config = lightzero_configs(tiny_config(tmp_path))
+    from lzero_mow.entry.workers import resolve
+    assert resolve(main_config, create_config, 0, 96)['method'] == 'mow'
+    del main_config['method']
+    assert resolve(main_config, create_config, 0, 96)['method'] == 'mow', 'configs written by hand have none'
