@@ -144,7 +144,8 @@ def _points(rows: Sequence[Result], tasks: Sequence[str], value: Value) -> List[
     """Steps and values of each seed and task, each (2, evaluations)."""
     points = defaultdict(list)
     for row in rows:
-        points[row.seed, row.task].append((row.env_step, value(row)))
+        if row.task in tasks:
+            points[row.seed, row.task].append((row.env_step, value(row)))
     seeds = sorted({row.seed for row in rows})
     for seed in seeds:
         for task in tasks:

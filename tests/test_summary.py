@@ -1,0 +1,262 @@
+"""From tables of evaluations to one table of methods: against numbers worked out by hand, and against rliable."""
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from rliable import library, metrics
+
+from lzero_mow.report import intervals
+from lzero_mow.report.costs import RunCost, read_costs, write_costs
+from lzero_mow.report.curves import write_curves
+from lzero_mow.report.intervals import interval, iqm, mean, median, probability_of_improvement
+from lzero_mow.report.results import Result, append_results
+from lzero_mow.report.scores import HUMAN, curves, finals, methods_of, table_scale
+from lzero_mow.report.summary import summarise, write_summary
+
+ROOT = Path(__file__).resolve().parent.parent
+GAMES = ('A', 'B')
+
+
+def rows_of(method, finals, human=False):
+    """Two evaluations of each run: 0, then what is given, (seeds, games)."""
+    return [
+        Result(method, seed, game, step, value, value / 10 if human else None)
+        for seed, of_seed in enumerate(finals) for game, final in zip(GAMES, of_seed)
+        for step, value in ((0, 0.0), (100, float(final)))
+    ]
+
+
+def random_rows(*finals):
+    return [
+        Result('random', seed, game, 0, float(final), None) for seed, of_seed in enumerate(finals)
+        for game, final in zip(GAMES, of_seed)
+    ]
+
+
+def write(folder, **methods):
+    for method, rows in methods.items():
+        append_results(str(folder / f'{method}.csv'), rows)
+    return str(folder)
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A: random 1, mow 5 (best), storm 3. B: random 10, mow 20, storm 30 (best)."""
+    write_costs(
+        str(tmp_path / 'runs.csv'), [
+            RunCost('mow', 0, 'all', 100, 50, 4.0, 5.0, 8.0, 100.0), RunCost('mow', 1, 'all', 100, 50, 6.0, 5.0, 8.0, 100.0),
+            RunCost('storm', 0, 'A', 100, 50, 2.0, 5.0, 3.0, 100.0), RunCost('storm', 0, 'B', 100, 50, 3.0, 5.0, 3.0, 100.0)
+        ]
+    )
+    return write(
+        tmp_path,
+        mow=rows_of('mow', [(4, 15), (6, 25)]),
+        storm=rows_of('storm', [(3, 30)]),
+        random=random_rows((0.5, 9), (1.5, 11))
+    )
+
+
+# ------------------------------------------------------------------ numbers
+
+
+@pytest.mark.unittest
+def test_numbers_of_a_table_by_hand(table):
+    summary = summarise(table)
+    assert [method.method for method in summary.methods] == ['mow', 'storm', 'random']
+    assert summary.scale.bounds == {'A': (1.0, 5.0), 'B': (10.0, 30.0)}
+    mow, storm, random = summary.methods
+    # Scores of mow: A 3/4, 5/4; B 1/4, 3/4. Of four scores the interquartile mean keeps the middle two.
+    assert mow.scores['iqm'][0] == pytest.approx(0.75) and mow.scores['mean'][0] == pytest.approx(0.75)
+    assert mow.scores['median'][0] == pytest.approx(0.75) and mow.improvement is None
+    # Storm: A 2/4, B 1. One run of mow and the other beat 1/2 in A; none beats 1 in B.
+    assert storm.scores['mean'][0] == pytest.approx(0.75) and storm.improvement[0] == pytest.approx(0.5)
+    assert random.scores['mean'][0] == pytest.approx(0.0) and random.improvement[0] == pytest.approx(1.0)
+    assert mow.returns['A'] == pytest.approx((5, 4, 6)) and mow.returns['B'] == pytest.approx((20, 15, 25))
+    assert mow.above_random == ['A', 'B'] and storm.above_random == [], 'one seed says nothing'
+    assert (mow.updates, mow.cpu_minutes, mow.megabytes) == (50, 5.0, 8.0)
+    assert (storm.updates, storm.cpu_minutes, storm.megabytes) == (50, 5.0, 6.0), 'both members together'
+    assert random.updates is None and random.env_steps == (0, 0) and mow.env_steps == (100, 100)
+
+
+@pytest.mark.unittest
+def test_statistics_and_intervals_are_those_of_rliable():
+    random = np.random.default_rng(0)
+    ours, theirs = random.normal(1, 1, (5, 7)), random.normal(0.5, 1, (3, 7)).round(1)
+    ours[:3] = ours[:3].round(1)  # ties
+    assert iqm(ours) == pytest.approx(metrics.aggregate_iqm(ours))
+    assert mean(ours) == pytest.approx(metrics.aggregate_mean(ours))
+    assert median(ours) == pytest.approx(metrics.aggregate_median(ours))
+    expected = metrics.probability_of_improvement(ours, theirs)
+    assert probability_of_improvement(ours, theirs) == pytest.approx(expected)
+
+    point, low, high = interval(iqm, ours)
+    np.random.seed(0)
+    points, ends = library.get_interval_estimates(
+        {'x': ours}, lambda scores: np.array([metrics.aggregate_iqm(scores)]), reps=intervals.REPETITIONS
+    )
+    assert (point, low, high) == pytest.approx((points['x'][0], *ends['x'][:, 0]))
+    assert low < point < high
+
+
+@pytest.mark.unittest
+def test_intervals_are_the_same_each_time_and_leave_the_generator_alone():
+    scores = np.random.default_rng(1).normal(size=(3, 4))
+    np.random.seed(7)
+    first = interval(probability_of_improvement, scores, scores + 0.1)
+    drawn = np.random.rand()
+    np.random.seed(7)
+    assert drawn == np.random.rand()
+    assert first == interval(probability_of_improvement, scores, scores + 0.1)
+
+
+@pytest.mark.unittest
+def test_one_seed_has_no_interval():
+    one, many = np.ones((1, 4)), np.random.default_rng(0).random((3, 4))
+    for arrays in ((one, ), (one, many), (many, one)):
+        statistic = iqm if len(arrays) == 1 else probability_of_improvement
+        point, low, high = interval(statistic, *arrays)
+        assert np.isfinite(point) and np.isnan(low) and np.isnan(high)
+    point, low, high = interval(mean, np.ones((1, 4, 6)))
+    assert point.shape == low.shape == high.shape == (6, )
+
+
+@pytest.mark.unittest
+def test_a_game_in_which_nobody_beats_random_play_is_not_scored(tmp_path):
+    folder = write(tmp_path, mow=rows_of('mow', [(4, 5), (6, 5)]), random=random_rows((1, 9), (1, 9)))
+    summary = summarise(folder)
+    assert list(summary.scale.bounds) == ['A'] and summary.methods[0].scores['mean'][0] == pytest.approx(1.0)
+    write_summary(summary)
+    assert 'In B no method has ended above random play' in (tmp_path / 'summary.md').read_text()
+
+
+@pytest.mark.unittest
+def test_human_normalised_scores_are_taken_as_they_are(tmp_path):
+    folder = write(tmp_path, mow=rows_of('mow', [(4, 15), (6, 25)], human=True))
+    summary = summarise(folder)
+    assert summary.scale is HUMAN and summary.methods[0].scores['mean'][0] == pytest.approx(1.25)
+
+
+@pytest.mark.unittest
+def test_the_last_evaluations_of_a_run():
+    rows = [Result('mow', 0, 'A', step, float(step), None) for step in (0, 100, 203, 301)]
+    assert finals(rows, ['A'], lambda row: row.episode_return, 1).tolist() == [[301.0]]
+    assert finals(rows, ['A'], lambda row: row.episode_return, 2).tolist() == [[252.0]]
+
+
+@pytest.mark.unittest
+def test_curves_of_seeds_that_were_evaluated_at_other_steps():
+    rows = [Result('mow', 0, 'A', step, 1.0 * step, None) for step in (0, 10, 20)]
+    rows += [Result('mow', 1, 'A', step, 2.0 * step, None) for step in (0, 12, 22)]
+    steps, values = curves(rows, ['A'], lambda row: row.episode_return)
+    assert steps.tolist() == [0, 10, 12, 20], 'where both have been'
+    np.testing.assert_allclose(values, [[[0, 10, 12, 20]], [[0, 20, 24, 40]]])
+
+
+@pytest.mark.unittest
+def test_methods_stand_in_the_order_of_their_file():
+    rows = [Result(method, 0, 'A', 0, 0.0, None) for method in ('random', 'scalezero', 'storm', 'mow_group_norm', 'mow')]
+    assert methods_of(rows) == ['mow', 'storm', 'mow_group_norm', 'scalezero', 'random']
+
+
+# ------------------------------------------------------------------ files
+
+
+@pytest.mark.unittest
+def test_what_is_written(table):
+    paths = write_summary(summarise(table, last=2))
+    assert [Path(path).name for path in paths] == ['summary.md', 'summary.csv', 'games.csv', 'curves.png', 'iqm.png']
+    text = Path(paths[0]).read_text()
+    assert '| storm | 1 | 100 |' in text and '(one seed)' in text and '--last 2' in text
+    assert '**' in text and '- mow: A (1 of 2)' in text, 'half of what is reached at the end'
+    with open(paths[1]) as file:
+        first, second, _ = csv.DictReader(file)
+    assert first['method'] == 'mow' and float(first['iqm_low']) < float(first['iqm']) < float(first['iqm_high'])
+    assert second['iqm_low'] == '' and second['megabytes'] == '6.0'
+    with open(paths[2]) as file:
+        games = list(csv.DictReader(file))
+    assert [(row['method'], row['game']) for row in games[:3]] == [('mow', 'A'), ('mow', 'B'), ('storm', 'A')]
+    assert Image.open(paths[3]).size[0] > 600 and Image.open(paths[4]).size[0] > 600
+    again = write_summary(summarise(table, last=2))
+    assert Path(again[0]).read_text() == text, 'its own tables are no methods'
+
+
+@pytest.mark.unittest
+def test_games_become_rows_where_there_are_more_of_them_than_methods(tmp_path):
+    write_summary(summarise(write(tmp_path, mow=rows_of('mow', [(4, 15), (6, 25)], human=True))))
+    text = (tmp_path / 'summary.md').read_text()
+    assert '|  | mow |' in text and '| B | 20.00 [15.00, 25.00] |' in text
+
+
+@pytest.mark.unittest
+def test_several_seeds_get_a_band_and_one_a_line(tmp_path, monkeypatch):
+    bands = []
+    monkeypatch.setattr('matplotlib.axes.Axes.fill_between', lambda self, steps, *_, **__: bands.append(list(steps)))
+    write(tmp_path, mow=rows_of('mow', [(4, 15), (6, 25)]), storm=rows_of('storm', [(3, 30)]))
+    files = [str(tmp_path / 'mow.csv'), str(tmp_path / 'storm.csv')]
+    write_curves(str(tmp_path / 'curves.png'), files)
+    assert bands == [[0, 100]] * 3, "mow's, in two games and over all"
+
+
+@pytest.mark.unittest
+def test_costs_round_trip(tmp_path):
+    path, row = str(tmp_path / 'runs.csv'), RunCost('mow', 3, 'all', 100, 7, 1.25, 2.5, 3.125, 640.0)
+    write_costs(path, [row])
+    assert read_costs(path) == [row] and read_costs(str(tmp_path / 'none.csv')) == []
+    Path(path).write_text('a,b\n1,2\n')
+    with pytest.raises(ValueError, match='no table of runs'):
+        read_costs(path)
+
+
+# ------------------------------------------------------------------ mistakes
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'rows, arguments, message', [
+        ({}, {}, "holds no METHOD.csv: `python -m lzero_mow.experiment` writes them"),
+        (dict(mow=rows_of('mow', [(1, 2)])), {}, 'random.csv is missing'),
+        (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(baseline='storm'), "holds no method 'storm'"),
+        (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(last=0), '--last is 0'),
+        (dict(mow=rows_of('mow', [(1, float('nan'))], human=True)), {}, 'the return of B, seed 0 at step 100 is nan'),
+        (dict(mow=rows_of('mow', [(1, 2), (1, 2)], human=True)[:6]), {}, "seed 1 of 'mow' has no evaluation of B"),
+        (
+            dict(mow=rows_of('mow', [(1, 2)], human=True), twice=rows_of('mow', [(1, 2)], human=True)), {},
+            "A, seed 0 at step 0 of 'mow' stands there twice"
+        ),
+        (dict(mow=rows_of('mow', [(1, 2)]), random=random_rows((3, 3))), {}, 'no method has ended above random play'),
+    ]
+)
+def test_tables_that_say_nothing_are_refused_in_one_line(tmp_path, rows, arguments, message):
+    write(tmp_path, **rows)
+    with pytest.raises(ValueError) as raised:
+        summarise(str(tmp_path), **arguments)
+    assert message in str(raised.value) and '\n' not in str(raised.value)
+
+
+@pytest.mark.unittest
+def test_without_rliable_one_line_says_so_and_one_seed_needs_none(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'rliable', None)
+    folder = write(tmp_path, mow=rows_of('mow', [(4, 15), (6, 25)], human=True))
+    with pytest.raises(ValueError, match="need rliable: pip install 'rliable==1.2.0'"):
+        summarise(folder)
+    append_results(str(tmp_path / 'one.csv'), rows_of('mow', [(4, 15)], human=True))
+    write_curves(str(tmp_path / 'curves.png'), [str(tmp_path / 'one.csv')])
+
+
+@pytest.mark.unittest
+def test_the_command(tmp_path):
+    done = subprocess.run(
+        [sys.executable, '-m', 'lzero_mow', 'summary', str(tmp_path)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2 and done.stderr.count('\n') == 1 and 'holds no METHOD.csv' in done.stderr
+
+
+@pytest.mark.unittest
+def test_random_play_is_needed_for_a_scale_of_returns():
+    rows = rows_of('mow', [(4, 15)]) + random_rows((1, 10))
+    assert table_scale(rows, last=1).bounds == {'A': (1.0, 4.0), 'B': (10.0, 15.0)}
+    assert table_scale(rows_of('mow', [(4, 15)], human=True), last=1) is HUMAN
