@@ -65,7 +65,8 @@ def test_mistakes_get_one_line_without_importing_torch(no_torch, command, argume
             ['--preset', '--games', '--seed', '--max-env-step', '--exp-name', '--resume', '--device', 'KEY=VALUE']
         ),
         (MODULE, ['--preset', '--resume', 'paper, laptop, storm, debug']),
-        (['-m', 'lzero_mow'], ['train', 'config', 'curves']),
+        (['-m', 'lzero_mow'], ['train', 'config', 'curves', 'summary']),
+        (['-m', 'lzero_mow.experiment'], ['--methods', '--seeds', '--jobs', '--runs', '--output', 'storm_multitask']),
     ]
 )
 def test_help_without_importing_torch(no_torch, command, words):

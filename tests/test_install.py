@@ -96,7 +96,12 @@ warnings.warn('older', FutureWarning)
 
 
 @pytest.mark.unittest
-@pytest.mark.parametrize('arguments', [('-m', 'lzero_mow', '--help'), ('zoo/atari/config/mow_multitask.py', '--help')])
+@pytest.mark.parametrize(
+    'arguments', [
+        ('-m', 'lzero_mow', '--help'), ('-m', 'lzero_mow', 'summary', '--help'), ('-m', 'lzero_mow.experiment', '--help'),
+        ('zoo/atari/config/mow_multitask.py', '--help')
+    ]
+)
 def test_command_lines_answer_without_torch(arguments):
     done = run_python('-X', 'importtime', *arguments)
     assert done.returncode == 0 and 'usage' in done.stdout.lower(), done.stderr
