@@ -11,6 +11,7 @@ from helpers.tiny_run import tiny_config, train
 
 from lzero_mow.clustering import stability
 from lzero_mow.clustering.table import similarity_file
+from lzero_mow.entry import warm_up
 from lzero_mow.report.stability import LONGEST, PLANTED as WITH_PLANTED, SEEDS, planted_groups, rand_indices
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,6 +20,14 @@ ROOT = Path(__file__).resolve().parent.parent
 def config(run_dir, **policy):
     policy = dict(dict(clustering='gradient', warmup_steps=4, batch_size=6, imagine_batch_size=6), **policy)
     return tiny_config(run_dir, 'planted_mow', TASKS, policy=dict(policy, model=dict(num_clusters=3)))
+
+
+@pytest.fixture(scope='module', autouse=True)
+def quick():
+    """A few batches a measurement."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(warm_up, 'GRADIENT_BATCHES', 3)
+        yield patch
 
 
 @pytest.fixture(scope='module')
@@ -55,13 +64,13 @@ def test_its_warm_up_is_that_of_a_training_run(tmp_path, measured):
 @pytest.mark.unittest
 def test_finished_seeds_are_not_computed_again(tmp_path, monkeypatch):
     computed = []
-    warm_up = stability.warm_up
+    compute = stability.warm_up
 
     def interrupted(config, seed, *arguments):
         computed.append(seed)
         if computed == [3, 4]:
             raise KeyboardInterrupt
-        return warm_up(config, seed, *arguments)
+        return compute(config, seed, *arguments)
 
     monkeypatch.setattr(stability, 'warm_up', interrupted)
     with pytest.raises(KeyboardInterrupt):

@@ -23,6 +23,7 @@ def quick():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ENTRY, 'write_report', lambda *_: None)
         patch.setattr(warm_up, 'SAVE_EVERY', 4)
+        patch.setattr(warm_up, 'GRADIENT_BATCHES', 3)
         yield patch
 
 

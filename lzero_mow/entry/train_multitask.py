@@ -27,8 +27,9 @@ def train_multitask(
     """
     Overview:
         Train one policy on several tasks: collect from all of them at once, update, and evaluate all of them at the
-        same environment steps. A policy that groups its tasks is first warmed up on random play. Evaluations and reports draw random numbers of their own, so that neither their
-        frequency nor a stop and a resume changes what is learned.
+        same environment steps. A policy that groups its tasks is first warmed up on random play. Evaluations and
+        reports draw random numbers of their own, so that neither their frequency nor a stop and a resume changes what
+        is learned.
     Arguments:
         - input_cfg (:obj:`Tuple[dict, dict]`): LightZero's main config and create config; the tasks are
             ``main_config.env.tasks`` and the run folder is ``main_config.exp_name``.

@@ -18,7 +18,7 @@ from .run import Run
 
 CURVE, CLUSTERS, SIMILARITY = 'warm_up.csv', 'clusters.yaml', 'similarity.csv'
 # Updates between two checkpoints, and batches over which the gradients that group the tasks are summed.
-SAVE_EVERY, GRADIENT_BATCHES = 500, 8
+SAVE_EVERY, GRADIENT_BATCHES = 500, 32
 
 
 def warm_up(run: Run) -> None:

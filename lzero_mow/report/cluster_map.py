@@ -26,7 +26,8 @@ def write_cluster_map(path: str, similarity: np.ndarray, clusters: Sequence[int]
     figure.suptitle("Cosine of the tasks' gradients; clusters in brackets")
     axes = figure.add_subplot()
     top = axes.inset_axes([0, 1.02, 1, 1.2 / size])  # a leaf above each column
-    leaves = dendrogram(tree_of(similarity), ax=top, no_labels=True, color_threshold=0, above_threshold_color='dimgrey')['leaves']
+    style = dict(no_labels=True, color_threshold=0, above_threshold_color='dimgrey')
+    leaves = dendrogram(tree_of(similarity), ax=top, **style)['leaves']
     place = {k: position for position, k in enumerate(leaves)}
     order = sorted(range(K), key=lambda k: (_first_leaf(clusters, place, clusters[k]), place[k]))
     top.set_ylabel('1 - cosine')

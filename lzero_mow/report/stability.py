@@ -90,7 +90,8 @@ def _table(
 ) -> str:
     lines = [
         f'Adjusted Rand index of the clusters of {len(tasks)} tasks ({", ".join(tasks)}) after a warm-up, seeds '
-        f'{", ".join(map(str, seeds))}: mean (least to most). 1: the same groups; 0: as alike as chance makes them.', '',
+        f'{", ".join(map(str, seeds))}: mean (least to most). 1: the same groups; 0: as alike as chance makes them.',
+        '',
         '| updates | clusters | ' + ' | '.join(indices) + ' |', '|---' * (len(indices) + 2) + '|'
     ]
     for length in lengths:
@@ -125,7 +126,8 @@ def _picture(
     alike = np.array([[adjusted_rand_score(one, other) for other in last] for one in last])
     pairs.imshow(alike, cmap='viridis', vmin=0, vmax=1)
     for i, j in np.ndindex(alike.shape):
-        pairs.text(j, i, f'{alike[i, j]:.2f}', ha='center', va='center', color='black' if alike[i, j] > 0.6 else 'white')
+        colour = 'black' if alike[i, j] > 0.6 else 'white'
+        pairs.text(j, i, f'{alike[i, j]:.2f}', ha='center', va='center', color=colour)
     pairs.set_xticks(range(len(seeds)), seeds)
     pairs.set_yticks(range(len(seeds)), seeds)
     pairs.set_xlabel('seed')
