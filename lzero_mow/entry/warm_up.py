@@ -44,6 +44,7 @@ def warm_up(run: Run) -> None:
 def _train(run: Run, steps: int) -> None:
     schedule, policy, buffer = run.schedule, run.workers.policy, run.workers.buffer
     curve = Curve(os.path.join(run.run_dir, CURVE), run.cfg.env.tasks, schedule.warm_up_iter)
+    logging.info('warming up on random play: %d updates', steps - schedule.warm_up_iter)
     while schedule.warm_up_iter < steps:
         if schedule.warm_up_iter % SAVE_EVERY == 0:
             run.progress.phase('saving')
