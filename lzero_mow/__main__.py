@@ -46,7 +46,7 @@ def draw_curves(argv: List[str]) -> int:
         'runs',
         nargs='+',
         metavar='RUN',
-        help='run folders, or tables of an experiment such as results/minatar/mow.csv; those of one method differ in seed'
+        help='run folders, or tables of an experiment, such as results/minatar/mow.csv; a method may have several seeds'
     )
     parser.add_argument('--output', default='curves.png', metavar='PNG', help='default: curves.png')
     arguments = parser.parse_args(argv)
@@ -67,7 +67,11 @@ def summarise(argv: List[str]) -> int:
     )
     parser.add_argument('--baseline', metavar='METHOD', help='the method that is compared with each; default: mow')
     parser.add_argument(
-        '--last', type=int, default=1, metavar='N', help='a run has reached the mean of its last N evaluations; default: 1'
+        '--last',
+        type=int,
+        default=1,
+        metavar='N',
+        help='a run has reached the mean of its last N evaluations; default: 1'
     )
     arguments = parser.parse_args(argv)
     from lzero_mow.report.summary import summarise as compute, write_summary

@@ -53,8 +53,7 @@ def config_parser(
     except ValueError as error:
         parser.error(str(error))
     parser.add_argument(
-        '--preset',
-        help=f"one of {', '.join(shared['presets'])}; default: {_default_presets_text(shared)}"
+        '--preset', help=f"one of {', '.join(shared['presets'])}; default: {_default_presets_text(shared)}"
     )
     parser.add_argument(
         '--games',
@@ -88,9 +87,7 @@ def _default_presets_text(shared: dict) -> str:
     return f'{large} with a GPU, {small} without' if large in shared['presets'] else small
 
 
-def parse(
-        parser: Parser, argv: Optional[Sequence[str]], lists: Sequence[str] = ('games', )
-) -> argparse.Namespace:
+def parse(parser: Parser, argv: Optional[Sequence[str]], lists: Sequence[str] = ('games', )) -> argparse.Namespace:
     """
     Overview:
         Parse arguments in any order; KEY=VALUE directly behind ``--games A B`` is an override and no game.

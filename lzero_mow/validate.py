@@ -90,8 +90,8 @@ def _check_run(config: dict) -> None:
     method, tasks = config['method'], config['env']['tasks']
     if one_model_a_task(method) and len(tasks) > 1:
         raise ValueError(
-            f"method '{method}' is one model a task, and this run has {len(tasks)} tasks: name one with --games, or train "
-            f'them all with `python -m lzero_mow.experiment SUITE --methods {method}`'
+            f"method '{method}' is one model a task, and this run has {len(tasks)} tasks: name one with --games, or "
+            f'train them all with `python -m lzero_mow.experiment SUITE --methods {method}`'
         )
     name = config['exp_name']
     if not isinstance(name, str) or not name:

@@ -48,8 +48,8 @@ def finish(job, env_step=None, score=1.0):
 @contextmanager
 def held_by_another_process(path):
     path.parent.mkdir(parents=True, exist_ok=True)
-    hold = 'import fcntl, sys, time; file = open(sys.argv[1], "a"); fcntl.lockf(file, fcntl.LOCK_EX); print(flush=True); ' \
-        'time.sleep(60)'
+    hold = 'import fcntl, sys, time; file = open(sys.argv[1], "a"); fcntl.lockf(file, fcntl.LOCK_EX); ' \
+        'print(flush=True); time.sleep(60)'
     with subprocess.Popen([sys.executable, '-c', hold, str(path)], stdout=subprocess.PIPE) as other:
         other.stdout.readline()
         try:
@@ -91,8 +91,8 @@ def test_a_member_has_its_tasks_share_of_the_batch_and_the_updates_of_the_whole(
         (dict(games=['Pong', 'Breakot']), "unknown game 'Breakot'"),
         (dict(methods=['storm'], overrides=['policy.batch_size=1']), 'policy.batch_size is 1 for 2 tasks'),
         (
-            dict(methods=['mow', 'storm'],
-                 overrides=['policy.model.num_experts=4']), "num_experts is what makes the method 'storm'"
+            dict(methods=['mow', 'storm'], overrides=['policy.model.num_experts=4']),
+            "num_experts is what makes the method 'storm'"
         ),
         (dict(preset='debag'), "unknown preset 'debag'"),
     ]
@@ -208,7 +208,8 @@ class Fakes:
     def __init__(self, folder, monkeypatch):
         self.folder, self.ended = folder, []
         monkeypatch.setattr(processes, 'POLL_SECONDS', 0.01)
-        monkeypatch.setattr(processes, 'command', lambda job, plan: [sys.executable, '-c', FAKE, job.method, str(folder)])
+        fake = [sys.executable, '-c', FAKE]
+        monkeypatch.setattr(processes, 'command', lambda job, plan: [*fake, job.method, str(folder)])
         monkeypatch.setattr(processes, 'is_finished', lambda job: not job.method.startswith('fails'))
 
     def jobs(self, *names):
@@ -257,7 +258,12 @@ def test_only_so_many_at_once_and_an_interrupt_ends_them(tmp_path, monkeypatch, 
 @pytest.mark.unittest
 def test_threads_are_shared_out(tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr(experiment, 'run_jobs', lambda due, plan, at_once, threads, _: calls.append((at_once, threads)) or [])
+
+    def run_jobs(due, plan, at_once, threads, on_finished):
+        calls.append((at_once, threads))
+        return []
+
+    monkeypatch.setattr(experiment, 'run_jobs', run_jobs)
     monkeypatch.setattr(experiment.os, 'sched_getaffinity', lambda _: set(range(8)))
     arguments = ['atari', '--preset', 'debug', '--methods', 'mow', 'mow_no_balance', '--runs', str(tmp_path / 'runs')]
     arguments += ['--output', str(tmp_path)]
@@ -304,7 +310,8 @@ def test_an_experiment_from_end_to_end_and_again(tmp_path):
     assert [(row.task, row.env_step) for row in random] == [('Direct', 0), ('Shifted', 0)]
     assert all(0 <= row.episode_return <= 16 and (4 * row.episode_return) % 1 == 0 for row in random)
     costs = read_costs(str(folder / 'runs.csv'))
-    assert [(cost.method, cost.task) for cost in costs] == [('storm', 'Direct'), ('storm', 'Shifted'), ('random', 'all')]
+    expected = [('storm', 'Direct'), ('storm', 'Shifted'), ('random', 'all')]
+    assert [(cost.method, cost.task) for cost in costs] == expected
     saved = yaml.safe_load((tmp_path / 'data_mow/experiment/atari/storm/Direct_seed0/total_config.yaml').read_text())
     assert saved['policy']['batch_size'] == 2, 'half of the batch'
     record = read_run_record(str(tmp_path / 'data_mow/experiment/atari/storm/Direct_seed0'))

@@ -48,8 +48,10 @@ def table(tmp_path):
     """A: random 1, mow 5 (best), storm 3. B: random 10, mow 20, storm 30 (best)."""
     write_costs(
         str(tmp_path / 'runs.csv'), [
-            RunCost('mow', 0, 'all', 100, 50, 4.0, 5.0, 8.0, 100.0), RunCost('mow', 1, 'all', 100, 50, 6.0, 5.0, 8.0, 100.0),
-            RunCost('storm', 0, 'A', 100, 50, 2.0, 5.0, 3.0, 100.0), RunCost('storm', 0, 'B', 100, 50, 3.0, 5.0, 3.0, 100.0)
+            RunCost('mow', 0, 'all', 100, 50, 4.0, 5.0, 8.0, 100.0),
+            RunCost('mow', 1, 'all', 100, 50, 6.0, 5.0, 8.0, 100.0),
+            RunCost('storm', 0, 'A', 100, 50, 2.0, 5.0, 3.0, 100.0),
+            RunCost('storm', 0, 'B', 100, 50, 3.0, 5.0, 3.0, 100.0)
         ]
     )
     return write(
@@ -158,7 +160,8 @@ def test_curves_of_seeds_that_were_evaluated_at_other_steps():
 
 @pytest.mark.unittest
 def test_methods_stand_in_the_order_of_their_file():
-    rows = [Result(method, 0, 'A', 0, 0.0, None) for method in ('random', 'scalezero', 'storm', 'mow_group_norm', 'mow')]
+    methods = ('random', 'scalezero', 'storm', 'mow_group_norm', 'mow')
+    rows = [Result(method, 0, 'A', 0, 0.0, None) for method in methods]
     assert methods_of(rows) == ['mow', 'storm', 'mow_group_norm', 'scalezero', 'random']
 
 

@@ -60,22 +60,33 @@ def _parser() -> cli.Parser:
     )
     parser.add_argument('suite', metavar='SUITE', help=', '.join(suite_names()))
     parser.add_argument(
-        '--methods', nargs='+', required=True, metavar='METHOD',
+        '--methods',
+        nargs='+',
+        required=True,
+        metavar='METHOD',
         help=f"{', '.join(method_names())}; {RANDOM}: random play, for comparison"
     )
     parser.add_argument('--seeds', nargs='+', default=['0'], metavar='SEED', help='default: 0')
     parser.add_argument('--preset', default=cli.DEFAULT_PRESETS[1], help=f'default: {cli.DEFAULT_PRESETS[1]}')
     parser.add_argument('--games', nargs='+', default=[], metavar='GAME', help="default: the preset's")
     parser.add_argument(
-        '--jobs', type=int, default=0, metavar='N',
+        '--jobs',
+        type=int,
+        default=0,
+        metavar='N',
         help='runs at once, each with its share of the cores; default: as many as there are cores'
     )
     parser.add_argument(
-        '--runs', default=os.path.join('data_mow', 'experiment'), metavar='DIR',
+        '--runs',
+        default=os.path.join('data_mow', 'experiment'),
+        metavar='DIR',
         help='where the run folders are, below SUITE/METHOD; default: data_mow/experiment'
     )
     parser.add_argument(
-        '--output', default='results', metavar='DIR', help='where SUITE/METHOD.csv and SUITE/runs.csv go; default: results'
+        '--output',
+        default='results',
+        metavar='DIR',
+        help='where SUITE/METHOD.csv and SUITE/runs.csv go; default: results'
     )
     parser.add_argument(
         '--random-episodes', type=int, default=100, metavar='N', help='of random play, a task and seed; default: 100'
@@ -112,7 +123,8 @@ def _run(plan: Plan, jobs: List[Job], at_once: int, output: str) -> int:
     at_once = max(1, min(at_once or cores, len(due)))
     threads = max(1, cores // at_once)
     logging.info(
-        '%d runs, %d of them finished; %d at once with %d threads each', len(jobs), len(jobs) - len(due), at_once, threads
+        '%d runs, %d of them finished; %d at once with %d threads each', len(jobs),
+        len(jobs) - len(due), at_once, threads
     )
     failed = run_jobs(due, plan, at_once, threads, lambda: write_tables(plan, tasks, output))
     write_tables(plan, tasks, output)

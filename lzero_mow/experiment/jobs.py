@@ -16,7 +16,7 @@ from lzero_mow.config import TOTAL_CONFIG, build_config, leaves, load_run_config
 from lzero_mow.files import locked
 from lzero_mow.paths import LATEST
 from lzero_mow.run_record import read_run_record
-from lzero_mow.suites import RANDOM, method_layer, method_names, one_model_a_task
+from lzero_mow.suites import RANDOM, method_layer, one_model_a_task
 from lzero_mow.validate import get
 
 # What may differ between a run that is there and the one that is asked for: it changes no row of the results.
@@ -86,9 +86,7 @@ def plan_jobs(plan: Plan) -> List[Job]:
         name with another configuration.
     """
     tasks = {method: _tasks(plan, method) for method in plan.methods}
-    jobs = [
-        _job(plan, method, seed, task) for seed in plan.seeds for method in plan.methods for task in tasks[method]
-    ]
+    jobs = [_job(plan, method, seed, task) for seed in plan.seeds for method in plan.methods for task in tasks[method]]
     for job in jobs:
         _refuse_another_run(job)
     return jobs
@@ -98,8 +96,6 @@ def _tasks(plan: Plan, method: str) -> List[Optional[str]]:
     """The tasks of an ensemble's members; [None], one run for all tasks, for other methods."""
     if method == RANDOM:
         return [None]
-    if method not in method_names():
-        method_layer(method)  # says which there are
     own = set(leaves(method_layer(method)))
     for key in leaves(parse_overrides(plan.overrides)):
         if key in own:
@@ -190,10 +186,7 @@ def command(job: Job, plan: Plan) -> List[str]:
         locked(os.path.join(job.run_dir, 'log', 'lock')).close()
         shutil.rmtree(job.run_dir)
     if job.method == RANDOM:
-        return [
-            *module, 'lzero_mow.experiment.random_play', *job.arguments, '--episodes',
-            str(plan.random_episodes)
-        ]
+        return [*module, 'lzero_mow.experiment.random_play', *job.arguments, '--episodes', str(plan.random_episodes)]
     return [*module, 'lzero_mow', 'train', *job.arguments]
 
 

@@ -5,9 +5,9 @@ import signal
 import subprocess
 import time
 from contextlib import contextmanager
-from typing import Callable, Dict, Iterator, List, Sequence
+from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from lzero_mow.screen import SCREEN
 from .jobs import Job, Plan, command, environment, is_finished
@@ -104,8 +104,7 @@ class _Screen:
         columns = (SpinnerColumn(), TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn())
         self._progress = Progress(*columns, TimeElapsedColumn(), console=SCREEN, disable=not SCREEN.is_terminal)
         self._all = self._progress.add_task('all runs', total=total)
-        self._lines: Dict[Job, int] = {}
-        self._started: Dict[str, float] = {}
+        self._started: Dict[str, Tuple[float, TaskID]] = {}  # by the run's name: when, and its line
         self._done, self._total = 0, total
 
     def __enter__(self) -> '_Screen':
@@ -116,13 +115,13 @@ class _Screen:
         self._progress.stop()
 
     def start(self, job: Job) -> None:
-        self._started[str(job)] = time.monotonic()
-        self._lines[str(job)] = self._progress.add_task(str(job), total=None)
+        self._started[str(job)] = time.monotonic(), self._progress.add_task(str(job), total=None)
         logging.info('%s: started', job)
 
     def end(self, job: Job, how: str) -> None:
         self._done += 1
-        self._progress.remove_task(self._lines.pop(str(job)))
+        started, line = self._started.pop(str(job))
+        self._progress.remove_task(line)
         self._progress.advance(self._all)
-        minutes = (time.monotonic() - self._started.pop(str(job))) / 60
+        minutes = (time.monotonic() - started) / 60
         logging.info('%s: %s after %.1f minutes (%d of %d)', job, how, minutes, self._done, self._total)

@@ -31,8 +31,10 @@ def write_tables(plan: Plan, tasks: Sequence[str], output: str) -> None:
         ended = _ended(plan.folder(method), members)
         if not ended:
             continue
-        run_dirs = {(seed, task): os.path.join(plan.folder(method), run_name(seed, task)) for seed in ended
-                    for task in members}
+        run_dirs = {
+            (seed, task): os.path.join(plan.folder(method), run_name(seed, task))
+            for seed in ended for task in members
+        }
         _write_results(os.path.join(folder, f'{method}.csv'), list(run_dirs.values()))
         costs += [run_cost(read_run_record(run_dir), task or ALL_TASKS) for (_, task), run_dir in run_dirs.items()]
     path = os.path.join(folder, RUNS)

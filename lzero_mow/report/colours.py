@@ -13,7 +13,4 @@ def method_colours(methods: Sequence[str]) -> Dict[str, object]:
     """
     colours = colormaps['tab20'].colors
     order = [*colours[::2], *colours[1::2]]
-    return {
-        method: 'grey' if method == RANDOM else order[index % len(order)]
-        for index, method in enumerate(methods)
-    }
+    return {method: 'grey' if method == RANDOM else order[index % len(order)] for index, method in enumerate(methods)}

@@ -25,7 +25,8 @@ def write_curves(path: str, results: Sequence[str], scale: Optional[Scale] = Non
     Arguments:
         - path (:obj:`str`): The file to write, ending in ``.png``.
         - results (:obj:`Sequence[str]`): ``results.csv`` files (see ``lzero_mow.report.results``).
-        - scale (:obj:`Optional[Scale]`): What turns returns into scores; None for what ``table_scale`` makes of the rows.
+        - scale (:obj:`Optional[Scale]`): What turns returns into scores; None for what ``table_scale`` makes of the
+            rows.
     """
     rows = read_evaluations(results)
     tasks, methods = tasks_of(rows), methods_of(rows)

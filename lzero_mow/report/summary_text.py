@@ -31,7 +31,9 @@ def _head(summary: 'Summary') -> List[str]:
     if summary.baseline not in (None, DEFAULT_METHOD):
         options += f' --baseline {summary.baseline}'
     lines = [
-        f'Made by `python -m lzero_mow summary {summary.folder}{options}`.', '', f'- What a run has reached is {final}.',
+        f'Made by `python -m lzero_mow summary {summary.folder}{options}`.',
+        '',
+        f'- What a run has reached is {final}.',
         f'- Brackets: 95 % stratified bootstrap intervals over seeds (rliable, {REPETITIONS} resamplings).',
     ]
     if summary.scale.bounds:
