@@ -133,9 +133,8 @@ def _is_number(value: Any) -> bool:
 def _check_shapes(config: dict) -> None:
     shape = config['policy']['model']['observation_shape']
     if shape[1] != shape[2] or shape[1] not in FRAME_SIZES:
-        raise ValueError(
-            f'env.obs_shape is {list(shape)}: the networks take square frames of {", ".join(map(str, FRAME_SIZES))} pixels'
-        )
+        sizes = ', '.join(map(str, FRAME_SIZES))
+        raise ValueError(f'env.obs_shape is {list(shape)}: the networks take square frames of {sizes} pixels')
     actions, suite = config['policy']['model']['action_space_size'], config['create']['env']['type']
     if suite in SUITES and actions != SUITES[suite][1]:
         raise ValueError(

@@ -77,11 +77,11 @@ def test_overrides_are_read_in_the_type_of_the_default():
     assert parse_overrides(['a.b=3', 'a.c=[x, y]', 'd=null']) == {'a': {'b': 3, 'c': ['x', 'y']}, 'd': None}
     config = build_config(
         'laptop',
-        overrides=['policy.learning_rate=1e-3', 'policy.grad_clip=5', 'policy.model.observation_shape=[3,64,64]']
+        overrides=['policy.learning_rate=1e-3', 'policy.grad_clip=5', 'env.obs_shape=[3,32,32]']
     )
     assert config['policy']['learning_rate'] == 1e-3
     assert type(config['policy']['grad_clip']
-                ) is float and config['policy']['model']['observation_shape'] == (3, 64, 64)
+                ) is float and config['policy']['model']['observation_shape'] == (3, 32, 32)
     assert change(config, overrides=['policy.device=cuda'])['policy']['cuda'] is True
 
 
@@ -136,9 +136,10 @@ def test_unknown_preset(name, message):
         ('env.action_space=all', "env.action_space is 'all': it must be 'full' or 'minimal'"),
         ('env.collector_env_num=0', 'env.collector_env_num is 0: it must be a whole number of at least 1'),
         ('env.noop_max=-1', 'env.noop_max is -1: it must be a whole number of at least 0'),
-        ('env.obs_shape=[3,32,32]', 'env.obs_shape is [3, 32, 32]: the networks are made for [3, 64, 64]'),
-        ('policy.model.observation_shape=[1,64,64]', 'policy.model.observation_shape is [1, 64, 64]: the networks'),
-        ('policy.model.action_space_size=6', 'policy.model.action_space_size is 6: the Atari environment has 18'),
+        ('env.obs_shape=[3,48,48]', 'env.obs_shape is [3, 48, 48]: the networks take square frames of 16, 32, 64, 128'),
+        ('env.obs_shape=[3,64,32]', 'env.obs_shape is [3, 64, 32]: the networks take square frames'),
+        ('policy.model.observation_shape=[1,64,64]', 'policy.model.observation_shape follows from env.obs_shape'),
+        ('policy.model.action_space_size=6', 'policy.model.action_space_size is 6: an environment of atari_mow has 18 actions'),
         ('policy.model.unimix=0.0', 'policy.model.unimix is 0.0: expected more than 0'),
         ('policy.context_length=1', 'policy.context_length is 1: expected at least 2'),
         ('policy.log_freq=0', 'policy.log_freq is 0: expected a whole number of at least 1'),
