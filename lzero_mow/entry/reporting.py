@@ -4,9 +4,12 @@ from typing import Any, Sequence
 
 import numpy as np
 
+from lzero_mow.diagnostics.table import last_matrices
+from lzero_mow.report.conflict_map import write_conflict_map
 from lzero_mow.report.curves import write_curves
 from lzero_mow.report.router_map import write_router_map
 from lzero_mow.report.video import write_open_loop_sheet, write_open_loop_video
+from .run_log import DIAGNOSTICS
 
 FOLDER = 'report'
 
@@ -14,8 +17,9 @@ FOLDER = 'report'
 def write_report(run_dir: str, results: str, policy: Any, buffer: Any, tasks: Sequence[str], length: int) -> None:
     """
     Overview:
-        Write the run's pictures: ``report/open_loop_<task>.mp4``, ``open_loop.png``, ``router.png`` and ``curves.png``.
-        A policy without ``report`` gets the curves alone.
+        Write the run's pictures: ``report/open_loop_<task>.mp4``, ``open_loop.png``, ``router.png``, ``curves.png``
+        and ``gradient_conflict.png``. A policy without ``report`` gets the last two alone, and the last one needs a
+        diagnosis of several tasks.
     Arguments:
         - results (:obj:`str`): The results table.
         - buffer (:obj:`Any`): The replay from which a sequence a task is drawn, if it holds that much already.
@@ -23,6 +27,7 @@ def write_report(run_dir: str, results: str, policy: Any, buffer: Any, tasks: Se
     """
     folder = os.path.join(run_dir, FOLDER)
     write_curves(os.path.join(folder, 'curves.png'), [results])
+    _write_conflict(os.path.join(folder, 'gradient_conflict.png'), os.path.join(run_dir, DIAGNOSTICS), tasks)
     if not hasattr(policy, 'report'):
         return
     batch = buffer.sample_sequences(len(tasks), length, rng=np.random.default_rng(np.random.randint(2 ** 31)))
@@ -32,3 +37,10 @@ def write_report(run_dir: str, results: str, policy: Any, buffer: Any, tasks: Se
     write_open_loop_sheet(os.path.join(folder, 'open_loop.png'), report['open_loop'], report['context'])
     if report['router'] is not None:
         write_router_map(os.path.join(folder, 'router.png'), report['router'], tasks)
+
+
+def _write_conflict(path: str, diagnostics: str, tasks: Sequence[str]) -> None:
+    if os.path.exists(diagnostics):
+        env_step, matrices = last_matrices(diagnostics, tasks)
+        if matrices:
+            write_conflict_map(path, matrices, tasks, env_step)

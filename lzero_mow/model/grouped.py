@@ -103,6 +103,13 @@ class GroupedLayerNorm(nn.Module):
         return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:], eps=self.eps), scale)
 
 
+class GroupedReLU(nn.ReLU):
+    """ReLU of rows sorted by group. A layer of its own, so that a hook sees what each group's units put out."""
+
+    def forward(self, x: Tensor, groups: Groups) -> Tensor:
+        return super().forward(x)
+
+
 class GroupedMLP(nn.Module):
     """
     Overview:
@@ -119,11 +126,12 @@ class GroupedMLP(nn.Module):
         widths = [in_features] + [width] * layers
         self.hidden = nn.ModuleList(GroupedLinear(groups, i, o, bias=False) for i, o in zip(widths, widths[1:]))
         self.norms = nn.ModuleList(GroupedLayerNorm(groups, width) for _ in range(layers))
+        self.activations = nn.ModuleList(GroupedReLU() for _ in range(layers))
         self.out = GroupedLinear(groups, widths[-1], out_features)
 
     def forward(self, x: Tensor, groups: Groups) -> Tensor:
         """x (R, ..., in), in the batch's order -> (R, ..., out), in the batch's order."""
         x = groups.sort(x)
-        for linear, norm in zip(self.hidden, self.norms):
-            x = F.relu(norm(linear(x, groups), groups))
+        for linear, norm, activation in zip(self.hidden, self.norms, self.activations):
+            x = activation(norm(linear(x, groups), groups), groups)
         return groups.unsort(self.out(x, groups))

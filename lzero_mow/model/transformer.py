@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lzero_mow.model.grouped import Groups, GroupedLayerNorm, GroupedLinear
+from lzero_mow.model.grouped import GroupedLayerNorm, GroupedLinear, GroupedReLU, Groups
 
 
 class KVCache:
@@ -71,11 +71,12 @@ class FeedForward(nn.Module):
         super().__init__()
         self.dropout = dropout
         self.expand = GroupedLinear(groups, width, 2 * width)
+        self.activation = GroupedReLU()
         self.contract = GroupedLinear(groups, 2 * width, width)
         self.norm = GroupedLayerNorm(groups, width, eps=1e-6)
 
     def forward(self, x: Tensor, groups: Groups) -> Tensor:
-        out = self.contract(F.relu(self.expand(x, groups)), groups)
+        out = self.contract(self.activation(self.expand(x, groups), groups), groups)
         return self.norm(x + F.dropout(out, self.dropout, self.training), groups)
 
 
@@ -86,11 +87,12 @@ class Mixer(nn.Module):
         super().__init__()
         self.inner = GroupedLinear(groups, in_features, width, bias=False)
         self.inner_norm = GroupedLayerNorm(groups, width)
+        self.activation = GroupedReLU()
         self.outer = GroupedLinear(groups, width, width, bias=False)
         self.outer_norm = GroupedLayerNorm(groups, width)
 
     def forward(self, x: Tensor, groups: Groups) -> Tensor:
-        x = F.relu(self.inner_norm(self.inner(x, groups), groups))
+        x = self.activation(self.inner_norm(self.inner(x, groups), groups), groups)
         return self.outer_norm(self.outer(x, groups), groups)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from lzero_mow.agent.actor_critic import agent_terms
 from lzero_mow.agent.imagination import context_windows, imagine
 from lzero_mow.buffer.batch import SequenceBatch
+from lzero_mow.diagnostics.mow import diagnose
 from lzero_mow.model.categorical import sample_straight_through
 from lzero_mow.model.world_model_loss import balance_loss, world_model_terms
 from lzero_mow.policy.acting import ActingMemory, act
@@ -26,7 +27,7 @@ class MoWPolicy(GroupingPolicy):
     Overview:
         Mixture-of-World Models (arXiv 2602.01270): one world model and one agent for K tasks.
     Interfaces:
-        DI-engine's learn, collect and eval modes; ``check_finite`` and ``report`` for the training entry.
+        DI-engine's learn, collect and eval modes; ``check_finite``, ``report`` and ``diagnose`` for the training entry.
     """
     config = copy.deepcopy(MOW_CONFIG)
 
@@ -116,7 +117,7 @@ class MoWPolicy(GroupingPolicy):
 
     def _task_losses(self, terms: Dict[str, Tensor]) -> Tensor:
         """L_k, (K,), from its terms."""
-        weights = dict(dynamics=self._cfg.dynamics_weight, representation=self._cfg.representation_weight)
+        weights = {name: self._cfg[f'{name}_weight'] for name in ('reconstruction', 'dynamics', 'representation')}
         return sum(weights.get(name, 1.0) * term for name, term in terms.items())
 
     @torch.no_grad()
@@ -171,6 +172,11 @@ class MoWPolicy(GroupingPolicy):
             router = router.cpu().numpy()
         names = {self._cfg.tasks[k]: frame for k, frame in frames.items()}
         return dict(open_loop=names, context=self._cfg.context_length, router=router)
+
+    def diagnose(self, batch: SequenceBatch) -> Dict[str, Any]:
+        """Plasticity on real sequences of the tasks, leaving no trace: see `lzero_mow.diagnostics.mow.diagnose`."""
+        with self._autocast():
+            return diagnose(self._model, batch.to(self._device), self._task_losses, self._cfg)
 
     def _monitor_vars_learn(self) -> List[str]:
         """Names of the task means in `_forward_learn`'s log."""

@@ -1,0 +1,28 @@
+"""How evenly experts are used."""
+import math
+from typing import Dict, Sequence
+
+import torch
+from torch import Tensor
+
+
+def evenness(shares: Tensor) -> Tensor:
+    """Entropy of distributions (..., N) over log N: 1 where N share evenly, 0 where one has everything."""
+    if shares.shape[-1] == 1:
+        return torch.ones_like(shares[..., 0])
+    return torch.special.entr(shares).sum(-1) / math.log(shares.shape[-1])
+
+
+def expert_use(chosen: Sequence[Sequence[int]], scores: Tensor) -> Dict[str, float]:
+    """
+    Overview:
+        Evenness of the shares that experts have in all choices, and mean evenness of a router's scores.
+    Arguments:
+        - chosen (:obj:`Sequence`): The experts that each task (or token) has chosen.
+        - scores (:obj:`Tensor`): (K, N_e) probabilities.
+    """
+    choices = torch.bincount(torch.as_tensor(chosen).flatten(), minlength=scores.shape[-1])
+    return {
+        'entropy': float(evenness(choices / choices.sum())),
+        'score_entropy': float(evenness(scores.detach()).mean()),
+    }
