@@ -51,7 +51,8 @@ def replay(run_dir) -> dict:
 
 def assert_same_run(left, right):
     assert differences(load(left), load(right)) == []
-    assert (left / 'results.csv').read_text() == (right / 'results.csv').read_text()
+    for table in ('results.csv', 'diagnostics.csv'):
+        assert (left / table).read_text() == (right / table).read_text()
     shards, others = replay(left), replay(right)
     assert shards.keys() == others.keys() and all(np.array_equal(shards[key], others[key]) for key in shards)
 

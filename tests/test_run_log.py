@@ -4,6 +4,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from lzero_mow.diagnostics.table import read_diagnostics
 from lzero_mow.entry.run_log import RunLog
 from lzero_mow.report.results import read_results
 
@@ -91,6 +92,23 @@ def test_resumed_log_takes_back_what_came_after_the_checkpoint(tmp_path):
     resumed.close()
     assert curves(tmp_path)['evaluation/Pong/return'] == [(0, 1.0), (50, 6.0)], 'TensorBoard hides the first 50'
     assert [row.episode_return for row in read_results(log.results)] == [1.0, 2.0, 6.0, 7.0]
+
+
+@pytest.mark.unittest
+def test_diagnoses_are_rows_and_scalars_and_are_cut_on_resume(tmp_path):
+    diagnosis = dict(scalars={'dormant/all': 0.25}, conflict=dict(shared=np.array([[1.0, -0.5], [-0.5, 1.0]])))
+    log = make_log(tmp_path)
+    log.diagnosis(10, diagnosis)
+    state = log.state_dict()
+    log.diagnosis(20, diagnosis)
+    log.close()
+    resumed = make_log(tmp_path, resumed_at=10)
+    resumed.load_state_dict(state)
+    resumed.diagnosis(30, diagnosis)
+    resumed.close()
+    names = ('dormant/all', 0.25), ('gradient_conflict/shared/cosine/Pong/Boxing', -0.5)
+    assert read_diagnostics(log.diagnostics) == [(step, *row) for step in (10, 30) for row in names]
+    assert curves(tmp_path) == {'plasticity/dormant/all': [(10, 0.25), (30, 0.25)]}
 
 
 @pytest.mark.unittest

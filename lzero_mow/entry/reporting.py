@@ -40,7 +40,7 @@ def write_report(run_dir: str, results: str, policy: Any, buffer: Any, tasks: Se
 
 
 def _write_conflict(path: str, diagnostics: str, tasks: Sequence[str]) -> None:
-    if os.path.exists(diagnostics):
+    if os.path.exists(diagnostics) and os.path.getsize(diagnostics):
         env_step, matrices = last_matrices(diagnostics, tasks)
         if matrices:
             write_conflict_map(path, matrices, tasks, env_step)
