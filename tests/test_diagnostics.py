@@ -125,6 +125,18 @@ def test_a_policy_is_diagnosed():
 
 
 @pytest.mark.unittest
+def test_in_bfloat16_as_on_a_gpu_the_numbers_are_about_the_same():
+    policy, found = tiny_policy(), []
+    for mixed in (False, True):
+        policy._autocast = lambda: torch.autocast('cpu', torch.bfloat16, enabled=mixed)
+        found.append(policy.diagnose(random_batch((0, 0, 1, 1, 2, 2), 8)))
+    single, half = found
+    assert half['scalars'] == pytest.approx(single['scalars'], rel=0.05, abs=0.05)
+    np.testing.assert_allclose(half['conflict']['shared'], single['conflict']['shared'], atol=0.1)
+    assert np.allclose(np.diag(half['conflict']['shared']), 1, atol=1e-5)
+
+
+@pytest.mark.unittest
 def test_planted_units_of_a_policy_are_found():
     policy = tiny_policy()
     model, batch = policy._model, random_batch((0, 1, 2), 8)

@@ -21,7 +21,8 @@ def cosine_matrix(gradients: Iterable[Tuple[int, Sequence[Tensor]]], num_tasks: 
     tasks = list(vectors)
     directions = F.normalize(torch.stack([vectors.pop(k) for k in tasks]), dim=1)
     cosine = np.full((num_tasks, num_tasks), np.nan)
-    cosine[np.ix_(tasks, tasks)] = (directions @ directions.T).cpu().numpy()
+    with torch.autocast(directions.device.type, enabled=False):  # the gradients may be computed under one
+        cosine[np.ix_(tasks, tasks)] = (directions @ directions.T).cpu().numpy()
     return cosine
 
 
