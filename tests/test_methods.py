@@ -13,9 +13,9 @@ from lzero_mow.suites import load_suite, method_layer, method_names, one_model_a
 from lzero_mow.validate import validate
 
 GAMES = ['Asterix', 'Breakout', 'Freeway']  # in Atari and in MinAtar
-PAPER = (
+METHODS = (
     'mow storm storm_multitask storm_multi_vae mow_no_experts mow_no_shared mow_no_task_loss mow_no_balance '
-    'mow_no_clustering mow_vae_per_task mow_router_none mow_random_clusters mow_group_norm'
+    'mow_plain_sum mow_no_clustering mow_vae_per_task mow_router_none mow_random_clusters mow_group_norm'
 ).split()
 
 
@@ -27,7 +27,7 @@ def config_of(method, suite='atari', preset='laptop', **changes):
 @pytest.mark.unittest
 @pytest.mark.parametrize('suite', suite_names())
 def test_every_method_is_valid_over_every_preset(suite):
-    assert method_names() == PAPER
+    assert method_names() == METHODS
     for preset in set(load_suite(suite)['presets']) - {'storm'}:  # which is a method's networks already
         for method in method_names():
             config = config_of(method, suite, preset)
@@ -69,6 +69,7 @@ MULTITASK = dict(NO_EXPERTS, task_head=False, weighting='sum')
         ('mow_no_shared', dict(shared=False)),
         ('mow_no_task_loss', dict(task_head=False)),
         ('mow_no_balance', dict(balance=False)),
+        ('mow_plain_sum', dict(weighting='sum')),
         ('mow_no_clustering', dict(clusters=1)),
         ('mow_vae_per_task', dict(clustering='task')),
         ('mow_router_none', dict(router_gradient='none')),

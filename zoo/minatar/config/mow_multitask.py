@@ -4,7 +4,7 @@ laptop.
 
     python zoo/minatar/config/mow_multitask.py
     python zoo/minatar/config/mow_multitask.py --method storm_multitask --seed 1 --games Breakout Freeway
-    python zoo/minatar/config/mow_multitask.py --resume data_mow/laptop_seed0
+    python zoo/minatar/config/mow_multitask.py --resume data_mow/minatar_laptop_seed0
 """
 import sys
 
