@@ -141,6 +141,7 @@ def test_kl_targets_are_fixed(monkeypatch):
 def test_harmonious_weights_rest_where_the_closed_form_says():
     losses = torch.tensor([0.3, 4.0, 250.0])
     weights, everyone = HarmoniousWeights(3), torch.ones(3)
+    weights(torch.ones(3), everyone)  # they start elsewhere
     optimizer = torch.optim.LBFGS(weights.parameters(), lr=0.5, max_iter=300, line_search_fn='strong_wolfe')
 
     def closure():
@@ -158,3 +159,16 @@ def test_harmonious_weights_rest_where_the_closed_form_says():
     weights.log_sigma.grad = None
     weights(losses, torch.tensor([1.0, 0.0, 1.0])).backward()
     assert weights.log_sigma.grad[1] == 0
+
+
+@pytest.mark.unittest
+def test_a_harmonious_weight_starts_at_rest_for_the_first_loss_of_its_task():
+    weights, losses = HarmoniousWeights(3), torch.tensor([0.3, 4.0, 250.0])
+    weights(losses, torch.tensor([1.0, 0.0, 1.0])).backward()
+    torch.testing.assert_close(weights.log_sigma.grad, torch.zeros(3), atol=1e-5, rtol=0)
+    assert weights.log_sigma[1] == 0 and (weights.log_sigma[[0, 2]] != 0).all()
+    kept = weights.log_sigma.detach().clone()
+    weights.log_sigma.grad = None
+    weights(2 * losses, torch.ones(3)).backward()
+    assert torch.equal(weights.log_sigma[[0, 2]], kept[[0, 2]])  # what has started is for the optimizer alone
+    assert abs(weights.log_sigma.grad[1]) < 1e-5 and (weights.log_sigma.grad[[0, 2]] < -0.1).all()

@@ -67,12 +67,27 @@ def balance_loss(usage: Tensor, num_tasks: int, experts_per_task: int) -> Tensor
 
 
 class HarmoniousWeights(nn.Module):
-    """L_H = sum_k L_k / sigma_k + ln(1 + sigma_k), sigma_k > 0 learnable; at rest sigma_k^2 = L_k (1 + sigma_k)."""
+    """
+    Overview:
+        L_H = sum_k L_k / sigma_k + ln(1 + sigma_k), sigma_k > 0 learnable; at rest sigma_k^2 = L_k (1 + sigma_k).
+
+        Where sigma_k starts is open in the paper. Here: at rest for the first loss of its task. From sigma_k = 1 it would
+        have to grow to the size of a loss, hundreds, and Adam, which remembers the large gradients of the beginning,
+        would take far too small steps for thousands of updates.
+    """
 
     def __init__(self, num_tasks: int) -> None:
         super().__init__()
         self.log_sigma = nn.Parameter(torch.zeros(num_tasks))
+        self.register_buffer('started', torch.zeros(num_tasks, dtype=torch.bool))
 
     def forward(self, losses: Tensor, present: Tensor) -> Tensor:
         """(K,) task losses, and which tasks the batch has (K,) -> scalar."""
+        self._start(losses.detach(), present > 0)
         return (present * (losses * torch.exp(-self.log_sigma) + F.softplus(self.log_sigma))).sum()
+
+    @torch.no_grad()
+    def _start(self, losses: Tensor, present: Tensor) -> None:
+        at_rest = (losses + torch.sqrt(losses ** 2 + 4 * losses)) / 2
+        self.log_sigma.copy_(torch.where(present & ~self.started, at_rest.log(), self.log_sigma))
+        self.started |= present
