@@ -99,11 +99,25 @@ def test_router_gradient_from_prediction_losses(gradient):
 @pytest.mark.unittest
 def test_straight_through_gate_has_value_one_and_the_gradient_of_log_w():
     router, embedding = tiny_model().world_model.router, tiny_model().world_model.embedding()
-    gates, weights = router.gates(embedding), router.weights(embedding)
+    gates, weights = router.gates(embedding), router.scores(embedding).gather(1, router.chosen)
     assert torch.equal(gates, torch.ones_like(gates))
     last = router.mlp[-1].weight
     ours = torch.autograd.grad(gates[0, 1], last, retain_graph=True)[0]
     torch.testing.assert_close(ours, torch.autograd.grad(weights[0, 1].log(), last)[0])
+
+
+@pytest.mark.unittest
+def test_gates_stay_finite_when_the_router_is_sure():
+    """The second expert of a task may have a score that no float can hold; it is used all the same."""
+    router, embedding = tiny_model().world_model.router, tiny_model().world_model.embedding()
+    last = router.mlp[-1].weight
+    with torch.no_grad():
+        last.mul_(1e5)
+    router.choose(embedding)
+    gates = router.gates(embedding)
+    assert (router.scores(embedding).gather(1, router.chosen) == 0).any()
+    assert torch.equal(gates, torch.ones_like(gates))
+    assert torch.autograd.grad(gates.sum(), last)[0].isfinite().all()
 
 
 @pytest.mark.unittest

@@ -43,9 +43,13 @@ class TaskRouter(nn.Module):
         left = (1 - self.step / max(1, self.temperature_steps)).clamp(min=0)
         return self.temperature_start ** left
 
+    def log_scores(self, embedding: Tensor) -> Tensor:
+        """ln S: (K, E) task embeddings -> (K, N_e)."""
+        return F.log_softmax(self.mlp(embedding) / self.temperature, -1)
+
     def scores(self, embedding: Tensor) -> Tensor:
         """S: (K, E) task embeddings -> (K, N_e), rows sum to 1."""
-        return F.softmax(self.mlp(embedding) / self.temperature, -1)
+        return self.log_scores(embedding).exp()
 
     @torch.no_grad()
     def choose(self, embedding: Tensor) -> None:
@@ -57,16 +61,15 @@ class TaskRouter(nn.Module):
         """The one wait for the device, between two updates."""
         self.chosen_on_host = self.chosen.tolist()
 
-    def weights(self, embedding: Tensor) -> Tensor:
-        """W: (K, n), the scores of the chosen experts."""
-        return self.scores(embedding).gather(1, self.chosen)
-
     def gates(self, embedding: Tensor) -> Tensor:
-        """(K, n) factors of the experts' outputs: all 1; under 'straight_through' their gradient is that of log W."""
+        """
+        (K, n) factors of the experts' outputs: all 1; under 'straight_through' their gradient is that of ln W, where W
+        (K, n) are the scores of the chosen experts.
+        """
         if self.gradient == 'none':
             return torch.ones_like(self.chosen, dtype=embedding.dtype)
-        weights = self.weights(embedding)
-        return weights / weights.detach()
+        log_weights = self.log_scores(embedding).gather(1, self.chosen)
+        return torch.exp(log_weights - log_weights.detach())  # finite also where W itself is too small for a float
 
     def usage(self, embedding: Tensor) -> Tensor:
         """
