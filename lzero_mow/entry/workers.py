@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, List, Optional, Sequence, Tuple
 
+import numpy as np
 import torch
 from ding.config import compile_config
 from ding.envs import BaseEnvManager, create_env_manager, get_vec_env_setting
@@ -154,8 +155,9 @@ def _workers_on(
         evaluator_env: BaseEnvManager,
         model: Optional[torch.nn.Module],
 ) -> Workers:
-    collector_env.seed(cfg.seed)
-    evaluator_env.seed(cfg.seed, dynamic_seed=False)
+    collecting, evaluating = np.random.SeedSequence(cfg.seed).spawn(2)
+    collector_env.seed(_env_seeds(collecting, collector_env.env_num))
+    evaluator_env.seed(_env_seeds(evaluating, evaluator_env.env_num), dynamic_seed=False)
     set_pkg_seed(cfg.seed, use_cuda=torch.cuda.is_available())
 
     policy = create_policy(cfg.policy, model=model, enable_field=['learn', 'collect', 'eval'])
@@ -168,3 +170,8 @@ def _workers_on(
         create_cfg.evaluator.type
     )(n_evaluator_episode=evaluator_env.env_num, env=evaluator_env, policy=policy.eval_mode, **shared)
     return Workers(cfg, policy, collector, evaluator, buffer)
+
+
+def _env_seeds(sequence: np.random.SeedSequence, number: int) -> List[int]:
+    """A seed for each environment. DI-engine's seed + i would give runs of neighbouring seeds the same episodes."""
+    return sequence.generate_state(number).tolist()

@@ -2,19 +2,23 @@
 from typing import List
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lzero_mow.model.categorical import unimix
+
+UNIFORM_SHARE = 0.01
 
 class TaskRouter(nn.Module):
     """
     Overview:
-        S_k = softmax(MLP(e_k) / tau);  W_k, J_k = top-n(S_k).  The choice J_k is taken when weights change
+        S_k = unimix(softmax(MLP(e_k) / tau));  W_k, J_k = top-n(S_k).  The choice J_k is taken when weights change
         (:meth:`choose`), not at every forward pass, so that no step waits for the device to learn which experts run.
 
         Choices where the paper is open. J_k is sorted by expert, so that a task's slot in the concatenation of expert
         outputs does not swap when two scores cross. The balance loss measures all scores (see :meth:`usage`). The MLP
-        is odd (tanh, no biases), so that scores have no common part and tasks begin with different experts.
+        is odd (tanh, no biases), so that scores have no common part and tasks begin with different experts. One per
+        cent of the uniform distribution is mixed in, as everywhere in STORM: a gate's value is 1 whatever W is, so
+        nothing else would end the fall of a score that its gradient presses down (seen: 1e-30, then NaN).
     Arguments:
         - num_tasks (:obj:`int`), embedding_dim (:obj:`int`): K and the width of e_k.
         - num_experts (:obj:`int`), experts_per_task (:obj:`int`): N_e and n.
@@ -45,7 +49,7 @@ class TaskRouter(nn.Module):
 
     def log_scores(self, embedding: Tensor) -> Tensor:
         """ln S: (K, E) task embeddings -> (K, N_e)."""
-        return F.log_softmax(self.mlp(embedding) / self.temperature, -1)
+        return unimix(self.mlp(embedding) / self.temperature, UNIFORM_SHARE)
 
     def scores(self, embedding: Tensor) -> Tensor:
         """S: (K, E) task embeddings -> (K, N_e), rows sum to 1."""
@@ -54,7 +58,8 @@ class TaskRouter(nn.Module):
     @torch.no_grad()
     def choose(self, embedding: Tensor) -> None:
         """Take J from the present weights. Called at construction, after every update and after loading."""
-        self.chosen.copy_(self.scores(embedding).topk(self.experts_per_task).indices.sort(-1).values)
+        logits = self.mlp(embedding)  # in the order of the scores, also where these are too close to each other
+        self.chosen.copy_(logits.topk(self.experts_per_task).indices.sort(-1).values)
         self._read_back()
 
     def _read_back(self) -> None:
@@ -69,7 +74,7 @@ class TaskRouter(nn.Module):
         if self.gradient == 'none':
             return torch.ones_like(self.chosen, dtype=embedding.dtype)
         log_weights = self.log_scores(embedding).gather(1, self.chosen)
-        return torch.exp(log_weights - log_weights.detach())  # finite also where W itself is too small for a float
+        return torch.exp(log_weights - log_weights.detach())
 
     def usage(self, embedding: Tensor) -> Tensor:
         """
