@@ -51,9 +51,10 @@ SHARES = {
 # tasks their rules.
 IDENTITY = (
     'seed', 'create.policy.type', 'create.env.type', 'env.obs_shape', 'env.action_space', 'env.frame_skip',
-    'env.noop_max', 'env.repeat_action_probability', 'env.max_episode_steps', 'env.collector_env_num', 'policy.model',
-    'policy.clustering', 'policy.warmup_steps', 'policy.acting_window', 'policy.replay_buffer_size',
-    'policy.game_segment_length'
+    'env.noop_max', 'env.repeat_action_probability', 'env.sticky_action_prob', 'env.difficulty_ramping',
+    'env.max_episode_steps', 'env.collector_env_num', 'policy.model',
+    'policy.task_weighting', 'policy.clustering', 'policy.warmup_steps', 'policy.acting_window',
+    'policy.replay_buffer_size', 'policy.game_segment_length'
 )
 
 

@@ -176,6 +176,15 @@ def test_nan_stops_with_task_term_and_update(bad):
 
 
 @pytest.mark.unittest
+def test_a_gradient_that_is_not_finite_is_named_before_what_it_spoils():
+    policy = tiny_policy()
+    policy._model.world_model.task_embedding.register_hook(lambda gradient: gradient * float('nan'))
+    policy.learn_mode.forward(training_data())
+    with pytest.raises(FloatingPointError, match='^world_model/grad_norm is not finite at update 1'):
+        policy.check_finite()
+
+
+@pytest.mark.unittest
 def test_state_dict_continues_bit_for_bit():
     policy, other = tiny_policy(), tiny_policy(seed=1)
     obs = random_batch((0, ) * 6, 1).obs[:, 0]

@@ -25,7 +25,7 @@ def warm_up(run: Run) -> None:
     """
     Overview:
         What is left to do of the warm-up; nothing is collected meanwhile. A policy without ``group_tasks`` has none.
-        Checkpoints are written at its start, every ``SAVE_EVERY`` updates and at its end.
+        Checkpoints are written at its start, every ``SAVE_EVERY`` updates, before tasks are grouped and at its end.
     """
     schedule, policy = run.schedule, run.workers.policy
     if schedule.warmed_up:
@@ -35,10 +35,9 @@ def warm_up(run: Run) -> None:
         if steps > 0:
             _train(run, steps)
         _group(run)
-        schedule.warmed_up = True
-        if steps > 0:
-            run.save()
     schedule.warmed_up = True
+    if schedule.warm_up_iter > 0:
+        run.save()
 
 
 def _train(run: Run, steps: int) -> None:
@@ -58,6 +57,7 @@ def _train(run: Run, steps: int) -> None:
             curve.write(schedule.warm_up_iter)
         if checkpoint_next and hasattr(policy, 'check_finite'):
             policy.check_finite()
+    run.save()
 
 
 def _group(run: Run) -> None:

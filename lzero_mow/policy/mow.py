@@ -77,12 +77,13 @@ class MoWPolicy(GroupingPolicy):
         terms, log, latent = self._update_world_model(batch)
         rollout, plan = self._imagine(batch, latent, data['imagine'])
         agent, norm = self._update_agent(rollout, plan)
-        by_task = {f'world_model/{name}': term for name, term in terms.items()}
-        by_task.update({f'agent/{name}': term for name, term in agent.items()})
+        world = {f'world_model/{name}': term for name, term in terms.items()}
+        acting = {f'agent/{name}': term for name, term in agent.items()}
+        by_task = {**world, **acting}
         self._updates += 1
         log['agent/grad_norm'] = norm
-        norms = {name: value.reshape(1) for name, value in log.items() if name.endswith('grad_norm')}
-        self._finite.note({**by_task, **norms}, self._updates)
+        of = lambda part: {f'{part}/grad_norm': log[f'{part}/grad_norm'].reshape(1)}
+        self._finite.note({**world, **of('world_model'), **acting, **of('agent')}, self._updates)  # as they come about
         log.update({name: value.mean() for name, value in by_task.items()})
         for k, task in enumerate(self._cfg.tasks):
             log.update({f'task/{task}/{name}': value[k] for name, value in by_task.items()})
