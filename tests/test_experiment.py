@@ -191,6 +191,7 @@ FAKE = """
 import sys, time, signal
 from pathlib import Path
 name, folder = sys.argv[1], Path(sys.argv[2])
+signal.signal(signal.SIGTERM, signal.default_int_handler)  # as a run does
 (folder / (name + '.started')).touch()
 try:
     while not (folder / (name + '.go')).exists():

@@ -88,7 +88,7 @@ def _stopping(running: Dict[subprocess.Popen, Job]) -> Iterator[None]:
         yield
     finally:
         for process in running:
-            process.send_signal(signal.SIGINT)
+            process.terminate()  # a SIGINT would be lost on those that inherited it ignored, below nohup say
         for process in running:
             try:
                 process.wait(GRACE_SECONDS)
