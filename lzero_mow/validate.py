@@ -36,7 +36,8 @@ COUNTS = (
 # Numbers above zero.
 POSITIVE = (
     'policy.replay_ratio', 'policy.learning_rate', 'policy.agent_learning_rate', 'policy.grad_clip',
-    'policy.agent_grad_clip', 'policy.agent_eps', 'policy.model.temperature_start', 'policy.model.unimix'
+    'policy.agent_grad_clip', 'policy.agent_eps', 'policy.return_scale_floor', 'policy.reconstruction_weight',
+    'policy.model.temperature_start', 'policy.model.unimix'
 )
 # Shares and probabilities, and the largest value that makes sense.
 SHARES = {

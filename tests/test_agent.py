@@ -32,12 +32,13 @@ def test_lambda_return_by_hand():
 
 
 @pytest.mark.unittest
-def test_return_scale_is_one_a_task_and_never_below_one():
+def test_return_scale_is_one_a_task_and_never_below_its_floor():
     scale = ReturnScale(3)
     returns = torch.stack([torch.linspace(0, 100, 101), torch.linspace(0, 0.1, 101), torch.linspace(0, 0.1, 101)])
     for _ in range(3):
         scale.update(returns, (0, 2, 2), decay=0.5)
-    assert scale().tolist() == pytest.approx([90 * (1 - 0.5 ** 3), 1.0, 1.0])
+    assert scale(1.0).tolist() == pytest.approx([90 * (1 - 0.5 ** 3), 1.0, 1.0])
+    assert scale(0.02).tolist() == pytest.approx([90 * (1 - 0.5 ** 3), 0.02, 0.09 * (1 - 0.5 ** 3)])
     assert scale.low[1] == scale.high[1] == 0  # a task that was not there keeps its scale
 
 

@@ -66,7 +66,7 @@ def agent_terms(agent: ActorCritic, rollout: ImaginedRollout, plan: Plan, cfg: E
     """
     Overview:
         Actor and critic losses on an imagined rollout:
-        actor   - sg((R - V) / max(1, S_k)) log pi(a|s),
+        actor   - sg((R - V) / max(floor, S_k)) log pi(a|s),  floor 1 in the paper,
         critic  symlog two-hot cross-entropy towards sg(R), and towards the slow critic's own lambda-return.
     Arguments:
         - agent (:obj:`ActorCritic`), rollout (:obj:`ImaginedRollout`), plan (:obj:`Plan`).
@@ -85,7 +85,7 @@ def agent_terms(agent: ActorCritic, rollout: ImaginedRollout, plan: Plan, cfg: E
         returns = returns_of(value)  # (N, H)
         slow_returns = returns_of(agent.two_hot.decode(agent.slow_critic(rollout.state, plan.clusters)))
         agent.return_scale.update(returns, rollout.task, cfg.return_ema)
-        advantage = (returns - value[:, :-1]) / agent.return_scale()[plan.task].unsqueeze(1)
+        advantage = (returns - value[:, :-1]) / agent.return_scale(cfg.return_scale_floor)[plan.task].unsqueeze(1)
     terms = dict(
         actor=-advantage * log_prob,
         critic=agent.two_hot.loss(value_logits[:, :-1], returns),

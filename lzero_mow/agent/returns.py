@@ -53,6 +53,6 @@ class ReturnScale(nn.Module):
         self.low.copy_(torch.where(seen, torch.lerp(low, self.low, decay), self.low))
         self.high.copy_(torch.where(seen, torch.lerp(high, self.high, decay), self.high))
 
-    def forward(self) -> Tensor:
-        """(K,) divisors of the advantage: max(1, S_k)."""
-        return (self.high - self.low).clamp(min=1.0)
+    def forward(self, least: float) -> Tensor:
+        """(K,) divisors of the advantage: max(least, S_k)."""
+        return (self.high - self.low).clamp(min=least)

@@ -157,6 +157,9 @@ MOW_CONFIG = dict(
     # (float) Decay of the slow critic, and of the percentiles that scale returns.
     critic_ema=0.98,
     return_ema=0.99,
+    # (float) Smallest scale that advantages are divided by. Where a task's returns are far below it, that task hardly
+    # counts in the actor that all tasks share; where rewards are very rare, a small one lets the actor follow noise.
+    return_scale_floor=1.0,
     # (int) Longest window of past steps that an action is chosen from.
     acting_window=16,
     # (bool) Take the likeliest action in evaluation instead of a sample.
