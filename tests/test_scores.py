@@ -65,6 +65,7 @@ def test_nearest_finds_what_was_meant(typed, meant):
         ([], 'is empty'),
         ('Pong', r'must be a list.*\[Pong\]'),
         ([3], 'unknown game 3'),
+        (7, 'env.tasks is 7: it must be a list'),
     ]
 )
 def test_check_games_refuses_with_one_line(tasks, message):

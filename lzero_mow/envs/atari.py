@@ -16,7 +16,7 @@ from lzero_mow.envs.visual_env import VisualEnv
 class AtariMoWEnv(VisualEnv):
     """
     Overview:
-        One Atari game: 64x64 RGB frames, ALE's 18 actions, raw rewards, an episode is a whole game.
+        One Atari game: RGB frames, ALE's 18 actions, raw rewards, an episode is a whole game.
     Arguments:
         - cfg (:obj:`EasyDict`): Keys of ``config`` below, and ``task``, the game's name; what is
             missing has its default.

@@ -60,6 +60,26 @@ def check_values(cfg: dict, rules: Rules) -> None:
             raise ValueError(f"env.{key} is {cfg[key]!r}: it must be {wanted}")
 
 
+def check_tasks(tasks: List[str], check_task: Callable[[str], Any]) -> None:
+    """
+    Overview:
+        Refuse a list of tasks that no run can be built from.
+    Arguments:
+        - tasks (:obj:`List[str]`): Their names.
+        - check_task (:obj:`Callable`): Raises ``ValueError`` for a name that the suite does not know.
+    Raises:
+        - ValueError: one line, if there is no task, if one is unknown or named twice.
+    """
+    if not tasks:
+        raise ValueError('env.tasks is empty: name at least one game, such as [Breakout]')
+    if not isinstance(tasks, (list, tuple)):
+        raise ValueError(f'env.tasks is {tasks!r}: it must be a list of games, such as [{tasks}]')
+    for position, task in enumerate(tasks):
+        check_task(task)
+        if task in tasks[:position]:
+            raise ValueError(f'env.tasks names {task} twice: every task of a run must be another one')
+
+
 def with_defaults(defaults: dict, cfg: dict) -> EasyDict:
     """
     Overview:

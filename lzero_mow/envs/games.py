@@ -8,6 +8,8 @@ import difflib
 import re
 from typing import Iterable, List
 
+from lzero_mow.envs.env_config import check_tasks
+
 # Names as LightZero and gymnasium's ALE ids spell them ('ALE/UpNDown-v5', 'UpNDownNoFrameskip-v4').
 ATARI_100K = (
     'Alien', 'Amidar', 'Assault', 'Asterix', 'BankHeist', 'BattleZone', 'Boxing', 'Breakout', 'ChopperCommand',
@@ -52,15 +54,12 @@ def check_games(tasks: List[str]) -> None:
     Raises:
         - ValueError: one line, if there is no task, if a game is unknown (naming the nearest ones) or named twice.
     """
-    if isinstance(tasks, str):
-        raise ValueError(f"env.tasks is the text {tasks!r}: it must be a list of games, such as [{tasks}]")
-    if not tasks:
-        raise ValueError("env.tasks is empty: name at least one game, such as [Pong]")
-    for position, task in enumerate(tasks):
-        if task not in ATARI_100K:
-            raise ValueError(
-                f"env.tasks names the unknown game {task!r}: did you mean {', '.join(nearest(task, ATARI_100K))}? "
-                f"(the {len(ATARI_100K)} Atari 100k games can be played)"
-            )
-        if task in tasks[:position]:
-            raise ValueError(f"env.tasks names {task} twice: every task of a run must be another game")
+    check_tasks(tasks, _check_game)
+
+
+def _check_game(task: str) -> None:
+    if task not in ATARI_100K:
+        raise ValueError(
+            f"env.tasks names the unknown game {task!r}: did you mean {', '.join(nearest(task, ATARI_100K))}? "
+            f"(the {len(ATARI_100K)} Atari 100k games can be played)"
+        )

@@ -1,9 +1,9 @@
 """
 The part ``env`` of a configuration, for MinAtar. Light: imports no game.
 """
-from typing import List, Tuple
+from typing import Tuple
 
-from lzero_mow.envs.env_config import SHARED_CONFIG, Rules, check_values, is_count, with_defaults
+from lzero_mow.envs.env_config import SHARED_CONFIG, Rules, check_tasks, check_values, is_count, with_defaults
 from lzero_mow.envs.games import nearest
 
 # Name: MinAtar's own name.
@@ -49,10 +49,10 @@ def game_and_palette(task: str) -> Tuple[str, int]:
     Raises:
         - ValueError: one line, for another name.
     """
-    game, _, palette = task.partition('@')
+    game, at, palette = str(task).partition('@')
     if game not in GAMES:
         raise ValueError(f"env.tasks names the unknown game {task!r}: did you mean {', '.join(nearest(game, GAMES))}?")
-    if '@' in task and not (palette.isdigit() and 1 <= int(palette) < NUM_COLOURS):
+    if at and not (palette.isdigit() and 1 <= int(palette) < NUM_COLOURS):
         raise ValueError(f"env.tasks names {task!r}: what follows @ must be 1 to {NUM_COLOURS - 1}")
     return GAMES[game], int(palette or 0)
 
@@ -67,14 +67,5 @@ def check_config(cfg: dict) -> None:
         - ValueError: one line, for unknown or repeated games and values that make no sense.
     """
     cfg = with_defaults(MINATAR_CONFIG, cfg)
-    _check_tasks(cfg.tasks)
+    check_tasks(cfg.tasks, game_and_palette)
     check_values(cfg, _RULES)
-
-
-def _check_tasks(tasks: List[str]) -> None:
-    if not isinstance(tasks, (list, tuple)) or not tasks:
-        raise ValueError(f'env.tasks is {tasks!r}: name at least one game in a list, such as [Breakout]')
-    for position, task in enumerate(tasks):
-        game_and_palette(task)
-        if task in tasks[:position]:
-            raise ValueError(f'env.tasks names {task} twice: every task of a run must be another one')
