@@ -70,7 +70,12 @@ def config_parser(
     )
     parser.add_argument('--seed', type=int, help='seed of everything random; default: 0')
     parser.add_argument('--max-env-step', type=int, metavar='N', help="environment steps a task; default: the preset's")
-    parser.add_argument('--exp-name', metavar='DIR', help='run folder; default: data_mow/<preset>_seed<seed>')
+    parser.add_argument(
+        '--exp-name',
+        metavar='DIR',
+        help=f'run folder; default: data_mow/<suite>_<method>_<preset>_seed<seed>, without the suite if it is '
+        f'{DEFAULT_SUITE} and without the method if it is {DEFAULT_METHOD}'
+    )
     parser.add_argument('--device', help='cpu or cuda; default: cuda where there is a GPU')
     parser.add_argument(
         'overrides',

@@ -73,7 +73,7 @@ def act(
     Arguments:
         - model (:obj:`MoWModel`): In eval mode.
         - memory (:obj:`ActingMemory`): Read, and extended by this step.
-        - obs (:obj:`Tensor`): (R, 3, 64, 64) uint8; env_ids (:obj:`list`), tasks (:obj:`Sequence`): R each.
+        - obs (:obj:`Tensor`): (R, 3, H, W) uint8; env_ids (:obj:`list`), tasks (:obj:`Sequence`): R each.
         - epsilon (:obj:`float`): Share of uniformly random legal actions; 1 is random play.
         - greedy (:obj:`bool`): The likeliest action instead of a sample.
         - timestep (:obj:`Sequence`): R, handed through to LightZero's collector.

@@ -160,7 +160,7 @@ class MoWPolicy(GroupingPolicy):
         Arguments:
             - batch (:obj:`SequenceBatch`): At least one sequence of each task to be shown.
         Returns:
-            - pictures (:obj:`dict`): 'open_loop': task name -> (3, L, C, 64, 64) float array in [0, 1], rows true,
+            - pictures (:obj:`dict`): 'open_loop': task name -> (3, L, C, H, W) float array in [0, 1], rows true,
               imagined, difference; 'context': real frames at its start; 'router': (K, N_e) scores, zero for experts
               that a task does not use, or None.
         """

@@ -19,7 +19,7 @@ def open_loop(model: WorldModel, batch: SequenceBatch, context: int) -> Dict[int
         - batch (:obj:`SequenceBatch`): Sequences of L > context steps; the first one of each task is used.
         - context (:obj:`int`): Frames that the model sees.
     Returns:
-        - frames (:obj:`dict`): Task id -> (3, L, C, 64, 64) in [0, 1]: true, imagined (reconstructed within the
+        - frames (:obj:`dict`): Task id -> (3, L, C, H, W) in [0, 1]: true, imagined (reconstructed within the
           context), and their absolute difference.
     """
     rows = [batch.task.index(task) for task in sorted(set(batch.task))]

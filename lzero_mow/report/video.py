@@ -13,7 +13,7 @@ from lzero_mow.files import replacing
 ROWS = ('true', 'imagined', 'difference')
 GREEN = (0, 160, 60)
 RED = (220, 40, 40)
-# libx264 wants sides that are multiples of 16: captions, two borders and an upscaled 64-pixel cell are.
+# libx264 wants sides that are multiples of 16: captions, two borders and an upscaled cell are.
 BORDER = 8
 CAPTION_WIDTH = 80
 
