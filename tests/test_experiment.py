@@ -143,6 +143,23 @@ def test_a_folder_with_another_run_is_not_gone_on_with(tmp_path):
         plan_jobs(make_plan(tmp_path, overrides=['max_env_step=150']))
 
 
+@pytest.mark.unittest
+@pytest.mark.parametrize('method', ['mow', 'storm'])
+def test_seeds_of_one_table_are_one_configuration(tmp_path, method):
+    for job in plan_jobs(make_plan(tmp_path, [method])):
+        finish(job)
+    plan_jobs(make_plan(tmp_path, [method], [1, 2], overrides=['policy.checkpoint_freq=7']))
+    plan_jobs(make_plan(tmp_path, [method], [0, 1], overrides=['max_env_step=500']))  # seed 0 is prolonged
+    folder = tmp_path / 'atari' / method / ('seed0' if method == 'mow' else 'Pong_seed0')
+    for override, told in (
+        ('policy.learning_rate=0.5', 'holds a run with policy.learning_rate=0.0001, now 0.5 is asked for'),
+        ('max_env_step=500', 'holds a run of 192 steps, now 500 are asked for')
+    ):
+        with pytest.raises(ValueError) as raised:
+            plan_jobs(make_plan(tmp_path, [method], [1], overrides=[override]))
+        assert f"'{folder}' {told}" in str(raised.value) and '\n' not in str(raised.value)
+
+
 # ------------------------------------------------------------------ tables
 
 

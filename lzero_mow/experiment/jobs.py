@@ -6,6 +6,7 @@ The runs of an experiment: what each is told on its command line, and how far it
     <runs>/<suite>/<method>/seed0.log        what the run said
 """
 import os
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -77,18 +78,32 @@ def run_name(seed: int, task: Optional[str] = None) -> str:
     return f'seed{seed}' if task is None else f'{task}_seed{seed}'
 
 
+def seeds_in(folder: str) -> List[int]:
+    """
+    Overview:
+        The seeds of which a method's folder holds a run.
+    """
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    found = (re.fullmatch(r'(?:.+_)?seed(\d+)', name) for name in names)
+    return sorted({int(match.group(1)) for match in found if match})
+
+
 def plan_jobs(plan: Plan) -> List[Job]:
     """
     Overview:
         Every run of a plan, seed by seed, so that after the first seed there is a result of every method.
     Errors:
-        ``ValueError`` in one line for anything that is wrong with any of them, also if a folder holds a run of the same
-        name with another configuration.
+        ``ValueError`` in one line for anything that is wrong with any of them, also if a folder holds a run with
+        another configuration: of the same name, or of another seed, which would stand in the same table.
     """
     tasks = {method: _tasks(plan, method) for method in plan.methods}
     jobs = [_job(plan, method, seed, task) for seed in plan.seeds for method in plan.methods for task in tasks[method]]
-    for job in jobs:
-        _refuse_another_run(job)
+    others = [
+        _job(plan, method, seed, task) for method in plan.methods for seed in seeds_in(plan.folder(method))
+        if seed not in plan.seeds for task in tasks[method]
+    ]
+    for job in jobs + others:
+        _refuse_another_run(job, prolonged=job.seed in plan.seeds)
     return jobs
 
 
@@ -133,7 +148,8 @@ def _share_of_the_batch(plan: Plan, method: str) -> List[str]:
     return [f'policy.{key}={policy[key] // K}' for key in ('batch_size', 'imagine_batch_size')]
 
 
-def _refuse_another_run(job: Job) -> None:
+def _refuse_another_run(job: Job, prolonged: bool) -> None:
+    """Refuse a folder that holds a run with another configuration; it may be shorter if it is going to be prolonged."""
     if not os.path.isfile(os.path.join(job.run_dir, TOTAL_CONFIG)):
         return
     saved, new = load_run_config(job.run_dir), plain(job.config)
@@ -146,9 +162,10 @@ def _refuse_another_run(job: Job) -> None:
                 f"'{job.run_dir}' holds a run with {key}={get(saved, key)}, now {get(new, key)} is asked for: "
                 'choose another --runs folder and --output, or move the run away'
             )
-    if saved['max_env_step'] > new['max_env_step']:
+    before, now = saved['max_env_step'], new['max_env_step']
+    if before > now or before < now and not prolonged:
         raise ValueError(
-            f"'{job.run_dir}' holds a run of {saved['max_env_step']} steps, now {new['max_env_step']} are asked for: "
+            f"'{job.run_dir}' holds a run of {before} steps, now {now} are asked for: "
             'choose another --runs folder and --output, or move the run away'
         )
 

@@ -3,7 +3,6 @@ What an experiment leaves to be looked at and committed: ``<output>/<suite>/<met
 that have ended, and ``runs.csv``, what every run has cost.
 """
 import os
-import re
 from typing import List, Optional, Sequence
 
 from lzero_mow.files import locked, replacing
@@ -12,7 +11,7 @@ from lzero_mow.report.costs import ALL_TASKS, RUNS, read_costs, run_cost, write_
 from lzero_mow.report.results import append_results, read_results
 from lzero_mow.run_record import read_run_record
 from lzero_mow.suites import one_model_a_task
-from .jobs import Plan, has_ended, run_name
+from .jobs import Plan, has_ended, run_name, seeds_in
 
 
 def write_tables(plan: Plan, tasks: Sequence[str], output: str) -> None:
@@ -46,10 +45,8 @@ def write_tables(plan: Plan, tasks: Sequence[str], output: str) -> None:
 
 def _ended(folder: str, members: Sequence[Optional[str]]) -> List[int]:
     """The seeds of which every member has ended."""
-    names = os.listdir(folder) if os.path.isdir(folder) else []
-    seeds = {int(match.group(1)) for match in (re.fullmatch(r'(?:.+_)?seed(\d+)', name) for name in names) if match}
     return [
-        seed for seed in sorted(seeds)
+        seed for seed in seeds_in(folder)
         if all(has_ended(os.path.join(folder, run_name(seed, task))) for task in members)
     ]
 
