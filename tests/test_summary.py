@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from helpers.result_tables import random_rows, rows_of, write, write_table
 from rliable import library, metrics
 
 from lzero_mow.report import intervals
@@ -14,52 +15,15 @@ from lzero_mow.report.costs import RunCost, read_costs, write_costs
 from lzero_mow.report.curves import write_curves
 from lzero_mow.report.intervals import interval, iqm, mean, median, probability_of_improvement
 from lzero_mow.report.results import Result, append_results
-from lzero_mow.report.scores import HUMAN, curves, finals, methods_of, table_scale
+from lzero_mow.report.scores import curves, finals, methods_of
 from lzero_mow.report.summary import summarise, write_summary
 
 ROOT = Path(__file__).resolve().parent.parent
-GAMES = ('A', 'B')
-
-
-def rows_of(method, finals, human=False):
-    """Two evaluations of each run: 0, then what is given, (seeds, games)."""
-    return [
-        Result(method, seed, game, step, value, value / 10 if human else None)
-        for seed, of_seed in enumerate(finals) for game, final in zip(GAMES, of_seed)
-        for step, value in ((0, 0.0), (100, float(final)))
-    ]
-
-
-def random_rows(*finals):
-    return [
-        Result('random', seed, game, 0, float(final), None) for seed, of_seed in enumerate(finals)
-        for game, final in zip(GAMES, of_seed)
-    ]
-
-
-def write(folder, **methods):
-    for method, rows in methods.items():
-        append_results(str(folder / f'{method}.csv'), rows)
-    return str(folder)
 
 
 @pytest.fixture
 def table(tmp_path):
-    """A: random 1, mow 5 (best), storm 3. B: random 10, mow 20, storm 30 (best)."""
-    write_costs(
-        str(tmp_path / 'runs.csv'), [
-            RunCost('mow', 0, 'all', 100, 50, 4.0, 5.0, 8.0, 100.0),
-            RunCost('mow', 1, 'all', 100, 50, 6.0, 5.0, 8.0, 100.0),
-            RunCost('storm', 0, 'A', 100, 50, 2.0, 5.0, 3.0, 100.0),
-            RunCost('storm', 0, 'B', 100, 50, 3.0, 5.0, 3.0, 100.0)
-        ]
-    )
-    return write(
-        tmp_path,
-        mow=rows_of('mow', [(4, 15), (6, 25)]),
-        storm=rows_of('storm', [(3, 30)]),
-        random=random_rows((0.5, 9), (1.5, 11))
-    )
+    return write_table(tmp_path)
 
 
 # ------------------------------------------------------------------ numbers
@@ -69,7 +33,7 @@ def table(tmp_path):
 def test_numbers_of_a_table_by_hand(table):
     summary = summarise(table)
     assert [method.method for method in summary.methods] == ['mow', 'storm', 'random']
-    assert summary.scale.bounds == {'A': (1.0, 5.0), 'B': (10.0, 30.0)}
+    assert summary.scale.bounds == {'A': (1.0, 5.0, 'mow'), 'B': (10.0, 30.0, 'storm')}
     mow, storm, random = summary.methods
     # Scores of mow: A 3/4, 5/4; B 1/4, 3/4. Of four scores the interquartile mean keeps the middle two.
     assert mow.scores['iqm'][0] == pytest.approx(0.75) and mow.scores['mean'][0] == pytest.approx(0.75)
@@ -127,19 +91,29 @@ def test_one_seed_has_no_interval():
 
 
 @pytest.mark.unittest
-def test_a_game_in_which_nobody_beats_random_play_is_not_scored(tmp_path):
-    folder = write(tmp_path, mow=rows_of('mow', [(4, 5), (6, 5)]), random=random_rows((1, 9), (1, 9)))
-    summary = summarise(folder)
-    assert list(summary.scale.bounds) == ['A'] and summary.methods[0].scores['mean'][0] == pytest.approx(1.0)
-    write_summary(summary)
-    assert 'In B no method has ended above random play' in (tmp_path / 'summary.md').read_text()
+def test_how_many_seeds_there_are_stands_at_the_head(table, tmp_path):
+    write_summary(summarise(table))
+    text = (tmp_path / 'summary.md').read_text()
+    assert '- Seeds: 1 to 2 a method, 2 of random play.' in text
+    assert 'with three of them the interval of a game can only span their three values' in text
 
 
 @pytest.mark.unittest
-def test_human_normalised_scores_are_taken_as_they_are(tmp_path):
-    folder = write(tmp_path, mow=rows_of('mow', [(4, 15), (6, 25)], human=True))
-    summary = summarise(folder)
-    assert summary.scale is HUMAN and summary.methods[0].scores['mean'][0] == pytest.approx(1.25)
+def test_curves_of_some_methods_in_the_colours_that_they_have_among_all(table, tmp_path, monkeypatch):
+    lines = []
+    monkeypatch.setattr('matplotlib.axes.Axes.plot', lambda self, *_, **style: lines.append(style))
+    drawn = lambda: {style['label']: style['color'] for style in lines if 'label' in style}
+    for method in ('storm_multitask', 'mow_no_experts', 'mow_no_shared', 'mow_no_balance'):
+        write(tmp_path, **{method: rows_of(method, [(4, 15)])})
+    write_summary(summarise(table))
+    first = ['mow', 'storm', 'storm_multitask', 'mow_no_experts', 'mow_no_shared']
+    assert list(drawn()) == first, 'six would hide one another'
+    assert f"Learning curves of {', '.join(first)}, random." in (tmp_path / 'summary.md').read_text()
+    colours = drawn()
+    lines.clear()
+    write_summary(summarise(table, drawn=['storm', 'mow_no_balance']))
+    assert list(drawn()) == ['storm', 'mow_no_balance'] and drawn()['storm'] == colours['storm']
+    assert '--curves storm mow_no_balance`' in (tmp_path / 'summary.md').read_text()
 
 
 @pytest.mark.unittest
@@ -171,7 +145,9 @@ def test_methods_stand_in_the_order_of_their_file():
 @pytest.mark.unittest
 def test_what_is_written(table):
     paths = write_summary(summarise(table, last=2))
-    assert [Path(path).name for path in paths] == ['summary.md', 'summary.csv', 'games.csv', 'curves.png', 'iqm.png']
+    assert [Path(path).name for path in paths] == [
+        'summary.md', 'summary.csv', 'games.csv', 'curves.png', 'iqm.png', 'scale.csv'
+    ]
     text = Path(paths[0]).read_text()
     assert '| storm | 1 | 100 |' in text and '(one seed)' in text and '--last 2' in text
     assert '**' in text and '- mow: A (1 of 2)' in text, 'half of what is reached at the end'
@@ -223,6 +199,7 @@ def test_costs_round_trip(tmp_path):
         ({}, {}, "holds no METHOD.csv: `python -m lzero_mow.experiment` writes them"),
         (dict(mow=rows_of('mow', [(1, 2)])), {}, 'random.csv is missing'),
         (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(baseline='storm'), "holds no method 'storm'"),
+        (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(drawn=['strom']), "holds no method 'strom'"),
         (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(last=0), '--last is 0'),
         (dict(mow=rows_of('mow', [(1, float('nan'))], human=True)), {}, 'the return of B, seed 0 at step 100 is nan'),
         (dict(mow=rows_of('mow', [(1, 2), (1, 2)], human=True)[:6]), {}, "seed 1 of 'mow' has no evaluation of B"),
@@ -256,10 +233,3 @@ def test_the_command(tmp_path):
         [sys.executable, '-m', 'lzero_mow', 'summary', str(tmp_path)], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 2 and done.stderr.count('\n') == 1 and 'holds no METHOD.csv' in done.stderr
-
-
-@pytest.mark.unittest
-def test_random_play_is_needed_for_a_scale_of_returns():
-    rows = rows_of('mow', [(4, 15)]) + random_rows((1, 10))
-    assert table_scale(rows, last=1).bounds == {'A': (1.0, 4.0), 'B': (10.0, 15.0)}
-    assert table_scale(rows_of('mow', [(4, 15)], human=True), last=1) is HUMAN

@@ -11,13 +11,16 @@ from lzero_mow.suites import RANDOM
 from .colours import method_colours
 from .intervals import Statistic, interval, iqm, mean
 from .results import Result
-from .scores import Scale, Value, curves, is_human_normalised, methods_of, read_evaluations, table_scale, tasks_of
+from .scale import Scale, is_human_normalised, table_scale
+from .scores import Value, curves, methods_of, read_evaluations, tasks_of
 
 MAX_COLUMNS, LEGEND_COLUMNS = 5, 5
 ALL_TASKS = 'all tasks'
 
 
-def write_curves(path: str, results: Sequence[str], scale: Optional[Scale] = None) -> None:
+def write_curves(
+        path: str, results: Sequence[str], scale: Optional[Scale] = None, drawn: Optional[Sequence[str]] = None
+) -> None:
     """
     Overview:
         Draw the learning curves of one or several runs as PNG: for each method the mean over its seeds in every task,
@@ -27,13 +30,15 @@ def write_curves(path: str, results: Sequence[str], scale: Optional[Scale] = Non
         - results (:obj:`Sequence[str]`): ``results.csv`` files (see ``lzero_mow.report.results``).
         - scale (:obj:`Optional[Scale]`): What turns returns into scores; None for what ``table_scale`` makes of the
             rows.
+        - drawn (:obj:`Optional[Sequence[str]]`): Some of the methods, in their colours among all; None for all.
     """
     rows = read_evaluations(results)
     tasks, methods = tasks_of(rows), methods_of(rows)
     if scale is None and (RANDOM in methods or is_human_normalised(rows)):
         scale = table_scale(rows, last=1)
-    figure, axes = _panels([*tasks, ALL_TASKS], legend_lines=math.ceil(len(methods) / LEGEND_COLUMNS))
-    for method, colour in method_colours(methods).items():
+    colours = {method: colour for method, colour in method_colours(methods).items() if drawn is None or method in drawn}
+    figure, axes = _panels([*tasks, ALL_TASKS], legend_lines=math.ceil(len(colours) / LEGEND_COLUMNS))
+    for method, colour in colours.items():
         own = [row for row in rows if row.method == method]
         for task in tasks_of(own):
             of_task = [row for row in own if row.task == task]
@@ -41,7 +46,7 @@ def write_curves(path: str, results: Sequence[str], scale: Optional[Scale] = Non
         scaled = own if scale is None else [row for row in own if scale.covers(row.task)]
         _draw(axes[ALL_TASKS], scaled, tasks_of(scaled), scale or _return, iqm, colour)
     axes[ALL_TASKS].set_ylabel(f'IQM of the {"return" if scale is None else scale.label}')
-    if len(methods) > 1:
+    if len(colours) > 1:
         handles, labels = axes[ALL_TASKS].get_legend_handles_labels()
         figure.legend(handles, labels, loc='outside lower center', ncols=LEGEND_COLUMNS, fontsize='small')
     with replacing(path) as temporary:

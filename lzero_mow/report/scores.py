@@ -1,11 +1,10 @@
-"""Evaluations of several methods and seeds as arrays, and the scale on which unlike tasks are averaged."""
+"""Evaluations of several methods and seeds as arrays."""
 import csv
 import glob
 import math
 import os
 from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, List, Sequence, Tuple
 
 import numpy as np
 
@@ -13,42 +12,6 @@ from lzero_mow.suites import RANDOM, method_names
 from .results import COLUMNS, Result, read_results
 
 Value = Callable[[Result], float]
-
-
-@dataclass(frozen=True)
-class Scale:
-    """
-    Overview:
-        Turns an evaluation into a score: the table's own human-normalised one, or the place of its return between two
-        bounds of its task.
-    """
-    label: str
-    meaning: str  # of 0 and 1
-    bounds: Dict[str, Tuple[float, float]] = field(default_factory=dict)  # task: returns that score 0 and 1
-
-    def __call__(self, row: Result) -> float:
-        if not self.bounds:
-            return row.human_normalised
-        zero, one = self.bounds[row.task]
-        return (row.episode_return - zero) / (one - zero)
-
-    def covers(self, task: str) -> bool:
-        """
-        Overview:
-            Whether a task has a score.
-        """
-        return not self.bounds or task in self.bounds
-
-
-HUMAN = Scale('human-normalised score', 'random play 0, a human 1')
-
-
-def is_human_normalised(rows: Sequence[Result]) -> bool:
-    """
-    Overview:
-        Whether every evaluation has a human-normalised score.
-    """
-    return all(row.human_normalised is not None for row in rows)
 
 
 def result_files(folder: str) -> List[str]:
@@ -152,36 +115,3 @@ def _points(rows: Sequence[Result], tasks: Sequence[str], value: Value) -> List[
             if (seed, task) not in points:
                 raise ValueError(f"seed {seed} of '{rows[0].method}' has no evaluation of {task}")
     return [[np.array(sorted(points[seed, task])).T for task in tasks] for seed in seeds]
-
-
-def table_scale(rows: Sequence[Result], last: int) -> Scale:
-    """
-    Overview:
-        The scale of a table of methods: human-normalised where every evaluation is. Otherwise 0 is random play's mean
-        return and 1 the best mean with which any method has ended, task by task; a task in which no method has ended
-        above random play has no scale.
-    Errors:
-        ``ValueError`` if random play is needed and not there.
-    """
-    if is_human_normalised(rows):
-        return HUMAN
-    methods = methods_of(rows)
-    if RANDOM not in methods:
-        raise ValueError(
-            f'{RANDOM}.csv is missing, and there are no human-normalised scores: '
-            f'add random play with `python -m lzero_mow.experiment SUITE --methods {RANDOM}`'
-        )
-    bounds = {}
-    for task in tasks_of(rows):
-        means = {method: _final_mean(rows, method, task, last) for method in methods}
-        best = max(value for value in means.values() if value is not None)
-        if means[RANDOM] is not None and best > means[RANDOM]:
-            bounds[task] = (means[RANDOM], best)
-    if not bounds:
-        raise ValueError('no method has ended above random play in any task: there is no scale to average on')
-    return Scale('score', 'random play 0, the best method 1', bounds)
-
-
-def _final_mean(rows: Sequence[Result], method: str, task: str, last: int) -> Optional[float]:
-    own = [row for row in rows if (row.method, row.task) == (method, task)]
-    return float(finals(own, [task], lambda row: row.episode_return, last).mean()) if own else None

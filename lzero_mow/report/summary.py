@@ -15,9 +15,11 @@ from .curves import write_curves
 from .interval_plot import write_intervals
 from .intervals import interval, iqm, mean, median, probability_of_improvement
 from .results import Result
-from .scores import Scale, finals, methods_of, read_evaluations, result_files, table_scale, tasks_of
+from .scale import SCALE, Scale, folder_scale, write_scale
+from .scores import finals, methods_of, read_evaluations, result_files, tasks_of
 from .summary_text import write_markdown
 
+CURVES = 5  # methods, the first of the table, beside random play: more hide one another
 STATISTICS = {'iqm': iqm, 'mean': mean, 'median': median}
 # What is estimated, and the ends of its interval: NaN where there is one seed.
 Estimate = Tuple[float, float, float]
@@ -53,9 +55,16 @@ class Summary:
     baseline: Optional[str]
     last: int
     methods: List[MethodSummary]
+    drawn: List[str]  # methods whose learning curves are drawn
 
 
-def summarise(folder: str, baseline: Optional[str] = None, last: int = 1) -> Summary:
+def summarise(
+        folder: str,
+        baseline: Optional[str] = None,
+        last: int = 1,
+        drawn: Sequence[str] = (),
+        rescale: bool = False
+) -> Summary:
     """
     Overview:
         Compute the numbers.
@@ -63,6 +72,8 @@ def summarise(folder: str, baseline: Optional[str] = None, last: int = 1) -> Sum
         - folder (:obj:`str`): Holds ``<method>.csv`` and ``runs.csv``.
         - baseline (:obj:`Optional[str]`): The method that the others are compared with; None for MoW if it is there.
         - last (:obj:`int`): A run's final score is the mean of so many last evaluations.
+        - drawn (:obj:`Sequence[str]`): Methods whose learning curves are drawn; none for the first of the table.
+        - rescale (:obj:`bool`): Make a new scale though the folder keeps one.
     Errors:
         ``ValueError`` in one line for missing files and methods, and for tables that do not fit together.
     """
@@ -70,11 +81,13 @@ def summarise(folder: str, baseline: Optional[str] = None, last: int = 1) -> Sum
         raise ValueError(f'--last is {last}: expected at least 1 evaluation')
     rows = read_evaluations(result_files(folder))
     methods, tasks = methods_of(rows), tasks_of(rows)
-    if baseline is None:
-        baseline = DEFAULT_METHOD if DEFAULT_METHOD in methods else None
-    elif baseline not in methods:
-        raise ValueError(f"'{folder}' holds no method '{baseline}'{did_you_mean(baseline, methods)}")
-    scale = table_scale(rows, last)
+    for named in [*drawn, *([] if baseline is None else [baseline])]:
+        if named not in methods:
+            raise ValueError(f"'{folder}' holds no method '{named}'{did_you_mean(named, methods)}")
+    if baseline is None and DEFAULT_METHOD in methods:
+        baseline = DEFAULT_METHOD
+    drawn = drawn or [method for method in methods if method != RANDOM][:CURVES]
+    scale = folder_scale(folder, rows, last, rescale)
     by_method = {method: [row for row in rows if row.method == method] for method in methods}
     scaled = [task for task in tasks if scale.covers(task)]
     scores = {method: finals(own, scaled, scale, last) for method, own in by_method.items()}
@@ -82,7 +95,8 @@ def summarise(folder: str, baseline: Optional[str] = None, last: int = 1) -> Sum
     summaries = [_method(method, by_method[method], tasks, scores, baseline, last, costs) for method in methods]
     if RANDOM in methods:
         _mark_above_random(summaries)
-    return Summary(folder, tasks, scale, baseline, last, summaries)
+    drawn = [method for method in methods if method in (*drawn, RANDOM)]
+    return Summary(folder, tasks, scale, baseline, last, summaries, drawn)
 
 
 def _method(
@@ -131,16 +145,20 @@ def _mark_above_random(summaries: Sequence[MethodSummary]) -> None:
 def write_summary(summary: Summary) -> List[str]:
     """
     Overview:
-        Write ``summary.md``, ``summary.csv``, ``games.csv``, ``curves.png`` and ``iqm.png`` into the tables' folder.
+        Write ``summary.md``, ``summary.csv``, ``games.csv``, ``curves.png`` and ``iqm.png`` into the tables' folder,
+        and ``scale.csv`` where scores are not human-normalised.
     Returns:
         - paths (:obj:`List[str]`): The files.
     """
     names = ('summary.md', 'summary.csv', 'games.csv', 'curves.png', 'iqm.png')
     paths = [os.path.join(summary.folder, name) for name in names]
     text, methods, games, curves, bars = paths
+    if summary.scale.bounds:
+        paths.append(os.path.join(summary.folder, SCALE))
+        write_scale(paths[-1], summary.scale)
     _write_methods(methods, summary)
     _write_games(games, summary)
-    write_curves(curves, result_files(summary.folder), summary.scale)
+    write_curves(curves, result_files(summary.folder), summary.scale, summary.drawn)
     shown = {method.method: method.scores['iqm'] for method in summary.methods}
     write_intervals(bars, shown, f'IQM of the {summary.scale.label} ({summary.scale.meaning})')
     write_markdown(text, summary)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
 from lzero_mow.files import replacing
 from lzero_mow.suites import DEFAULT_METHOD, RANDOM, one_model_a_task
 from .intervals import REPETITIONS
+from .scale import SCALE
 
 if TYPE_CHECKING:
     from .summary import MethodSummary, Summary
@@ -19,7 +20,7 @@ def write_markdown(path: str, summary: 'Summary') -> None:
     lines = [
         f'# {os.path.basename(os.path.abspath(summary.folder))}', '', *_head(summary), '', *_methods(summary), '',
         '![Interquartile mean of each method](iqm.png)', '', '## Games', '', *_games(summary), '',
-        '![Learning curves](curves.png)'
+        f"Learning curves of {', '.join(summary.drawn)}.", '', '![Learning curves](curves.png)'
     ]
     with replacing(path) as temporary, open(temporary, 'w') as file:
         file.write('\n'.join(lines) + '\n')
@@ -30,21 +31,28 @@ def _head(summary: 'Summary') -> List[str]:
     options = f' --last {summary.last}' if summary.last > 1 else ''
     if summary.baseline not in (None, DEFAULT_METHOD):
         options += f' --baseline {summary.baseline}'
+    if len(summary.drawn) < len(summary.methods):
+        options += f" --curves {' '.join(method for method in summary.drawn if method != RANDOM)}"
     lines = [
         f'Made by `python -m lzero_mow summary {summary.folder}{options}`.',
         '',
         f'- What a run has reached is {final}.',
-        f'- Brackets: 95 % stratified bootstrap intervals over seeds (rliable, {REPETITIONS} resamplings).',
+        f'- Seeds: {_seeds(summary.methods)}.',
+        f'- Brackets: 95 % stratified bootstrap intervals over seeds (rliable, {REPETITIONS} resamplings). A '
+        'resampling repeats seeds that are there: with three of them the interval of a game can only span their three '
+        'values, and is too narrow.',
     ]
     if summary.scale.bounds:
         lines.append(
-            "- Scores: 0 is random play's mean return, 1 the best mean return with which any method of this table has "
-            'ended in that game.'
+            "- Scores: 0 is random play's mean return, 1 the best mean return of a method whose interval in that game "
+            f"(with one seed, whose value) lies above random play's. `{SCALE}` keeps both, so that methods and seeds "
+            'which are added later leave the scale as it is; `--rescale` makes it anew.'
         )
         unscaled = [task for task in summary.tasks if not summary.scale.covers(task)]
         if unscaled:
             lines.append(
-                f"- In {', '.join(unscaled)} no method has ended above random play: without a scale, not in the scores."
+                f"- Not in the scores: {', '.join(unscaled)}. When the scale was made, no method's interval lay above "
+                "random play's there."
             )
     else:
         lines.append("- Scores: human-normalised, 0 is random play's return and 1 a human's, as published.")
@@ -60,6 +68,13 @@ def _head(summary: 'Summary') -> List[str]:
     return lines
 
 
+def _seeds(methods: Sequence['MethodSummary']) -> str:
+    """How many there are, of methods and of random play."""
+    trained = sorted({method.seeds for method in methods if method.method != RANDOM})
+    texts = [f'{_range((trained[0], trained[-1]))} a method'] if trained else []
+    return ', '.join(texts + [f'{method.seeds} of random play' for method in methods if method.method == RANDOM])
+
+
 def _methods(summary: 'Summary') -> List[str]:
     header = ['method', 'seeds', 'steps a game', 'IQM', 'mean', 'median']
     compared = summary.baseline is not None
@@ -68,7 +83,7 @@ def _methods(summary: 'Summary') -> List[str]:
         scores = [_with_interval(method.scores[name], 3) for name in ('iqm', 'mean', 'median')]
         better = [_with_interval(method.improvement, 2)] if compared else []
         costs = [_plain(method.megabytes, 2), _plain(method.cpu_minutes, 1), _plain(method.updates, 0)]
-        rows.append([method.method, str(method.seeds), _steps(method.env_steps), *scores, *better, *costs])
+        rows.append([method.method, str(method.seeds), _range(method.env_steps), *scores, *better, *costs])
     better = [f'P({summary.baseline} better)'] if compared else []
     return _table([*header, *better, 'MB', 'CPU minutes', 'updates'], rows)
 
@@ -101,7 +116,7 @@ def _returns(method: 'MethodSummary') -> List[str]:
     return [f'**{cell}**' if task in method.above_random else cell for task, cell in cells.items()]
 
 
-def _steps(fewest_and_most: Tuple[int, int]) -> str:
+def _range(fewest_and_most: Tuple[int, int]) -> str:
     return ' to '.join(map(str, dict.fromkeys(fewest_and_most)))
 
 

@@ -1,0 +1,45 @@
+"""Tables of evaluations with few and plain numbers."""
+from lzero_mow.report.costs import RunCost, write_costs
+from lzero_mow.report.results import Result, append_results
+
+GAMES = ('A', 'B')
+
+
+def rows_of(method, finals, human=False):
+    """Two evaluations of each run: 0, then what is given, (seeds, games)."""
+    return [
+        Result(method, seed, game, step, value, value / 10 if human else None)
+        for seed, of_seed in enumerate(finals) for game, final in zip(GAMES, of_seed)
+        for step, value in ((0, 0.0), (100, float(final)))
+    ]
+
+
+def random_rows(*finals):
+    return [
+        Result('random', seed, game, 0, float(final), None) for seed, of_seed in enumerate(finals)
+        for game, final in zip(GAMES, of_seed)
+    ]
+
+
+def write(folder, **methods):
+    for method, rows in methods.items():
+        append_results(str(folder / f'{method}.csv'), rows)
+    return str(folder)
+
+
+def write_table(folder):
+    """A: random 1, mow 5 (best), storm 3. B: random 10, mow 20, storm 30 (best)."""
+    write_costs(
+        str(folder / 'runs.csv'), [
+            RunCost('mow', 0, 'all', 100, 50, 4.0, 5.0, 8.0, 100.0),
+            RunCost('mow', 1, 'all', 100, 50, 6.0, 5.0, 8.0, 100.0),
+            RunCost('storm', 0, 'A', 100, 50, 2.0, 5.0, 3.0, 100.0),
+            RunCost('storm', 0, 'B', 100, 50, 3.0, 5.0, 3.0, 100.0)
+        ]
+    )
+    return write(
+        folder,
+        mow=rows_of('mow', [(4, 15), (6, 25)]),
+        storm=rows_of('storm', [(3, 30)]),
+        random=random_rows((0.5, 9), (1.5, 11))
+    )
