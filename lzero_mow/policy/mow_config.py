@@ -3,7 +3,8 @@
 `MoWPolicy.config` is this dict. Presets (`config/*.yaml`) and the command line change leaves of it.
 """
 MODEL_CONFIG = dict(
-    # (tuple) Shape of one frame: channels, height, width. Height and width are 64 (four halvings to 4 x 4).
+    # (tuple) Shape of one frame: channels, height, width; filled in from `env.obs_shape`. Frames are squares of 16, 32,
+    # 64 or 128 pixels, which two to five halvings bring to 4 x 4.
     observation_shape=(3, 64, 64),
     # (int) Number of discrete actions, shared by all tasks.
     action_space_size=18,
@@ -14,7 +15,7 @@ MODEL_CONFIG = dict(
     num_clusters=12,
     # (list or None) Cluster i_k of each task; follows from `policy.clustering`. None: shared out evenly in their order.
     cluster_of_task=None,
-    # (int) Channels after the first convolution; they double three times on the way to 4 x 4.
+    # (int) Channels after the first convolution; they double with each further halving on the way to 4 x 4.
     stem_channels=32,
     # (str) Normalisation inside the VAEs: 'batch' (STORM), 'group' or 'layer'.
     norm='batch',
