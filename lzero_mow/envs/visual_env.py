@@ -14,7 +14,7 @@ whose episodes are functions of their seed and actions alone.
 import copy
 import operator
 import os
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 from ding.envs import BaseEnv, BaseEnvTimestep

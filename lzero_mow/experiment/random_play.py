@@ -16,7 +16,7 @@ from easydict import EasyDict
 from lzero_mow import cli
 from lzero_mow.config import TOTAL_CONFIG, lightzero_configs, save_config
 from lzero_mow.entry.cost import Cost
-from lzero_mow.entry.workers import compile_run, reference_scores
+from lzero_mow.entry.workers import reference_scores
 from lzero_mow.envs.scores import human_normalised
 from lzero_mow.paths import RESULTS
 from lzero_mow.report.results import Result, append_results
