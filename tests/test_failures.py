@@ -7,20 +7,16 @@ import threading
 import time
 
 import helpers.two_task_env as two_task_env
-import numpy as np
 import pytest
 import torch
-from ding.policy import Policy
-from ding.utils import ENV_REGISTRY, POLICY_REGISTRY
+from ding.utils import ENV_REGISTRY
 from helpers.tiny_run import differences, load, tiny_config, train
 
 from lzero_mow import cli
 from lzero_mow.entry import checkpoint
 from lzero_mow.entry.interrupts import interruptible
 from lzero_mow.policy.mow import MoWPolicy
-from lzero_mow.policy.mow_config import LIGHTZERO_CONFIG, LIGHTZERO_MODEL_CONFIG
 from lzero_mow.report import results
-from lzero_mow.report.results import read_results
 from lzero_mow.worker.evaluator import MoWEvaluator
 
 ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')
@@ -211,104 +207,3 @@ def test_a_device_that_is_not_there(tmp_path, monkeypatch, capsys):
     code, lines = command(tmp_path / 'run', config, monkeypatch, capsys)
     assert code == 2 and 'policy.device is cuda but torch finds no usable GPU' in lines[0] and len(lines) == 1
     assert not (tmp_path / 'run').exists()
-
-
-@POLICY_REGISTRY.register('random_test')
-class RandomPolicy(Policy):
-    """Another method: none of MoW's keys, no ``check_finite``, no ``report``."""
-
-    config = dict(
-        **LIGHTZERO_CONFIG,
-        type='random_test',
-        device='cpu',
-        model=dict(LIGHTZERO_MODEL_CONFIG, observation_shape=(3, 64, 64), action_space_size=18),
-        replay_buffer_size=200,
-        batch_size=2,
-        batch_length=8,
-        game_segment_length=6,
-        discount_factor=0.99,
-        train_start_after_envsteps=24,
-        replay_ratio=0.5,
-        eval_freq=50,
-        checkpoint_freq=50,
-        report_freq=50,
-        log_freq=5,
-        imagine_source='batch',
-        imagine_batch_size=2,
-        context_length=2,
-        life_loss_as_termination=True,
-    )
-
-    def default_model(self):
-        return 'MoWModel', ['lzero_mow.model.mow_model']
-
-    def _create_model(self, cfg, model=None):
-        return torch.nn.Linear(1, 1)
-
-    def _init_learn(self):
-        self.updates = 0
-
-    _init_collect = _init_eval = lambda self: None
-
-    def _forward_learn(self, data):
-        self.updates += 1
-        return {'loss': float(data['world_model'].reward.mean())}
-
-    def _forward_collect(self, data, action_mask=None, ready_env_id=None, timestep=(), **kwargs):
-        action = np.random.randint(4)
-        output = dict(
-            action=action,
-            visit_count_distributions=[1 / 18] * 18,
-            visit_count_distribution_entropy=4.2,
-            searched_value=0.0,
-            predicted_value=0.0,
-            timestep=0
-        )
-        return {env_id: dict(output) for env_id in ready_env_id}
-
-    def _forward_eval(self, data, action_mask=None, to_play=(), ready_env_id=None, timestep=(), **kwargs):
-        return self._forward_collect(data, ready_env_id=ready_env_id)
-
-    def _state_dict_learn(self):
-        return {'updates': self.updates}
-
-    def _load_state_dict_learn(self, state):
-        self.updates = state['updates']
-
-    _process_transition = _get_train_sample = lambda self, *_: None
-
-
-@pytest.mark.unittest
-def test_another_method_through_the_same_entry(tmp_path):
-    """The configs alone decide what is trained; resuming works for it as well."""
-    config = tiny_config(tmp_path / 'run')
-    config['create']['policy'] = dict(type='random_test', import_names=[])
-    config['policy'] = dict(batch_size=4, device='cpu', model={})
-    policy = train(config)
-    assert isinstance(policy, RandomPolicy) and policy.updates >= 36
-    assert {row.method for row in read_results(str(tmp_path / 'run' / 'results.csv'))} == {'random_test'}
-    resumed = train(config, resume=str(tmp_path / 'run'), max_env_step=120)
-    assert resumed.updates > policy.updates
-
-
-@pytest.mark.unittest
-def test_stops_after_max_train_iter_and_starts_from_given_weights(tmp_path):
-    policy = train(tiny_config(tmp_path / 'run'), max_train_iter=3)
-    assert load(tmp_path / 'run')['train_iter'] == 3
-    best = load(tmp_path / 'run', 'ckpt_best.pth.tar')
-    assert best['score'] > -1 and list(best['policy']) == ['model'], 'weights alone'
-    expected = {'latest': policy.learn_mode.state_dict()['model'], 'ckpt_best': best['policy']['model']}
-    for name, weights in expected.items():
-        path = str(tmp_path / 'run' / 'ckpt' / f'{name}.pth.tar')
-        started = train(tiny_config(tmp_path / name, seed=1), max_train_iter=0, model_path=path)
-        assert differences(started.learn_mode.state_dict()['model'], weights) == []
-        saved = load(tmp_path / name)['policy']
-        assert saved['updates'] == 0 and not saved['optimizer']['state'], 'nothing else is taken over'
-
-
-@pytest.mark.unittest
-def test_weights_of_a_policy_that_saves_none(tmp_path):
-    path = str(tmp_path / 'x.pth.tar')
-    checkpoint.write_atomically({'format': checkpoint.FORMAT, 'policy': {'updates': 3}}, path)
-    with pytest.raises(checkpoint.CheckpointError, match='there are no networks in .*x.pth.tar'):
-        train(tiny_config(tmp_path / 'run'), model_path=path)
