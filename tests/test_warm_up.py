@@ -58,6 +58,7 @@ def test_updates_of_the_warm_up_are_not_counted_as_online_ones(uninterrupted):
     assert (uninterrupted / 'clusters.yaml').read_text() == 'Direct: 0\nShifted: 1\n'
     rows = (uninterrupted / 'warm_up.csv').read_text().splitlines()
     assert [row.split(',')[0] for row in rows[1::2]] == ['2', '4', '6', '8', '10']
+    assert state['warm_up'] == {name: (uninterrupted / name).read_text() for name in WRITTEN[1:]}
 
 
 @pytest.mark.unittest

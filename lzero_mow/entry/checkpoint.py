@@ -6,17 +6,19 @@ shards that ``latest`` lists) and ``ckpt/ckpt_best.pth.tar`` (the weights of the
 """
 import os
 import pickle
-from typing import Any, BinaryIO, Optional
+from typing import Any, BinaryIO, Dict, Optional
 
 import torch
 
 from lzero_mow.files import replacing
 from lzero_mow.paths import LATEST
 
-FORMAT = 3
+FORMAT = 4
 FOLDER = os.path.dirname(LATEST)
 BEST = os.path.join(FOLDER, 'ckpt_best.pth.tar')
 REPLAY = os.path.join(FOLDER, 'replay')
+# What the warm-up writes into the run folder, and every checkpoint has a copy of.
+CURVE, CLUSTERS, SIMILARITY = WARM_UP = ('warm_up.csv', 'clusters.yaml', 'similarity.csv')
 
 
 class CheckpointError(RuntimeError):
@@ -122,3 +124,27 @@ def load_run(run_dir: str) -> dict:
             'with another --exp-name'
         )
     return read(path)
+
+
+def warm_up_texts(run_dir: str) -> Dict[str, str]:
+    """
+    Overview:
+        The warm-up's files as they are now: name -> text.
+    """
+    texts = {}
+    for name in WARM_UP:
+        path = os.path.join(run_dir, name)
+        if os.path.isfile(path):
+            with open(path, newline='') as file:
+                texts[name] = file.read()
+    return texts
+
+
+def restore_warm_up(run_dir: str, texts: Dict[str, str]) -> None:
+    """
+    Overview:
+        Put back what ``warm_up_texts`` has read.
+    """
+    for name, text in texts.items():
+        with replacing(os.path.join(run_dir, name)) as temporary, open(temporary, 'w', newline='') as file:
+            file.write(text)

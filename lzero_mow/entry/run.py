@@ -89,8 +89,8 @@ class Run:
         self.log.load_state_dict(state['log'])
         self.progress.evaluation(self.log.last_scores)
         load_random_state(state['random'])
-        if 'run_time' in state:
-            self._cost.load_state_dict(state['run_time'])
+        self._cost.load_state_dict(state['run_time'])
+        checkpoint.restore_warm_up(self.run_dir, state['warm_up'])
         self._saved_step = state['env_step']
         logging.info(
             'resumed %s at environment step %d, update %d', self.run_dir, state['env_step'], state['train_iter']
@@ -118,6 +118,7 @@ class Run:
             collector=self.workers.collector.state_dict(),
             random=random_state(),
             run_time=self._cost.state_dict(),
+            warm_up=checkpoint.warm_up_texts(self.run_dir),
         )
         checkpoint.save_run(self.run_dir, state, self.workers.buffer)
         self._saved_step = state['env_step']

@@ -12,11 +12,11 @@ from lzero_mow.clustering.assignment import by_name
 from lzero_mow.clustering.table import write_similarity
 from lzero_mow.files import replacing
 from lzero_mow.report.cluster_map import write_cluster_map
+from .checkpoint import CLUSTERS, CURVE, SIMILARITY
 from .random_state import own_randomness
 from .reporting import FOLDER
 from .run import Run
 
-CURVE, CLUSTERS, SIMILARITY = 'warm_up.csv', 'clusters.yaml', 'similarity.csv'
 # Updates between two checkpoints, and batches over which the gradients that group the tasks are summed.
 SAVE_EVERY, GRADIENT_BATCHES = 500, 32
 
@@ -42,7 +42,7 @@ def warm_up(run: Run) -> None:
 
 def _train(run: Run, steps: int) -> None:
     schedule, policy, buffer = run.schedule, run.workers.policy, run.workers.buffer
-    curve = Curve(os.path.join(run.run_dir, CURVE), run.cfg.env.tasks, schedule.warm_up_iter)
+    curve = Curve(os.path.join(run.run_dir, CURVE), run.cfg.env.tasks)
     logging.info('warming up on random play: %d updates', steps - schedule.warm_up_iter)
     while schedule.warm_up_iter < steps:
         if schedule.warm_up_iter % SAVE_EVERY == 0:
@@ -93,20 +93,13 @@ class Curve:
     Overview:
         ``warm_up.csv``: update, task, and every term of the task's losses, as the mean since the row before.
     Arguments:
-        - path (:obj:`str`): Rows after update ``done`` are cut, so that a resumed run does not repeat them.
+        - path (:obj:`str`): The file; rows are added to those that are there.
         - tasks (:obj:`Sequence[str]`): Task names.
-        - done (:obj:`int`): Updates so far.
     """
 
-    def __init__(self, path: str, tasks: Sequence[str], done: int) -> None:
+    def __init__(self, path: str, tasks: Sequence[str]) -> None:
         self._path, self._tasks = path, tasks
         self._logs: List[Dict[str, torch.Tensor]] = []
-        if os.path.exists(path):
-            with open(path, newline='') as file:
-                header, *rows = csv.reader(file)
-            with replacing(path) as temporary, open(temporary, 'w', newline='') as file:
-                kept = [row for row in rows if int(row[0]) <= done]
-                csv.writer(file, lineterminator='\n').writerows([header, *kept])
 
     def add(self, log: Dict[str, torch.Tensor]) -> None:
         """Remember what one update says; tensors stay on their device."""
