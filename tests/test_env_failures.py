@@ -118,3 +118,20 @@ def test_errors_of_the_policy_pass_through():
     evaluator = make_evaluator(make_manager(2), config, Mode(broken, lambda *_, **__: None, lambda name: config))
     with pytest.raises(RuntimeError, match='^shapes do not match$'):
         evaluator.eval_tasks(0, 0)
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('kind', ['collector', 'evaluator'])
+def test_a_process_that_has_ended_by_itself_does_not_spoil_the_close(kind):
+    manager = make_manager(2, subprocess=True)
+    if kind == 'collector':
+        worker = make_collector(2, manager=manager)
+    else:
+        worker = make_evaluator(manager, make_policy_config())
+        worker.eval_tasks(0, 0)
+    process = manager._subprocesses[0]
+    os.kill(process.pid, signal.SIGKILL)
+    process.join(5)
+    worker.close()
+    worker.close()
+    assert not any(process.is_alive() for process in wait_for_end(manager._subprocesses.values()))

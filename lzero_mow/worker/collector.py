@@ -12,7 +12,7 @@ from lzero.mcts.utils import prepare_observation
 from lzero.worker import MuZeroSegmentCollector
 
 from .collector_state import CollectorState
-from .env_health import named_failures, task_of, wait_until_ready
+from .env_health import close_environments, named_failures, task_of, wait_until_ready
 from .in_flight import InFlight, STEP_FLAGS
 
 
@@ -36,6 +36,14 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
         padded with that one's first steps. So the newest steps of a stream, fewer than two segments, are counted in
         ``envsteps`` before a buffer sees them.
     """
+
+    def close(self) -> None:
+        """
+        Overview:
+            Close the environments, and the log of LightZero's class.
+        """
+        close_environments(self._env)
+        super().close()
 
     def reset(self, _policy: Optional[Any] = None, _env: Optional[BaseEnvManager] = None) -> None:
         """

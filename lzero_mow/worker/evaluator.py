@@ -9,7 +9,7 @@ from ding.worker.collector.base_serial_evaluator import VectorEvalMonitor
 from lzero.mcts.buffer.game_segment import GameSegment
 from lzero.worker import MuZeroEvaluator
 
-from .env_health import named_failures, wait_until_ready
+from .env_health import close_environments, named_failures, wait_until_ready
 
 
 @SERIAL_EVALUATOR_REGISTRY.register('mow')
@@ -44,6 +44,14 @@ class MoWEvaluator(MuZeroEvaluator):
             self.eval(train_iter=train_iter, envstep=envstep, n_episode=self._env_num)
         returns = monitors[0].get_episode_return() if monitors else [np.nan] * self._env_num
         return np.array(returns, dtype=np.float64).reshape(-1, per_task)
+
+    def close(self) -> None:
+        """
+        Overview:
+            Close the environments, and the log of LightZero's class.
+        """
+        close_environments(self._env)
+        super().close()
 
 
 class RecentFrames(GameSegment):
