@@ -4,6 +4,14 @@ import time
 from typing import Dict
 
 
+def peak_memory() -> int:
+    """
+    Overview:
+        Bytes of this process's largest resident size until now.
+    """
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 2 ** 10  # Linux counts KiB
+
+
 class Cost:
     """
     Overview:
@@ -19,11 +27,10 @@ class Cost:
         Overview:
             Seconds of processor and clock, and bytes of the largest resident size, until now.
         """
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 2 ** 10  # Linux counts KiB
         return {
             'cpu': self._before['cpu'] + time.process_time() - self._cpu,
             'wall': self._before['wall'] + time.monotonic() - self._wall,
-            'peak_memory': max(self._before['peak_memory'], peak),
+            'peak_memory': max(self._before['peak_memory'], peak_memory()),
         }
 
     def load_state_dict(self, state: Dict[str, float]) -> None:

@@ -1,6 +1,5 @@
 """What a run writes down, over environment steps: ``results.csv``, ``diagnostics.csv``, and all in TensorBoard."""
 import os
-import resource
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -10,7 +9,9 @@ from lzero_mow.diagnostics.table import append_diagnostics, matrix_rows
 from lzero_mow.envs.scores import human_normalised
 from lzero_mow.paths import RESULTS
 from lzero_mow.report.results import Result, aggregate, append_results, cut_results
+from .cost import peak_memory
 from .scalar_writer import ScalarWriter
+
 DIAGNOSTICS = 'diagnostics.csv'
 
 
@@ -124,12 +125,11 @@ class RunLog:
         Overview:
             Write down how far and how fast the run is, and what it occupies.
         """
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** 20  # Linux counts KiB
         scalars = {
             'updates': train_iter,
             'env_steps_per_second': steps_per_second,
             'replay_transitions': transitions,
-            'peak_memory_gib': peak,
+            'peak_memory_gib': peak_memory() / 2 ** 30,
         }
         for name, value in scalars.items():
             self.writer.add_scalar(f'run/{name}', value, env_step)

@@ -1,13 +1,12 @@
 """
 MinAtar for many tasks at once, as a DI-engine environment: five unlike games that a laptop can learn.
 """
-import importlib.util
 from typing import Optional, Tuple
 
 from ding.utils import ENV_REGISTRY
 
 from lzero_mow.envs.minatar_config import MINATAR_CONFIG, NUM_ACTIONS, check_config
-from lzero_mow.envs.minatar_game import MinAtarGame
+from lzero_mow.envs.minatar_game import MinAtarGame, require_minatar
 from lzero_mow.envs.visual_env import VisualEnv
 
 
@@ -37,8 +36,7 @@ class MinAtarMoWEnv(VisualEnv):
             - ValueError: one line, for unknown or repeated games, values that make no sense, or without MinAtar.
         """
         check_config(cfg)
-        if importlib.util.find_spec('minatar') is None:
-            raise ValueError("MinAtar is not installed: pip install 'MinAtar==1.0.15' (it is GPL-3.0)")
+        require_minatar()
 
     @staticmethod
     def reference_scores(task: str) -> Optional[Tuple[float, float]]:

@@ -2,6 +2,7 @@
 One MinAtar game (Young and Tian 2019) drawn as a small RGB picture: a colour for each of the game's channels, the later
 channel on top where two meet, as MinAtar itself draws them.
 """
+import importlib.util
 from typing import List, Tuple
 
 import numpy as np
@@ -29,8 +30,10 @@ class MinAtarGame:
     """
 
     def __init__(self, task: str, size: int, sticky_action_prob: float, difficulty_ramping: bool) -> None:
+        require_minatar()
+        from minatar.environment import Environment
         game, shift = game_and_palette(task)
-        self._env = _minatar()(game, sticky_action_prob, difficulty_ramping)
+        self._env = Environment(game, sticky_action_prob, difficulty_ramping)
         # Row 0 is the background, row i + 1 the colour of channel i.
         self._colours = np.concatenate([np.zeros((1, 3), np.uint8), np.roll(PALETTE, -shift, axis=0)])
         self._order = np.arange(1, self._env.n_channels + 1)
@@ -86,10 +89,12 @@ class MinAtarGame:
         return np.ascontiguousarray(self.screen.transpose(2, 0, 1))
 
 
-def _minatar() -> type:
-    """MinAtar's environment class; it is an optional extra."""
-    try:
-        from minatar.environment import Environment
-    except ModuleNotFoundError as error:
-        raise ValueError("MinAtar is not installed: pip install 'MinAtar==1.0.15' (it is GPL-3.0)") from error
-    return Environment
+def require_minatar() -> None:
+    """
+    Overview:
+        Say what to do where MinAtar, an optional extra, is not installed.
+    Raises:
+        - ValueError: one line.
+    """
+    if importlib.util.find_spec('minatar') is None:
+        raise ValueError("MinAtar is not installed: pip install 'MinAtar==1.0.15' (it is GPL-3.0)")
