@@ -7,7 +7,9 @@ import logging
 import sys
 from typing import Callable, NoReturn, Optional, Sequence
 
-from lzero_mow.config import build_config, change, lightzero_configs, load_run_config, resolve_games
+from lzero_mow.config import (
+    build_config, change, lightzero_configs, load_run_config, parse_overrides, refuse_own_keys, resolve_games
+)
 from lzero_mow.screen import set_up_screen
 from lzero_mow.suites import DEFAULT_METHOD, DEFAULT_SUITE, load_suite, method_names, suite_names
 from lzero_mow.validate import check_identity, check_run_folder, run_identity, validate
@@ -66,7 +68,8 @@ def config_parser(
     parser.add_argument(
         '--clusters',
         metavar='N|auto|FILE',
-        help='groups of tasks by their gradients: how many, or auto; or a YAML file {task: cluster}'
+        help='groups of tasks by their gradients: how many, or auto (at most policy.model.num_clusters); or a YAML file '
+        '{task: cluster}'
     )
     parser.add_argument('--seed', type=int, help='seed of everything random; default: 0')
     parser.add_argument('--max-env-step', type=int, metavar='N', help="environment steps a task; default: the preset's")
@@ -155,6 +158,9 @@ def new_config(arguments: argparse.Namespace, settings: dict) -> dict:
     preset, games = arguments.preset or preset, arguments.games or games
     method = settings.pop('method', DEFAULT_METHOD)
     method = arguments.method or method
+
+    for changes in (parse_overrides(arguments.overrides), _given(arguments)):
+        refuse_own_keys(method, changes)
 
     def build(preset: str) -> dict:
         layers = (settings, _given(arguments))

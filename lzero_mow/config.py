@@ -206,6 +206,21 @@ def _typed(path: str, default: Any, value: Any) -> Any:
     raise ValueError(f'{path} takes {names[type(default)]}, now {plain(default)!r}: {value!r} is none')
 
 
+def refuse_own_keys(method: str, changes: dict) -> None:
+    """
+    Overview:
+        Refuse changes to the keys that make a method what its name says.
+    Arguments:
+        - changes (:obj:`dict`): A tree of changed keys.
+    Errors:
+        ``ValueError`` that names the first such key.
+    """
+    own = set(leaves(method_layer(method)))
+    for key in leaves(changes):
+        if key in own:
+            raise ValueError(f"{key} is what makes the method '{method}': change it in another method, or in none")
+
+
 def leaves(tree: dict, prefix: str = '') -> Iterator[str]:
     """
     Overview:

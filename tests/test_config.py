@@ -150,7 +150,6 @@ def test_unknown_preset(name, message):
         ),
         ('policy.warmup_steps=-1', 'policy.warmup_steps is -1: expected a whole number of at least 0'),
         ('policy.clustering=gradient', "policy.clustering is 'gradient' but policy.warmup_steps is 0"),
-        ('policy.clustering=auto policy.model.num_clusters=1', "policy.clustering is 'auto' with 4 tasks and policy.mod"),
         ('policy.clustering=colour', "policy.clustering is 'colour': no file, and none of gradient, auto, random, task"),
         ('policy.device=tpu', "policy.device is 'tpu': expected auto or cpu or cuda"),
         ('policy.model.experts_per_task=40', 'policy.model.experts_per_task is 40 but policy.model.num_experts is'),

@@ -10,7 +10,7 @@ from helpers.policies import TASKS, tiny_policy, training_data
 from helpers.tiny_run import differences, tiny_config, train
 from torch import nn
 
-from lzero_mow.diagnostics.conflict import conflict, cosine_matrix
+from lzero_mow.diagnostics.conflict import TaskGradients, conflict
 from lzero_mow.diagnostics.dormant import DormantUnits
 from lzero_mow.diagnostics.expert_use import evenness, expert_use
 from lzero_mow.diagnostics.latent_norm import norm_by_task
@@ -82,11 +82,39 @@ def test_dormant_is_relative_to_the_layer_over_all_calls():
 def test_opposite_gradients_have_cosine_minus_one():
     a, b = torch.randn(3, 4), torch.randn(5)
     across = torch.zeros(3, 4), torch.zeros(5)
-    cosine = cosine_matrix(iter([(0, [a, b]), (1, [-2 * a, -2 * b]), (3, list(across))]), 4)
+    gradients = TaskGradients([0] * 4)
+    for k, parts in ((0, [a, b]), (1, [-2 * a, -2 * b]), (3, across)):
+        gradients.add(k, parts)
+    cosine = gradients.cosines()
     assert cosine[0, 1] == pytest.approx(-1, abs=1e-6) and cosine[0, 0] == pytest.approx(1, abs=1e-6)
     assert cosine[0, 3] == cosine[1, 3] == 0 and np.isnan(cosine[2]).all() and np.isnan(cosine[:, 2]).all()
     assert conflict(cosine) == {'mean_cosine': pytest.approx(-1 / 3), 'negative_share': pytest.approx(1 / 3)}
     assert conflict(np.full((3, 3), np.nan)) == conflict(np.ones((1, 1))) == {}
+
+
+@pytest.mark.unittest
+def test_only_tasks_with_the_same_copy_of_a_part_are_compared():
+    gradients = TaskGradients([0, 1, 0])
+    for k in range(3):
+        gradients.add(k, [torch.ones(4)])
+    cosine = gradients.cosines()
+    assert cosine[0, 2] == pytest.approx(1) and np.isnan(cosine[1, [0, 2]]).all()
+    assert conflict(cosine) == {'mean_cosine': pytest.approx(1), 'negative_share': 0}
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('noise, expected', [(0.0, 1.0), (1.0, 0.5), (100.0, 0.0)])
+def test_the_share_of_signal_is_the_cosine_of_two_such_sums(noise, expected):
+    """8 batches and 10,000 weights: signal of length 1 a weight, noise of variance 8 times `noise` a weight and batch."""
+    torch.manual_seed(0)
+    sums = [TaskGradients([0]) for _ in range(2)]
+    wanted = torch.ones(10000)
+    for gradients in sums:
+        for _ in range(8):
+            gradients.add(0, [wanted + (8 * noise) ** 0.5 * torch.randn(10000)])
+    directions = [gradients._sums[0] / gradients._sums[0].norm() for gradients in sums]
+    assert sums[0].signal() == pytest.approx(expected, abs=0.02)
+    assert float(directions[0] @ directions[1]) == pytest.approx(expected, abs=0.03)
 
 
 @pytest.mark.unittest
@@ -109,7 +137,7 @@ def test_norms_are_means_of_a_tasks_steps():
 def test_a_policy_is_diagnosed():
     policy = tiny_policy()
     policy.learn_mode.forward(training_data())
-    diagnosis = policy.diagnose(random_batch((0, 0, 1, 1, 2, 2), 8))
+    diagnosis = policy.diagnose(random_batch((0, 0, 1, 1, 2, 2), 8) for _ in range(2))
     scalars = diagnosis['scalars']
     modules = {'vae.encoders', 'vae.decoders', 'experts', 'shared', 'reward_head', 'continuation_head', 'task_head'}
     for name in modules | {'agent.actor', 'agent.critic', 'all'}:
@@ -118,10 +146,11 @@ def test_a_policy_is_diagnosed():
         norms = [scalars[f'latent_norm/{latent}/{task}'] for task in TASKS]
         assert min(norms) > 0 and scalars[f'latent_norm/{latent}'] == pytest.approx(np.mean(norms))
     assert 0 <= scalars['expert_use/entropy'] <= 1 and scalars['expert_use/score_entropy'] > 0.9
-    for part in ('shared', 'actor'):
+    for part in ('shared', 'actor', 'encoder'):
         cosine = diagnosis['conflict'][part]
-        assert cosine.shape == (3, 3) and np.allclose(np.diag(cosine), 1) and np.allclose(cosine, cosine.T)
-        assert scalars[f'gradient_conflict/{part}/mean_cosine'] == pytest.approx(cosine[np.triu_indices(3, 1)].mean())
+        assert cosine.shape == (3, 3) and np.allclose(np.diag(cosine), 1) and np.allclose(cosine, cosine.T, equal_nan=True)
+        assert scalars[f'gradient_conflict/{part}/mean_cosine'] == pytest.approx(np.nanmean(cosine[np.triu_indices(3, 1)]))
+        assert 0 <= scalars[f'gradient_conflict/{part}/signal'] <= 1
 
 
 @pytest.mark.unittest
@@ -129,7 +158,7 @@ def test_in_bfloat16_as_on_a_gpu_the_numbers_are_about_the_same():
     policy, found = tiny_policy(), []
     for mixed in (False, True):
         policy._autocast = lambda: torch.autocast('cpu', torch.bfloat16, enabled=mixed)
-        found.append(policy.diagnose(random_batch((0, 0, 1, 1, 2, 2), 8)))
+        found.append(policy.diagnose(random_batch((0, 0, 1, 1, 2, 2), 8) for _ in range(2)))
     single, half = found
     assert half['scalars'] == pytest.approx(single['scalars'], rel=0.05, abs=0.05)
     np.testing.assert_allclose(half['conflict']['shared'], single['conflict']['shared'], atol=0.1)
@@ -140,12 +169,12 @@ def test_in_bfloat16_as_on_a_gpu_the_numbers_are_about_the_same():
 def test_planted_units_of_a_policy_are_found():
     policy = tiny_policy()
     model, batch = policy._model, random_batch((0, 1, 2), 8)
-    before = policy.diagnose(batch)['scalars']
+    before = policy.diagnose([batch, batch])['scalars']
     with torch.no_grad():
         model.world_model.shared.feed_forward[0].expand.weight[0, :32] = 0
         model.world_model.shared.feed_forward[0].expand.bias[0, :32] = -1
         model.agent.actor.norms[0].bias[0] = -100
-    after = policy.diagnose(batch)['scalars']
+    after = policy.diagnose([batch, batch])['scalars']
     units = 32 + 2 * 64  # of the mixer and of two feed-forward layers
     assert after['dormant/shared'] >= 32 / units > before['dormant/shared']
     assert after['dormant/agent.actor'] >= 0.5 > before['dormant/agent.actor']
@@ -159,7 +188,7 @@ def test_tasks_that_ask_for_the_opposite_conflict_in_the_shared_transformer():
     )
     batch = random_batch((0, 0, 0, 2, 2, 2), 12)
     batch.obs[3:], batch.action[3:], batch.reward[3:] = batch.obs[:3], batch.action[:3], batch.reward[:3]
-    cosine = lambda: policy.diagnose(batch)['conflict']['shared'][0, 2]
+    cosine = lambda: policy.diagnose([batch, batch])['conflict']['shared'][0, 2]
     assert cosine() > 0.5
     losses = policy._task_losses
     policy._task_losses = lambda terms: losses(terms) * torch.tensor([1.0, 1.0, -1.0])
@@ -169,14 +198,15 @@ def test_tasks_that_ask_for_the_opposite_conflict_in_the_shared_transformer():
 @pytest.mark.unittest
 @pytest.mark.parametrize(
     'model, tasks, parts', [
-        (dict(num_experts=0, experts_per_task=0), (0, 1, 2), {'shared', 'actor'}),
-        (dict(shared_transformer=False), (0, 1, 2), {'actor'}),
+        (dict(num_experts=0, experts_per_task=0), (0, 1, 2), {'encoder', 'shared', 'actor'}),
+        (dict(num_experts=0, experts_per_task=0, num_clusters=3), (0, 1, 2), {'shared', 'actor'}),
+        (dict(shared_transformer=False), (0, 1, 2), {'encoder', 'actor'}),
         (dict(num_experts=0, num_clusters=1, task_embedding_dim=0, task_head=False), (1, ), set()),
     ]
 )
 def test_a_method_is_measured_in_what_it_has(model, tasks, parts):
     policy = tiny_policy(model=model, clustering='order', balance_weight=0.0)
-    diagnosis = policy.diagnose(random_batch(tasks, 8))
+    diagnosis = policy.diagnose(random_batch(tasks, 8) for _ in range(2))
     names = set(diagnosis['scalars'])
     assert set(diagnosis['conflict']) == parts == {name.split('/')[1] for name in names if 'conflict' in name}
     assert ('expert_use/entropy' in names) == ('dormant/experts' in names) == (model.get('num_experts') != 0)
@@ -206,7 +236,7 @@ def test_diagnosing_leaves_no_trace():
         one.learn_mode.forward(training_data())
     before = everything(policy)
     assert any(grad is not None and grad.any() for grad in before['grads'].values())
-    policy.diagnose(random_batch((0, 0, 1, 1, 2, 2), 8))
+    policy.diagnose(random_batch((0, 0, 1, 1, 2, 2), 8) for _ in range(2))
     assert differences(before, everything(policy)) == []
     for one in (policy, other):
         torch.manual_seed(2)

@@ -71,14 +71,14 @@ def test_direction_decides_and_not_length():
 
 @pytest.fixture(scope='module', params=['gradient', 'auto'])
 def planted(request, tmp_path_factory):
-    """A run's folder: six tasks, warmed up for 60 updates on 96 steps of random play each."""
+    """A run's folder: six tasks, warmed up for 60 updates on 288 steps of random play each."""
     run_dir = tmp_path_factory.mktemp(request.param) / 'run'
     model = dict(num_clusters=3 if request.param == 'gradient' else 5, stem_channels=4, categories=8, classes=8)
     policy = dict(
-        clustering=request.param, warmup_steps=60, batch_size=24, imagine_batch_size=6, train_start_after_envsteps=96,
+        clustering=request.param, warmup_steps=60, batch_size=24, imagine_batch_size=6, train_start_after_envsteps=288,
         learning_rate=1e-3, log_freq=20, imagine_source='batch', model=model
     )
-    config = tiny_config(run_dir, 'planted_mow', TASKS, max_env_step=108, policy=policy)
+    config = tiny_config(run_dir, 'planted_mow', TASKS, max_env_step=300, policy=policy)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ENTRY, 'write_report', lambda *_: None)
         train(config)

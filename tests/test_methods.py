@@ -1,6 +1,8 @@
 """The methods of config/methods.yaml: what each changes, and that a run carries its name."""
 import pytest
 import yaml
+from helpers.models import random_batch
+from helpers.policies import tiny_policy, training_data
 from helpers.tiny_run import load, tiny_config, train
 from torch import nn
 
@@ -157,3 +159,68 @@ def test_another_policy_keeps_its_name(tmp_path):
     assert resolve(main_config, create_config, 0, 96)['method'] == 'mow'
     del main_config['method']
     assert resolve(main_config, create_config, 0, 96)['method'] == 'mow', 'configs written by hand have none'
+
+
+@pytest.mark.unittest
+def test_a_task_has_the_same_episodes_whatever_is_trained_beside_it(tmp_path):
+    from lzero_mow.entry.workers import COLLECTING, EVALUATING, build_workers, compile_run, env_seeds, resolve
+    seen = {}
+    for tasks in (['Direct', 'Shifted'], ['Shifted']):
+        model = {} if len(tasks) > 1 else dict(num_clusters=1)
+        config = tiny_config(tmp_path, tasks=tasks, policy=dict(model=model))
+        cfg = compile_run(resolve(*lightzero_configs(config), 0, 96))
+        workers = build_workers(cfg, config['create'], str(tmp_path))
+        observations = workers.evaluator._env.ready_obs
+        seen[len(tasks)] = [observations[i]['observation'] for i in sorted(observations)][-2:]
+        workers.close()
+    assert all((one == other).all() for one, other in zip(seen[1], seen[2]))
+    assert (seen[1][0] != seen[1][1]).any()
+
+    both, alone = env_seeds(3, EVALUATING, ['a', 'a', 'b', 'b']), env_seeds(3, EVALUATING, ['b', 'b'])
+    assert both[2:] == alone and len(set(both)) == 4
+    assert not set(both) & {*env_seeds(4, EVALUATING, ['a', 'a', 'b', 'b']), *env_seeds(3, COLLECTING, ['a'] * 2)}
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('rule', ['task', 'groups.yaml', 'auto', 'gradient', 'random'])
+@pytest.mark.parametrize('method', ['mow_no_clustering', 'storm_multitask'])
+def test_one_module_set_stays_one_whatever_the_rule(method, rule, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'groups.yaml').write_text(yaml.safe_dump(dict(red=0, green=1, blue=1)))
+    policy = tiny_policy(clustering=rule, warmup_steps=1, **method_layer(method)['policy'])
+    policy.learn_mode.forward(training_data())
+    assert policy.group_tasks(random_batch((0, 0, 1, 1, 2, 2), 8) for _ in range(2))['clusters'] == [0, 0, 0]
+    assert policy._model.world_model.num_clusters == 1
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('method', [name for name in METHODS if name != 'storm'])
+def test_every_method_learns_and_groups(method):
+    layer = method_layer(method).get('policy', {})
+    policy = tiny_policy(**{'clustering': 'gradient', 'warmup_steps': 1, **layer})
+    before = {name: value.clone() for name, value in policy._model.named_parameters()}
+    policy.learn_mode.forward(training_data())
+    policy.check_finite()
+    changed = {name.split('.')[1] for name, value in policy._model.named_parameters() if not value.equal(before[name])}
+    assert {'vae', 'actor', 'critic'} <= changed
+    clusters = policy.group_tasks(random_batch((0, 0, 1, 1, 2, 2), 8) for _ in range(2))['clusters']
+    single = layer.get('model', {}).get('num_clusters') == 1
+    assert len(set(clusters)) == (1 if single else 3 if method == 'mow_vae_per_task' else 2)
+    policy.learn_mode.forward(training_data())
+    policy.check_finite()
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'method, argument', [
+        ('mow_no_clustering', '--clusters=4'),
+        ('mow_vae_per_task', '--clusters=2'),
+        ('mow_random_clusters', '--clusters=auto'),
+        ('storm_multitask', 'policy.model.num_experts=2'),
+    ]
+)
+def test_what_makes_a_method_cannot_be_changed_beside_its_name(method, argument):
+    parser = cli.config_parser('x', '', argv=[])
+    arguments = cli.parse(parser, ['--preset', 'laptop', '--games', *GAMES, '--method', method, argument])
+    with pytest.raises(ValueError, match=f"is what makes the method '{method}'"):
+        cli.new_config(arguments, {})

@@ -62,7 +62,7 @@ def test_updates_of_the_warm_up_are_not_counted_as_online_ones(uninterrupted):
 
 
 @pytest.mark.unittest
-@pytest.mark.parametrize('update', [0, 1, 4, 7, 10, 12, 15])
+@pytest.mark.parametrize('update', [0, 1, 3, 4, 7, 10, 12, 15])
 def test_stopped_at_an_update_and_resumed(tmp_path, uninterrupted, monkeypatch, update):
     """In the warm-up, right before and right after the tasks are grouped, and in the training that follows."""
     stop_at(monkeypatch, MoWPolicy, '_forward_learn', lambda policy: policy._updates == update)

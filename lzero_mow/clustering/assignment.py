@@ -26,7 +26,7 @@ def assign(rule: str, tasks: Sequence[str], num_clusters: int, seed: int) -> Lis
     Arguments:
         - rule (:obj:`str`): 'random': groups of about equal size, drawn; 'task': one cluster a task; 'order': the
             tasks shared out evenly as they come; otherwise a file, see ``read_assignment``.
-        - num_clusters (:obj:`int`): For 'random' and 'order'.
+        - num_clusters (:obj:`int`): For 'random' and 'order'; 1 is one cluster whatever the rule.
         - seed (:obj:`int`): For 'random'.
     Returns:
         - clusters (:obj:`List[int]`): i_k of each task, canonical.
@@ -34,6 +34,8 @@ def assign(rule: str, tasks: Sequence[str], num_clusters: int, seed: int) -> Lis
         ``ValueError`` in one line for a file that does not fit.
     """
     K = len(tasks)
+    if num_clusters == 1:
+        return [0] * K
     if rule == 'task':
         return list(range(K))
     if rule not in RULES:
@@ -94,12 +96,11 @@ def check_clustering(policy: dict, tasks: Sequence[str]) -> None:
         )
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
         raise ValueError(f'policy.warmup_steps is {steps}: expected a whole number of at least 0')
-    if rule == 'auto' and (num_clusters < 2 or K < 3):
-        raise ValueError(
-            f"policy.clustering is 'auto' with {K} tasks and policy.model.num_clusters={num_clusters}: a number can be "
-            'chosen from 3 tasks and 2 clusters on'
-        )
-    if rule in BY_GRADIENT and num_clusters > 1 and steps == 0:
+    if num_clusters == 1 and (rule in RULES or os.path.isfile(rule)):
+        return
+    if rule == 'auto' and K < 3:
+        raise ValueError(f"policy.clustering is 'auto' with {K} tasks: a number can be chosen from 3 tasks on")
+    if rule in BY_GRADIENT and steps == 0:
         raise ValueError(
             f"policy.clustering is '{rule}' but policy.warmup_steps is 0: gradients say something after some updates "
             'only; set policy.warmup_steps, or policy.clustering=order'

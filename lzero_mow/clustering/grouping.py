@@ -67,6 +67,8 @@ def leaf_order(similarity: np.ndarray) -> List[int]:
 def group(similarity: np.ndarray, rule: str, num_clusters: int) -> List[int]:
     """
     Overview:
-        Clusters by the rule 'gradient' (``num_clusters`` of them) or 'auto' (2 to ``num_clusters``).
+        Clusters by the rule 'gradient' (``num_clusters`` of them) or 'auto' (2 to ``num_clusters``); 1 is one cluster.
     """
+    if num_clusters == 1:
+        return [0] * len(similarity)
     return (agglomerate if rule == 'gradient' else agglomerate_auto)(similarity, num_clusters)

@@ -1,5 +1,5 @@
 """Gradient conflict: whether tasks pull the weights they share the same way, past each other, or apart."""
-from typing import Dict, Iterable, Sequence, Tuple
+from typing import Dict, List, Sequence
 
 import numpy as np
 import torch
@@ -7,23 +7,60 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def cosine_matrix(gradients: Iterable[Tuple[int, Sequence[Tensor]]], num_tasks: int) -> np.ndarray:
+class TaskGradients:
     """
     Overview:
-        Cosines between the tasks' gradients.
+        The tasks' gradients of one part of a model, summed over batches, because that of one batch is mostly noise.
     Arguments:
-        - gradients (:obj:`Iterable`): (k, gradients of the shared parameters) for each task there is data of.
-        - num_tasks (:obj:`int`): K.
-    Returns:
-        - cosine (:obj:`np.ndarray`): (K, K), NaN for tasks without a gradient, 0 for those whose gradient is zero.
+        - owners (:obj:`Sequence`): Which copy of the part each of the K tasks uses: those of one copy are compared.
     """
-    vectors = {k: torch.cat([g.flatten() for g in parts]).float() for k, parts in gradients}
-    tasks = list(vectors)
-    directions = F.normalize(torch.stack([vectors.pop(k) for k in tasks]), dim=1)
-    cosine = np.full((num_tasks, num_tasks), np.nan)
-    with torch.autocast(directions.device.type, enabled=False):  # the gradients may be computed under one
-        cosine[np.ix_(tasks, tasks)] = (directions @ directions.T).cpu().numpy()
-    return cosine
+
+    def __init__(self, owners: Sequence[int]) -> None:
+        self._owners = owners
+        self._sums: Dict[int, Tensor] = {}  # k -> (P,)
+        self._squares: Dict[int, List[Tensor]] = {}  # k -> squared length in each batch
+
+    @torch.no_grad()
+    def add(self, k: int, gradients: Sequence[Tensor]) -> None:
+        """
+        Overview:
+            Add what task k asks for in one batch.
+        """
+        g = torch.cat([gradient.flatten() for gradient in gradients]).float()
+        self._squares.setdefault(k, []).append(g.square().sum())
+        self._sums[k] = self._sums[k].add_(g) if k in self._sums else g
+
+    @torch.no_grad()
+    def cosines(self) -> np.ndarray:
+        """
+        Overview:
+            Cosines between the tasks' sums.
+        Returns:
+            - cosine (:obj:`np.ndarray`): (K, K), NaN for tasks without a gradient and for pairs that use different
+              copies, 0 where a gradient is zero.
+        """
+        cosine = np.full((len(self._owners), ) * 2, np.nan)
+        for owner in set(self._owners):
+            tasks = [k for k in self._sums if self._owners[k] == owner]
+            if tasks:
+                directions = F.normalize(torch.stack([self._sums[k] for k in tasks]), dim=1)
+                with torch.autocast(directions.device.type, enabled=False):  # the gradients may be computed under one
+                    cosine[np.ix_(tasks, tasks)] = (directions @ directions.T).cpu().numpy()
+        return cosine
+
+    @torch.no_grad()
+    def signal(self) -> float:
+        """
+        Overview:
+            The share of the sums' squared length that is no noise between batches, mean over tasks: about the cosine
+            that a task's sum would have with that of as many other batches. NaN for one batch.
+        """
+        shares = []
+        for k, squares in self._squares.items():
+            n, square = len(squares), self._sums[k].square().sum()
+            noise = (torch.stack(squares).sum() - square / n) * (n / (n - 1)) if n > 1 else torch.tensor(np.nan)
+            shares.append(float((1 - noise / square.clamp(min=1e-30)).clamp(min=0)))
+        return float(np.mean(shares))
 
 
 def conflict(cosine: np.ndarray) -> Dict[str, float]:

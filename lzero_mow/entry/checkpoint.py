@@ -143,8 +143,12 @@ def warm_up_texts(run_dir: str) -> Dict[str, str]:
 def restore_warm_up(run_dir: str, texts: Dict[str, str]) -> None:
     """
     Overview:
-        Put back what ``warm_up_texts`` has read.
+        Put back what ``warm_up_texts`` has read, and remove what was not there then.
     """
-    for name, text in texts.items():
-        with replacing(os.path.join(run_dir, name)) as temporary, open(temporary, 'w', newline='') as file:
-            file.write(text)
+    for name in WARM_UP:
+        path = os.path.join(run_dir, name)
+        if name in texts:
+            with replacing(path) as temporary, open(temporary, 'w', newline='') as file:
+                file.write(texts[name])
+        elif os.path.isfile(path):
+            os.remove(path)

@@ -1,7 +1,6 @@
 """The training entry, one for every method: what is trained, and on what, stands in the two configs alone."""
 from typing import Optional, Tuple
 
-import numpy as np
 import torch
 from ding.policy import Policy
 from ditk import logging
@@ -11,8 +10,10 @@ from .interrupts import interruptible
 from .random_state import own_randomness
 from .reporting import write_report
 from .run import Run
-from .warm_up import warm_up
+from .warm_up import gradient_batches, warm_up
 from .workers import resolve
+
+DIAGNOSIS_BATCHES = 8  # over which the gradients of a diagnosis are summed
 
 
 def train_multitask(
@@ -88,13 +89,11 @@ def _evaluate(run: Run, env_step: int) -> None:
 
 
 def _diagnose(run: Run, env_step: int) -> None:
-    """Measure the networks' plasticity on a batch as large as an update's."""
+    """Measure the networks' plasticity."""
     run.progress.phase('diagnosing')
-    config = run.cfg.policy
     with own_randomness(run.cfg.seed):
-        rng = np.random.default_rng(np.random.randint(2 ** 31))
-        batch = run.workers.buffer.sample_sequences(config.batch_size, config.batch_length, rng=rng)
-        run.log.diagnosis(env_step, run.workers.policy.diagnose(batch))
+        batches = gradient_batches(run.workers.buffer, run.cfg.policy, DIAGNOSIS_BATCHES)
+        run.log.diagnosis(env_step, run.workers.policy.diagnose(batches))
 
 
 def _report(run: Run) -> None:

@@ -1,13 +1,14 @@
 """The first phase of a run: one module set learns from random play, then the tasks are grouped (paper section 3.6)."""
 import csv
 import os
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, Iterator, List, Sequence
 
 import numpy as np
 import torch
 import yaml
 from ditk import logging
 
+from lzero_mow.buffer.batch import SequenceBatch
 from lzero_mow.clustering.assignment import by_name
 from lzero_mow.clustering.table import write_similarity
 from lzero_mow.files import replacing
@@ -77,15 +78,16 @@ def _group(run: Run) -> None:
     logging.info('clusters: %s', '; '.join(', '.join(group) for group in names))
 
 
-def gradient_batches(buffer: Any, policy_cfg: Any):
+def gradient_batches(buffer: Any, policy_cfg: Any, number: int = GRADIENT_BATCHES) -> Iterator[SequenceBatch]:
     """
     Overview:
-        The batches that decide on clusters, one after the other. Numpy's global state says which, the buffer's own
-        randomness is left alone.
+        Batches to measure gradients on, one after the other: about as large as an update's, every task with as many
+        sequences. Numpy's global state says which, the buffer's own randomness is left alone.
     """
     rng = np.random.default_rng(np.random.randint(2 ** 31))
-    for _ in range(GRADIENT_BATCHES):
-        yield buffer.sample_sequences(policy_cfg.batch_size, policy_cfg.batch_length, rng=rng)
+    K = len(policy_cfg.tasks)
+    for _ in range(number):
+        yield buffer.sample_sequences(-(-policy_cfg.batch_size // K) * K, policy_cfg.batch_length, rng=rng)
 
 
 class Curve:

@@ -4,6 +4,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, List, Optional, Sequence, Tuple
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ from lzero_mow.config import fill_derived, refuse_unknown
 from lzero_mow.suites import DEFAULT_METHOD
 from lzero_mow.validate import validate
 from .scalar_writer import NoScalars
+
+COLLECTING, EVALUATING = 0, 1
 
 
 @dataclass
@@ -142,6 +145,8 @@ def build_workers(
     with ExitStack() as on_failure:
         on_failure.callback(collector_env.close)
         on_failure.callback(evaluator_env.close)
+        collector_env.seed(env_seeds(cfg.seed, COLLECTING, [c.task for c in collector_cfgs]))
+        evaluator_env.seed(env_seeds(cfg.seed, EVALUATING, [c.task for c in evaluator_cfgs]), dynamic_seed=False)
         workers = _workers_on(cfg, EasyDict(create_cfg), run_dir, collector_env, evaluator_env, model)
         on_failure.pop_all()
     return workers
@@ -155,9 +160,6 @@ def _workers_on(
         evaluator_env: BaseEnvManager,
         model: Optional[torch.nn.Module],
 ) -> Workers:
-    collecting, evaluating = np.random.SeedSequence(cfg.seed).spawn(2)
-    collector_env.seed(_env_seeds(collecting, collector_env.env_num))
-    evaluator_env.seed(_env_seeds(evaluating, evaluator_env.env_num), dynamic_seed=False)
     set_pkg_seed(cfg.seed, use_cuda=torch.cuda.is_available())
 
     policy = create_policy(cfg.policy, model=model, enable_field=['learn', 'collect', 'eval'])
@@ -172,6 +174,18 @@ def _workers_on(
     return Workers(cfg, policy, collector, evaluator, buffer)
 
 
-def _env_seeds(sequence: np.random.SeedSequence, number: int) -> List[int]:
-    """A seed for each environment. DI-engine's seed + i would give runs of neighbouring seeds the same episodes."""
-    return sequence.generate_state(number).tolist()
+def env_seeds(seed: int, purpose: int, tasks: Sequence[str]) -> List[int]:
+    """
+    Overview:
+        A seed for each environment, so that a task has the same episodes in every run of one seed, whatever other tasks
+        are trained beside it. DI-engine's seed + i would give runs of neighbouring seeds the same episodes.
+    Arguments:
+        - seed (:obj:`int`): The run's.
+        - purpose (:obj:`int`): COLLECTING or EVALUATING.
+        - tasks (:obj:`Sequence[str]`): The task of each environment.
+    """
+    places = [tasks[:i].count(task) for i, task in enumerate(tasks)]  # among the environments of the task
+    return [
+        int(np.random.SeedSequence([seed, purpose, crc32(task.encode()), place]).generate_state(1)[0])
+        for task, place in zip(tasks, places)
+    ]

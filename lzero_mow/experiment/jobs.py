@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from lzero_mow import cli
-from lzero_mow.config import TOTAL_CONFIG, build_config, leaves, load_run_config, parse_overrides, plain
+from lzero_mow.config import (
+    TOTAL_CONFIG, build_config, leaves, load_run_config, parse_overrides, plain, refuse_own_keys
+)
 from lzero_mow.files import locked
 from lzero_mow.paths import LATEST
 from lzero_mow.run_record import read_run_record
-from lzero_mow.suites import RANDOM, method_layer, one_model_a_task
+from lzero_mow.suites import RANDOM, one_model_a_task
 from lzero_mow.validate import get
 
 # What may differ between a run that is there and the one that is asked for: it changes no row of the results.
@@ -111,10 +113,7 @@ def _tasks(plan: Plan, method: str) -> List[Optional[str]]:
     """The tasks of an ensemble's members; [None], one run for all tasks, for other methods."""
     if method == RANDOM:
         return [None]
-    own = set(leaves(method_layer(method)))
-    for key in leaves(parse_overrides(plan.overrides)):
-        if key in own:
-            raise ValueError(f"{key} is what makes the method '{method}': it cannot be changed in its experiment")
+    refuse_own_keys(method, parse_overrides(plan.overrides))
     if not one_model_a_task(method):
         return [None]
     return build_config(plan.preset, plan.games, (), plan.overrides, plan.suite)['env']['tasks']

@@ -1,4 +1,5 @@
 """The VAE bank: one categorical VAE a task cluster (paper section 3.2), each STORM's encoder and decoder."""
+from math import gcd
 from typing import List, Optional, Sequence
 
 import torch
@@ -16,11 +17,14 @@ def conv_channels(stem_channels: int, size: int) -> List[int]:
 
 
 def norm_layer(kind: str, channels: int) -> nn.Module:
-    """Normalisation of a feature map (B, channels, H, W): 'batch', 'group' (16 channels each) or 'layer'."""
+    """
+    Normalisation of a feature map (B, channels, H, W): 'batch', 'group' (of 16 channels, or the largest smaller power of
+    two that divides them) or 'layer'.
+    """
     if kind == 'batch':
         return nn.BatchNorm2d(channels)
     if kind == 'group':
-        return nn.GroupNorm(max(1, channels // 16), channels)
+        return nn.GroupNorm(channels // gcd(channels, 16), channels)
     if kind == 'layer':
         return nn.GroupNorm(1, channels)
     raise ValueError(f"model.norm is '{kind}', choose 'batch', 'group' or 'layer'")

@@ -1,6 +1,6 @@
 """The `mow` policy: world-model update, imagination, agent update, and acting through LightZero's workers."""
 import copy
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 import numpy as np
 import torch
@@ -174,10 +174,11 @@ class MoWPolicy(GroupingPolicy):
         names = {self._cfg.tasks[k]: frame for k, frame in frames.items()}
         return dict(open_loop=names, context=self._cfg.context_length, router=router)
 
-    def diagnose(self, batch: SequenceBatch) -> Dict[str, Any]:
+    def diagnose(self, batches: Iterable[SequenceBatch]) -> Dict[str, Any]:
         """Plasticity on real sequences of the tasks, leaving no trace: see `lzero_mow.diagnostics.mow.diagnose`."""
+        batches = (batch.to(self._device) for batch in batches)
         with self._autocast():
-            return diagnose(self._model, batch.to(self._device), self._task_losses, self._cfg)
+            return diagnose(self._model, batches, self._task_losses, self._cfg)
 
     def _monitor_vars_learn(self) -> List[str]:
         """Names of the task means in `_forward_learn`'s log."""

@@ -114,7 +114,8 @@ MOW_CONFIG = dict(
     # ------------------------------------------------------------------ clusters (paper section 3.6)
     # (str) How tasks come into clusters: 'gradient' (model.num_clusters groups, by their gradients after the warm-up),
     # 'auto' (the same, 2 to model.num_clusters groups, by silhouette), 'random' (groups of about equal size, drawn),
-    # 'task' (a cluster each), 'order' (shared out evenly in their order), or a YAML file {task: cluster}.
+    # 'task' (a cluster each), 'order' (shared out evenly in their order), or a YAML file {task: cluster}. With
+    # model.num_clusters = 1 there is one cluster, whatever stands here.
     clustering='gradient',
     # (int) Updates on random play alone, with one module set, before tasks are grouped; 0 for none.
     warmup_steps=5000,
