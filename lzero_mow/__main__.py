@@ -80,17 +80,10 @@ def summarise(argv: List[str]) -> int:
         metavar='METHOD',
         help='whose learning curves are drawn, beside random play; default: the first five methods'
     )
-    parser.add_argument(
-        '--rescale',
-        action='store_true',
-        help="make the scale of the scores anew from the tables; default: the folder's scale.csv, if it is there"
-    )
     arguments = parser.parse_args(argv)
     from lzero_mow.report.summary import summarise as compute, write_summary
     try:
-        paths = write_summary(
-            compute(arguments.folder, arguments.baseline, arguments.last, arguments.curves, arguments.rescale)
-        )
+        paths = write_summary(compute(arguments.folder, arguments.baseline, arguments.last, arguments.curves))
     except (OSError, ValueError) as error:
         parser.error(str(error))
     sys.stdout.write('\n'.join(paths) + '\n')

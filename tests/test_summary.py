@@ -33,13 +33,13 @@ def table(tmp_path):
 def test_numbers_of_a_table_by_hand(table):
     summary = summarise(table)
     assert [method.method for method in summary.methods] == ['mow', 'storm', 'random']
-    assert summary.scale.bounds == {'A': (1.0, 5.0, 'mow'), 'B': (10.0, 30.0, 'storm')}
+    assert summary.scale.bounds == {'A': (1.0, 5.0, 'mow'), 'B': (10.0, 20.0, 'mow')}
     mow, storm, random = summary.methods
-    # Scores of mow: A 3/4, 5/4; B 1/4, 3/4. Of four scores the interquartile mean keeps the middle two.
-    assert mow.scores['iqm'][0] == pytest.approx(0.75) and mow.scores['mean'][0] == pytest.approx(0.75)
-    assert mow.scores['median'][0] == pytest.approx(0.75) and mow.improvement is None
-    # Storm: A 2/4, B 1. One run of mow and the other beat 1/2 in A; none beats 1 in B.
-    assert storm.scores['mean'][0] == pytest.approx(0.75) and storm.improvement[0] == pytest.approx(0.5)
+    # Scores of mow: A 3/4, 5/4; B 1/2, 3/2. Of four scores the interquartile mean keeps the middle two.
+    assert mow.scores['iqm'][0] == pytest.approx(1) and mow.scores['mean'][0] == pytest.approx(1)
+    assert mow.scores['median'][0] == pytest.approx(1) and mow.improvement is None
+    # Storm: A 2/4, B 2. Both runs of mow beat 3 in A; none beats 30 in B.
+    assert storm.scores['mean'][0] == pytest.approx(1.25) and storm.improvement[0] == pytest.approx(0.5)
     assert random.scores['mean'][0] == pytest.approx(0.0) and random.improvement[0] == pytest.approx(1.0)
     assert mow.returns['A'] == pytest.approx((5, 4, 6)) and mow.returns['B'] == pytest.approx((20, 15, 25))
     assert mow.above_random == ['A', 'B'] and storm.above_random == [], 'one seed says nothing'
@@ -145,9 +145,7 @@ def test_methods_stand_in_the_order_of_their_file():
 @pytest.mark.unittest
 def test_what_is_written(table):
     paths = write_summary(summarise(table, last=2))
-    assert [Path(path).name for path in paths] == [
-        'summary.md', 'summary.csv', 'games.csv', 'curves.png', 'iqm.png', 'scale.csv'
-    ]
+    assert [Path(path).name for path in paths] == ['summary.md', 'summary.csv', 'games.csv', 'curves.png', 'iqm.png']
     text = Path(paths[0]).read_text()
     assert '| storm | 1 | 100 |' in text and '(one seed)' in text and '--last 2' in text
     assert '**' in text and '- mow: A (1 of 2)' in text, 'half of what is reached at the end'
@@ -177,7 +175,7 @@ def test_several_seeds_get_a_band_and_one_a_line(tmp_path, monkeypatch):
     write(tmp_path, mow=rows_of('mow', [(4, 15), (6, 25)]), storm=rows_of('storm', [(3, 30)]))
     files = [str(tmp_path / 'mow.csv'), str(tmp_path / 'storm.csv')]
     write_curves(str(tmp_path / 'curves.png'), files)
-    assert bands == [[0, 100]] * 3, "mow's, in two games and over all"
+    assert bands == [[50, 100]] * 3, "mow's, in two games and over all"
 
 
 @pytest.mark.unittest
@@ -201,11 +199,12 @@ def test_costs_round_trip(tmp_path):
         (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(baseline='storm'), "holds no method 'storm'"),
         (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(drawn=['strom']), "holds no method 'strom'"),
         (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(last=0), '--last is 0'),
+        (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(last=3), "seed 0 of 'mow' has 2 evaluations of A"),
         (dict(mow=rows_of('mow', [(1, float('nan'))], human=True)), {}, 'the return of B, seed 0 at step 100 is nan'),
         (dict(mow=rows_of('mow', [(1, 2), (1, 2)], human=True)[:6]), {}, "seed 1 of 'mow' has no evaluation of B"),
         (
             dict(mow=rows_of('mow', [(1, 2)], human=True), twice=rows_of('mow', [(1, 2)], human=True)), {},
-            "A, seed 0 at step 0 of 'mow' stands there twice"
+            "A, seed 0 at step 50 of 'mow' stands there twice"
         ),
         (dict(mow=rows_of('mow', [(1, 2)]), random=random_rows((3, 3))), {}, 'no method has ended above random play'),
     ]

@@ -11,7 +11,7 @@ from lzero_mow.suites import RANDOM
 from .colours import method_colours
 from .intervals import Statistic, interval, iqm, mean
 from .results import Result
-from .scale import Scale, is_human_normalised, table_scale
+from .scale import Scale, table_scale
 from .scores import Value, curves, methods_of, read_evaluations, tasks_of
 
 MAX_COLUMNS, LEGEND_COLUMNS = 5, 5
@@ -34,8 +34,7 @@ def write_curves(
     """
     rows = read_evaluations(results)
     tasks, methods = tasks_of(rows), methods_of(rows)
-    if scale is None and (RANDOM in methods or is_human_normalised(rows)):
-        scale = table_scale(rows, last=1)
+    scale = scale or table_scale(rows, last=1)
     colours = {method: colour for method, colour in method_colours(methods).items() if drawn is None or method in drawn}
     figure, axes = _panels([*tasks, ALL_TASKS], legend_lines=math.ceil(len(colours) / LEGEND_COLUMNS))
     for method, colour in colours.items():
@@ -43,7 +42,7 @@ def write_curves(
         for task in tasks_of(own):
             of_task = [row for row in own if row.task == task]
             _draw(axes[task], of_task, [task], _return, mean, colour)
-        scaled = own if scale is None else [row for row in own if scale.covers(row.task)]
+        scaled = [row for row in own if scale is None or scale.covers(row.task)]
         _draw(axes[ALL_TASKS], scaled, tasks_of(scaled), scale or _return, iqm, colour)
     axes[ALL_TASKS].set_ylabel(f'IQM of the {"return" if scale is None else scale.label}')
     if len(colours) > 1:

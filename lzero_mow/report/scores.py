@@ -3,7 +3,7 @@ import csv
 import glob
 import math
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Callable, List, Sequence, Tuple
 
 import numpy as np
@@ -99,7 +99,14 @@ def finals(rows: Sequence[Result], tasks: Sequence[str], value: Value, last: int
         - last (:obj:`int`): How many of them.
     Returns:
         - values (:obj:`np.ndarray`): (seeds, tasks).
+    Errors:
+        ``ValueError`` if a run has not been evaluated so often since training began; random play is evaluated once.
     """
+    if last > 1 and rows[0].method != RANDOM:
+        trained = Counter((row.seed, row.task) for row in rows if row.env_step > 0)
+        for (seed, task), number in trained.items():
+            if number < last:
+                raise ValueError(f"--last is {last}: seed {seed} of '{rows[0].method}' has {number} evaluations of {task}")
     return np.array([[values[-last:].mean() for _, values in of_seed] for of_seed in _points(rows, tasks, value)])
 
 

@@ -15,7 +15,7 @@ from .curves import write_curves
 from .interval_plot import write_intervals
 from .intervals import interval, iqm, mean, median, probability_of_improvement
 from .results import Result
-from .scale import SCALE, Scale, folder_scale, write_scale
+from .scale import Scale, table_scale
 from .scores import finals, methods_of, read_evaluations, result_files, tasks_of
 from .summary_text import write_markdown
 
@@ -63,7 +63,6 @@ def summarise(
         baseline: Optional[str] = None,
         last: int = 1,
         drawn: Sequence[str] = (),
-        rescale: bool = False
 ) -> Summary:
     """
     Overview:
@@ -73,7 +72,6 @@ def summarise(
         - baseline (:obj:`Optional[str]`): The method that the others are compared with; None for MoW if it is there.
         - last (:obj:`int`): A run's final score is the mean of so many last evaluations.
         - drawn (:obj:`Sequence[str]`): Methods whose learning curves are drawn; none for the first of the table.
-        - rescale (:obj:`bool`): Make a new scale though the folder keeps one.
     Errors:
         ``ValueError`` in one line for missing files and methods, and for tables that do not fit together.
     """
@@ -87,29 +85,40 @@ def summarise(
     if baseline is None and DEFAULT_METHOD in methods:
         baseline = DEFAULT_METHOD
     drawn = drawn or [method for method in methods if method != RANDOM][:CURVES]
-    scale = folder_scale(folder, rows, last, rescale)
+    scale = table_scale(rows, last)
+    if scale is None:
+        raise ValueError(_no_scale(folder, methods))
     by_method = {method: [row for row in rows if row.method == method] for method in methods}
-    scaled = [task for task in tasks if scale.covers(task)]
-    scores = {method: finals(own, scaled, scale, last) for method, own in by_method.items()}
     costs = read_costs(os.path.join(folder, RUNS))
-    summaries = [_method(method, by_method[method], tasks, scores, baseline, last, costs) for method in methods]
+    summaries = [_method(method, by_method, tasks, scale, baseline, last, costs) for method in methods]
     if RANDOM in methods:
         _mark_above_random(summaries)
     drawn = [method for method in methods if method in (*drawn, RANDOM)]
     return Summary(folder, tasks, scale, baseline, last, summaries, drawn)
 
 
+def _no_scale(folder: str, methods: Sequence[str]) -> str:
+    if RANDOM in methods:
+        return f"'{folder}': no method has ended above random play in any task: there is no scale to average on"
+    return (
+        f"'{folder}': {RANDOM}.csv is missing, and there are no human-normalised scores: add random play with "
+        f'`python -m lzero_mow.experiment SUITE --methods {RANDOM}`'
+    )
+
+
 def _method(
-        method: str, rows: Sequence[Result], tasks: Sequence[str], scores: Dict[str, np.ndarray],
-        baseline: Optional[str], last: int, costs: Sequence[RunCost]
+        method: str, rows: Dict[str, List[Result]], tasks: Sequence[str], scale: Scale, baseline: Optional[str], last: int,
+        costs: Sequence[RunCost]
 ) -> MethodSummary:
-    own = scores[method]
-    summary = MethodSummary(method, len(own), _last_steps(rows))
+    own = rows[method]
+    returns = _returns(own, tasks, last)
+    scores = finals(own, [task for task in tasks if scale.covers(task)], scale, last)
+    summary = MethodSummary(method, len(scores), _last_steps(own))
     for name, statistic in STATISTICS.items():
-        summary.scores[name] = _estimate(interval(statistic, own))
+        summary.scores[name] = _estimate(interval(statistic, scores))
     if baseline not in (None, method):
-        summary.improvement = _estimate(interval(probability_of_improvement, scores[baseline], own))
-    returns = finals(rows, tasks, lambda row: row.episode_return, last)  # (seeds, tasks)
+        compared = _returns(rows[baseline], tasks, last), returns  # which is higher needs no scale
+        summary.improvement = _estimate(interval(probability_of_improvement, *compared))
     for task, *estimate in zip(tasks, *interval(lambda returns: returns.mean(axis=0), returns)):
         summary.returns[task] = tuple(map(float, estimate))
     runs = [cost for cost in costs if cost.method == method]
@@ -119,6 +128,11 @@ def _method(
         summary.cpu_minutes = sum(cost.cpu_minutes for cost in runs) / seeds
         summary.megabytes = sum(cost.megabytes for cost in runs) / seeds
     return summary
+
+
+def _returns(rows: Sequence[Result], tasks: Sequence[str], last: int) -> np.ndarray:
+    """Where one method's runs have ended, (seeds, tasks)."""
+    return finals(rows, tasks, lambda row: row.episode_return, last)
 
 
 def _last_steps(rows: Sequence[Result]) -> Tuple[int, int]:
@@ -145,17 +159,13 @@ def _mark_above_random(summaries: Sequence[MethodSummary]) -> None:
 def write_summary(summary: Summary) -> List[str]:
     """
     Overview:
-        Write ``summary.md``, ``summary.csv``, ``games.csv``, ``curves.png`` and ``iqm.png`` into the tables' folder,
-        and ``scale.csv`` where scores are not human-normalised.
+        Write ``summary.md``, ``summary.csv``, ``games.csv``, ``curves.png`` and ``iqm.png`` into the tables' folder.
     Returns:
         - paths (:obj:`List[str]`): The files.
     """
     names = ('summary.md', 'summary.csv', 'games.csv', 'curves.png', 'iqm.png')
     paths = [os.path.join(summary.folder, name) for name in names]
     text, methods, games, curves, bars = paths
-    if summary.scale.bounds:
-        paths.append(os.path.join(summary.folder, SCALE))
-        write_scale(paths[-1], summary.scale)
     _write_methods(methods, summary)
     _write_games(games, summary)
     write_curves(curves, result_files(summary.folder), summary.scale, summary.drawn)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
 from lzero_mow.files import replacing
 from lzero_mow.suites import DEFAULT_METHOD, RANDOM, one_model_a_task
 from .intervals import REPETITIONS
-from .scale import SCALE
 
 if TYPE_CHECKING:
     from .summary import MethodSummary, Summary
@@ -40,26 +39,27 @@ def _head(summary: 'Summary') -> List[str]:
         f'- Seeds: {_seeds(summary.methods)}.',
         f'- Brackets: 95 % stratified bootstrap intervals over seeds (rliable, {REPETITIONS} resamplings). A '
         'resampling repeats seeds that are there: with three of them the interval of a game can only span their three '
-        'values, and is too narrow.',
+        'values, and is too narrow. So is that of a model which several games share: its games are resampled one by one, '
+        'though they may rise and fall together.',
     ]
     if summary.scale.bounds:
+        ends = [f'{task} {best:.2f} ({method})' for task, (_, best, method) in summary.scale.bounds.items()]
         lines.append(
             "- Scores: 0 is random play's mean return, 1 the best mean return of a method whose interval in that game "
-            f"(with one seed, whose value) lies above random play's. `{SCALE}` keeps both, so that methods and seeds "
-            'which are added later leave the scale as it is; `--rescale` makes it anew.'
+            "lies above random play's (of several seeds, if there is one that has them). So methods that are added may "
+            f"move the scale. 1 is {', '.join(ends)}."
         )
         unscaled = [task for task in summary.tasks if not summary.scale.covers(task)]
         if unscaled:
             lines.append(
-                f"- Not in the scores: {', '.join(unscaled)}. When the scale was made, no method's interval lay above "
-                "random play's there."
+                f"- Not in the scores: {', '.join(unscaled)}. No method's interval lies above random play's there."
             )
     else:
         lines.append("- Scores: human-normalised, 0 is random play's return and 1 a human's, as published.")
     if summary.baseline is not None:
         lines.append(
             f'- P({summary.baseline} better): probability that a run of {summary.baseline} beats one of this method, '
-            'mean over games; a tie counts half.'
+            'mean over all games; a tie counts half.'
         )
     lines.append('- MB and CPU minutes: of a seed, all models of an ensemble together. Updates: of each model.')
     ensembles = [method.method for method in summary.methods if one_model_a_task(method.method)]

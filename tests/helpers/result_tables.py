@@ -6,11 +6,11 @@ GAMES = ('A', 'B')
 
 
 def rows_of(method, finals, human=False):
-    """Two evaluations of each run: 0, then what is given, (seeds, games)."""
+    """Two evaluations of each run, at steps 50 and 100: 0, then what is given, (seeds, games)."""
     return [
         Result(method, seed, game, step, value, value / 10 if human else None)
         for seed, of_seed in enumerate(finals) for game, final in zip(GAMES, of_seed)
-        for step, value in ((0, 0.0), (100, float(final)))
+        for step, value in ((50, 0.0), (100, float(final)))
     ]
 
 
@@ -28,7 +28,7 @@ def write(folder, **methods):
 
 
 def write_table(folder):
-    """A: random 1, mow 5 (best), storm 3. B: random 10, mow 20, storm 30 (best)."""
+    """A: random 1, mow 5, storm 3. B: random 10, mow 20, storm 30, of one seed."""
     write_costs(
         str(folder / 'runs.csv'), [
             RunCost('mow', 0, 'all', 100, 50, 4.0, 5.0, 8.0, 100.0),
