@@ -20,6 +20,7 @@ from easydict import EasyDict
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from lzero_mow.clustering.assignment import inlined
 from lzero_mow.files import replacing
 from lzero_mow.policy.mow_config import LIGHTZERO_CONFIG, LIGHTZERO_MODEL_CONFIG, MOW_CONFIG
 from lzero_mow.suites import DEFAULT_METHOD, DEFAULT_SUITE, did_you_mean, load_suite, method_layer
@@ -109,7 +110,8 @@ def change(config: dict, layers: Sequence[dict] = (), overrides: Sequence[str] =
 def fill_derived(config: dict) -> dict:
     """
     Overview:
-        Set the keys of ``DERIVED_KEYS`` in place, wherever ``config`` (a tree, or LightZero's main config) has them.
+        Set the keys of ``DERIVED_KEYS`` in place, wherever ``config`` (a tree, or LightZero's main config) has them, and
+        put the content of an assignment file for its name.
     """
     env, policy = config['env'], config['policy']
     policy['collector_env_num'] = env['collector_env_num']
@@ -119,6 +121,8 @@ def fill_derived(config: dict) -> dict:
     policy['model']['num_tasks'] = len(env['tasks'])
     if 'obs_shape' in env:
         policy['model']['observation_shape'] = env['obs_shape']
+    if 'clustering' in policy:
+        policy['clustering'] = inlined(policy['clustering'], policy['tasks'])
     return config
 
 

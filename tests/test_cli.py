@@ -125,11 +125,15 @@ def test_arguments_in_any_order(started):
 
 @pytest.mark.unittest
 @pytest.mark.parametrize(
-    'clusters, clustering, number', [('5', 'gradient', 5), ('auto', 'auto', 12), ('groups.yaml', 'groups.yaml', 12)]
+    'clusters, clustering, number', [
+        ('5', 'gradient', 5),
+        ('auto', 'auto', 12),
+        ('groups.yaml', '{' + ', '.join(f'{game}: {int(game > "H")}' for game in ATARI_100K) + '}', 12),
+    ]
 )
 def test_clusters(tmp_path, monkeypatch, started, clusters, clustering, number):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / 'groups.yaml').write_text('\n'.join(f'{game}: {game[0]}' for game in ATARI_100K))
+    (tmp_path / 'groups.yaml').write_text('\n'.join(f'{game}: {"late" if game > "H" else "early"}' for game in ATARI_100K))
     assert cli.train(['--preset', 'paper', '--clusters', clusters], prog='x') == 0
     policy = started[0]['policy']
     assert (policy['clustering'], policy['model']['num_clusters']) == (clustering, number)

@@ -46,7 +46,7 @@ def test_everything_is_written(measured):
     ]
     assert {row['cluster'] for row in rows} == {'0', '1', '2'}
     lines = (measured / 'stability.md').read_text().splitlines()
-    assert lines[2] == '| updates | clusters | between seeds | with the longest |'
+    assert lines[2] == '| updates | clusters | silhouette | between seeds | with the longest |'
     assert lines[4].startswith('| 2 | 3 | ') and lines[5].startswith('| 4 | 3 | ')
     assert lines[5].endswith('| 1.00 (1.00 to 1.00) |')
     assert (measured / 'stability.png').stat().st_size > 1000
@@ -102,7 +102,9 @@ def test_what_is_compared():
 @pytest.mark.parametrize(
     'arguments, line', [
         (['--clusters', 'random'], "--clusters is 'random': only a number or auto ask the gradients"),
-        (['--games', 'Pong'], 'there is nothing to group with the one task Pong'),
+        (['--games', 'Pong', 'Boxing'], 'Pong and Boxing can be grouped in no way that says something'),
+        (['--clusters', '4'], '4 clusters of 4 tasks are the same whatever the gradients: choose 2 to 3'),
+        (['--clusters', '1'], '1 clusters of 4 tasks are the same'),
         (['--lengths', '0'], '--lengths 0: expected whole numbers of at least 1'),
         (['--seeds', 'x', 'policy.log_freq=3'], '--seeds x: expected whole numbers of at least 0'),
         (['--seed', '3'], '--seed has no meaning here: see --seeds and --output'),

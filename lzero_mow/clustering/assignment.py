@@ -1,4 +1,5 @@
 """Cluster i_k of every task where no gradient is needed: rules, and the YAML file {task: cluster}. Light: no torch."""
+import math
 import os
 from typing import Any, Dict, List, Sequence
 
@@ -44,29 +45,52 @@ def assign(rule: str, tasks: Sequence[str], num_clusters: int, seed: int) -> Lis
     return canonical(np.random.default_rng(seed).permutation(shares).tolist() if rule == 'random' else shares)
 
 
-def read_assignment(path: str, tasks: Sequence[str]) -> List[int]:
+def read_assignment(source: str, tasks: Sequence[str]) -> List[int]:
     """
     Overview:
-        Clusters of the tasks from a YAML file ``{task: cluster}``; clusters may be numbers or names.
+        Clusters of the tasks from a YAML file ``{task: cluster}``, or from its text; clusters may be numbers or names.
     Errors:
         ``ValueError`` in one line if there is no such file, a task is missing, or an unknown one is named.
     """
-    if not os.path.isfile(path):
-        raise ValueError(f"policy.clustering is '{path}': no file, and none of {', '.join(RULES)}")
-    with open(path) as file:
-        try:
-            clusters = yaml.safe_load(file)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ValueError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    text = source
+    if not _is_text(source):
+        if not os.path.isfile(source):
+            raise ValueError(f"policy.clustering is '{source}': no file, and none of {', '.join(RULES)}")
+        with open(source, errors='replace') as file:
+            text = file.read()
+    try:
+        clusters = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"cannot read {source}: {' '.join(str(error).split())}") from error
     if not isinstance(clusters, dict) or not all(isinstance(label, (int, str)) for label in clusters.values()):
-        raise ValueError(f'{path} is no assignment: expected a line for each task, such as "{tasks[0]}: 0"')
+        raise ValueError(f'{source} is no assignment: expected a line for each task, such as "{tasks[0]}: 0"')
     for task in clusters:
         if task not in tasks:
-            raise ValueError(f"{path} assigns '{task}', which is none of the run's tasks: {', '.join(tasks)}")
+            raise ValueError(f"{source} assigns '{task}', which is none of the run's tasks: {', '.join(tasks)}")
     missing = [task for task in tasks if task not in clusters]
     if missing:
-        raise ValueError(f'{path} has no cluster for {", ".join(missing)}: add a line "{missing[0]}: CLUSTER"')
+        raise ValueError(f'{source} has no cluster for {", ".join(missing)}: add a line "{missing[0]}: CLUSTER"')
     return canonical([clusters[task] for task in tasks])
+
+
+def _is_text(rule: str) -> bool:
+    """Whether a rule is an assignment itself and no file of one."""
+    return rule.startswith('{')
+
+
+def inlined(rule: str, tasks: Sequence[str]) -> str:
+    """
+    Overview:
+        The name of an assignment file as the text of it, so that a run keeps what it began with whatever becomes of the
+        file; any other rule, and a file that does not fit, as it is.
+    """
+    if rule in RULES or _is_text(rule):
+        return rule
+    try:
+        clusters = read_assignment(rule, tasks)
+    except ValueError:
+        return rule
+    return yaml.safe_dump(by_name(tasks, clusters), default_flow_style=True, sort_keys=False, width=math.inf).strip()
 
 
 def by_name(tasks: Sequence[str], clusters: Sequence[int]) -> Dict[str, int]:
@@ -96,7 +120,7 @@ def check_clustering(policy: dict, tasks: Sequence[str]) -> None:
         )
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
         raise ValueError(f'policy.warmup_steps is {steps}: expected a whole number of at least 0')
-    if num_clusters == 1 and (rule in RULES or os.path.isfile(rule)):
+    if num_clusters == 1 and (rule in RULES or _is_text(rule) or os.path.isfile(rule)):
         return
     if rule == 'auto' and K < 3:
         raise ValueError(f"policy.clustering is 'auto' with {K} tasks: a number can be chosen from 3 tasks on")

@@ -68,8 +68,14 @@ def check_settings(config: dict, output: str) -> None:
     rule, tasks = config['policy']['clustering'], config['env']['tasks']
     if rule not in BY_GRADIENT:
         raise ValueError(f"--clusters is '{rule}': only a number or auto ask the gradients")
-    if len(tasks) < 2:
-        raise ValueError(f"there is nothing to group with the one task {tasks[0]}: name several with --games")
+    if len(tasks) < 3:
+        raise ValueError(f"{' and '.join(tasks)} can be grouped in no way that says something: name more with --games")
+    number = config['policy']['model']['num_clusters']
+    if not 2 <= number < len(tasks):
+        raise ValueError(
+            f'{number} clusters of {len(tasks)} tasks are the same whatever the gradients: choose 2 to {len(tasks) - 1} '
+            'with --clusters'
+        )
     if not os.path.exists(os.path.join(output, TOTAL_CONFIG)):
         return
     saved, new = load_run_config(output), plain(config)

@@ -1,7 +1,7 @@
 """The first phase of a run: one module set learns from random play, then the tasks are grouped (paper section 3.6)."""
 import csv
 import os
-from typing import Any, Dict, Iterator, List, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -78,15 +78,17 @@ def _group(run: Run) -> None:
     logging.info('clusters: %s', '; '.join(', '.join(group) for group in names))
 
 
-def gradient_batches(buffer: Any, policy_cfg: Any, number: int = GRADIENT_BATCHES) -> Iterator[SequenceBatch]:
+def gradient_batches(buffer: Any, policy_cfg: Any, number: Optional[int] = None) -> Iterator[SequenceBatch]:
     """
     Overview:
         Batches to measure gradients on, one after the other: about as large as an update's, every task with as many
         sequences. Numpy's global state says which, the buffer's own randomness is left alone.
+    Arguments:
+        - number (:obj:`Optional[int]`): How many; None for as many as decide on clusters.
     """
     rng = np.random.default_rng(np.random.randint(2 ** 31))
     K = len(policy_cfg.tasks)
-    for _ in range(number):
+    for _ in range(number or GRADIENT_BATCHES):
         yield buffer.sample_sequences(-(-policy_cfg.batch_size // K) * K, policy_cfg.batch_length, rng=rng)
 
 

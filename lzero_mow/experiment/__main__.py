@@ -37,6 +37,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             arguments.suite, arguments.preset, chosen(arguments.methods), _whole(chosen(arguments.seeds)),
             tuple(arguments.games), arguments.runs, tuple(arguments.overrides), arguments.random_episodes
         )
+        if plan.random_episodes < 1 or arguments.jobs < 0:
+            raise ValueError('--random-episodes is to be 1 or more, and --jobs 0 (as many as there are cores) or more')
         load_suite(plan.suite)
         jobs = plan_jobs(plan)
         locks = [_held(plan, method) for method in plan.methods]

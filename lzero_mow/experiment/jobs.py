@@ -156,7 +156,7 @@ def _refuse_another_run(job: Job, prolonged: bool) -> None:
     if job.method == RANDOM:
         keys = [key for key in keys if not key.startswith('policy.')]
     for key in keys:
-        if get(saved, key) != get(new, key) and key in set(leaves(saved)):
+        if get(saved, key) != get(new, key):
             raise ValueError(
                 f"'{job.run_dir}' holds a run with {key}={get(saved, key)}, now {get(new, key)} is asked for: "
                 'choose another --runs folder and --output, or move the run away'

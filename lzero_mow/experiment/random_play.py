@@ -79,6 +79,8 @@ def main() -> int:
     parser.add_argument('--episodes', type=int, default=EPISODES, help=f'a task; default: {EPISODES}')
     arguments = cli.parse(parser, None)
     try:
+        if arguments.episodes < 1:
+            raise ValueError(f'--episodes is {arguments.episodes}: expected at least 1')
         random_play(cli.new_config(arguments, {}), arguments.episodes)
     except ValueError as error:
         parser.error(str(error))

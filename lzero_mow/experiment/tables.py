@@ -17,8 +17,8 @@ from .jobs import Plan, has_ended, run_name, seeds_in
 def write_tables(plan: Plan, tasks: Sequence[str], output: str) -> None:
     """
     Overview:
-        Write the tables of a plan's methods from the runs that have ended, of this plan's seeds and of others. Rows of
-        other methods in ``runs.csv`` stay; another process that writes it is waited for.
+        Write the tables of a plan's methods from the runs that have ended, of this plan's seeds and of others. Rows in
+        ``runs.csv`` of methods without such a run stay; another process that writes it is waited for.
     Arguments:
         - tasks (:obj:`Sequence[str]`): All tasks. A seed of an ensemble has ended when all its members have.
         - output (:obj:`str`): The folder above the suite's.
@@ -38,7 +38,8 @@ def write_tables(plan: Plan, tasks: Sequence[str], output: str) -> None:
         costs += [run_cost(read_run_record(run_dir), task or ALL_TASKS) for (_, task), run_dir in run_dirs.items()]
     path = os.path.join(folder, RUNS)
     with locked(os.path.join(plan.runs, plan.suite, 'lock'), wait=True):
-        others = [row for row in read_costs(path) if row.method not in plan.methods]
+        written = {row.method for row in costs}
+        others = [row for row in read_costs(path) if row.method not in written]
         if others or costs:
             write_costs(path, others + costs)
 

@@ -1,4 +1,9 @@
-"""The picture of a grouping: similarity of the tasks' gradients, ordered by cluster, with the tree it was cut from."""
+"""
+The picture of a grouping: similarity of the tasks' gradients, ordered by cluster, with the tree it was cut from.
+
+The cosines are of gradients less their mean over tasks: 0 is no more and no less alike than tasks are on average, and K
+tasks that have nothing to do with one another have -1 / (K - 1).
+"""
 from typing import Sequence
 
 import numpy as np
@@ -16,14 +21,14 @@ def write_cluster_map(path: str, similarity: np.ndarray, clusters: Sequence[int]
         Draw the matrix as PNG, every cluster framed; above it the dendrogram (average linkage on 1 - cosine).
     Arguments:
         - path (:obj:`str`): The file to write, ending in ``.png``.
-        - similarity (:obj:`np.ndarray`): (K, K) cosines, K at least 2.
+        - similarity (:obj:`np.ndarray`): (K, K) centred cosines, K at least 2.
         - clusters (:obj:`Sequence[int]`): i_k of each task.
         - tasks (:obj:`Sequence[str]`): The K task names.
     """
     K = len(tasks)
     size = 1.5 + 0.34 * K
     figure = Figure(figsize=(size + 2.6, size + 1.6), layout='constrained')
-    figure.suptitle("Cosine of the tasks' gradients; clusters in brackets")
+    figure.suptitle("Cosine of the tasks' gradients less their mean; clusters in brackets")
     axes = figure.add_subplot()
     top = axes.inset_axes([0, 1.02, 1, 1.2 / size])  # a leaf above each column
     style = dict(no_labels=True, color_threshold=0, above_threshold_color='dimgrey')

@@ -7,7 +7,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from lzero_mow.clustering.assignment import canonical
 from lzero_mow.clustering.grouping import group, leaf_order
@@ -42,8 +42,13 @@ def write_stability(
         for (seed, length), clusters in assignments.items():
             writer.writerows([seed, length, task, cluster] for task, cluster in zip(tasks, clusters))
     indices = rand_indices(assignments, seeds, lengths, planted)
+    silhouettes = {
+        length: [silhouette_score(1 - similarity[seed, length], assignments[seed, length], metric='precomputed')
+                 for seed in seeds]
+        for length in lengths
+    }
     with replacing(os.path.join(folder, 'stability.md')) as temporary, open(temporary, 'w') as file:
-        file.write(_table(assignments, indices, seeds, lengths, tasks))
+        file.write(_table(assignments, indices, silhouettes, seeds, lengths, tasks))
     mean = np.mean([similarity[seed, lengths[-1]] for seed in seeds], axis=0)
     figure = _picture(assignments, indices, mean, seeds, lengths, tasks)
     with replacing(os.path.join(folder, 'stability.png')) as temporary:
@@ -85,19 +90,20 @@ def rand_indices(
 
 
 def _table(
-        assignments: Assignments, indices: Dict[str, Dict[int, List[float]]], seeds: Sequence[int],
-        lengths: Sequence[int], tasks: Sequence[str]
+        assignments: Assignments, indices: Dict[str, Dict[int, List[float]]], silhouettes: Dict[int, List[float]],
+        seeds: Sequence[int], lengths: Sequence[int], tasks: Sequence[str]
 ) -> str:
     lines = [
         f'Adjusted Rand index of the clusters of {len(tasks)} tasks ({", ".join(tasks)}) after a warm-up, seeds '
-        f'{", ".join(map(str, seeds))}: mean (least to most). 1: the same groups; 0: as alike as chance makes them.',
+        f'{", ".join(map(str, seeds))}: mean (least to most). 1: the same groups; 0: as alike as chance makes them. '
+        'Silhouette: 1 where clusters lie far apart, 0 where they touch.',
         '',
-        '| updates | clusters | ' + ' | '.join(indices) + ' |', '|---' * (len(indices) + 2) + '|'
+        '| updates | clusters | silhouette | ' + ' | '.join(indices) + ' |', '|---' * (len(indices) + 3) + '|'
     ]
     for length in lengths:
         counts = [max(assignments[seed, length]) + 1 for seed in seeds]
         clusters = f'{min(counts)} to {max(counts)}' if min(counts) < max(counts) else str(counts[0])
-        cells = [str(length), clusters, *(_spread(values[length]) for values in indices.values())]
+        cells = [str(length), clusters, *(_spread(values[length]) for values in (silhouettes, *indices.values()))]
         lines.append(f'| {" | ".join(cells)} |')
     return '\n'.join(lines) + '\n'
 
@@ -137,7 +143,7 @@ def _picture(
     image = matrix.imshow(mean[np.ix_(order, order)], cmap='RdBu_r', vmin=-1, vmax=1)
     matrix.set_xticks([])
     matrix.set_yticks(range(K), [tasks[k] for k in order])
-    matrix.set_title("mean cosine of the tasks' gradients")
+    matrix.set_title("centred cosine of the tasks' gradients, mean over seeds")
     figure.colorbar(image, ax=matrix, shrink=0.8)
     return figure
 
