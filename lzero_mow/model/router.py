@@ -8,6 +8,7 @@ from lzero_mow.model.categorical import unimix
 
 UNIFORM_SHARE = 0.01
 
+
 class TaskRouter(nn.Module):
     """
     Overview:
