@@ -8,6 +8,8 @@ import torch
 from helpers.models import random_batch
 from helpers.policies import TASKS, tiny_policy, training_data
 
+from lzero_mow.policy.acting import hidden_before
+
 ALL = np.ones((6, 5), dtype=np.int8)
 
 
@@ -96,7 +98,7 @@ def test_first_action_is_random_and_later_ones_follow_the_window():
         plan = world.plan([0, 1, 2])
         with torch.no_grad():
             full = world.dynamics(torch.stack(latents[-6:], 1), torch.stack(actions[-6:], 1), plan)
-            torch.testing.assert_close(memory.hidden(policy._model, ids, plan), full[:, -1:], rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(hidden_before(policy._model, memory, ids, plan), full[:, -1:], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.unittest
@@ -109,9 +111,9 @@ def test_environments_of_different_age_act_together():
     act(policy, obs[[2]], [2])
     memory, plan = policy._collect_memory, policy._model.world_model.plan([0, 0, 1])
     with torch.no_grad():
-        together = memory.hidden(policy._model, [0, 1, 2], plan)
+        together = hidden_before(policy._model, memory, [0, 1, 2], plan)
         for row, (env_id, task) in enumerate(((0, 0), (1, 0), (2, 1))):
-            alone = memory.hidden(policy._model, [env_id], policy._model.world_model.plan([task]))
+            alone = hidden_before(policy._model, memory, [env_id], policy._model.world_model.plan([task]))
             torch.testing.assert_close(together[row:row + 1], alone, rtol=1e-4, atol=1e-5)
     assert torch.equal(together[1], torch.zeros_like(together[1]))
 

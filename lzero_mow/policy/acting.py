@@ -1,5 +1,5 @@
-"""Acting: the last steps of every environment, and the choice of an action from them (mow.md section 5)."""
-from typing import Dict, List, Optional, Sequence
+"""Acting: the choice of an action from a present frame and the steps before it (mow.md section 5)."""
+from typing import Dict, List, Sequence
 
 import numpy as np
 import torch
@@ -8,56 +8,8 @@ from torch import Tensor
 from lzero_mow.agent.actor_critic import sample_action
 from lzero_mow.model.categorical import sample_straight_through
 from lzero_mow.model.mow_model import MoWModel
-
-
-class ActingMemory:
-    """
-    Overview:
-        The last `window` latents and actions of each environment's present episode, on the device.
-    Arguments:
-        - num_envs (:obj:`int`), window (:obj:`int`), latent_dim (:obj:`int`): Sizes.
-        - device: Where the model is.
-    """
-
-    def __init__(self, num_envs: int, window: int, latent_dim: int, device: torch.device) -> None:
-        self.window = window
-        self.latent = torch.zeros(num_envs, window, latent_dim, device=device)
-        self.action = torch.zeros(num_envs, window, dtype=torch.long, device=device)
-        self.steps = np.zeros(num_envs, dtype=np.int64)  # steps of the present episode; step t lies at t % window
-
-    def reset(self, env_ids: Optional[Sequence[int]] = None) -> None:
-        """Forget the episodes of these environments (None: of all)."""
-        self.steps[slice(None) if env_ids is None else np.atleast_1d(env_ids)] = 0
-
-    def append(self, env_ids: Sequence[int], latent: Tensor, action: Tensor) -> None:
-        """Add one step (R, latent), (R,) of R environments."""
-        row, at = np.asarray(env_ids), self.steps[env_ids] % self.window
-        row_at = tuple(torch.from_numpy(x).to(self.latent.device, non_blocking=True) for x in (row, at))
-        self.latent[row_at], self.action[row_at] = latent, action
-        self.steps[env_ids] += 1
-
-    def hidden(self, model: MoWModel, env_ids: Sequence[int], plan) -> Tensor:
-        """h after each environment's last step: (R, 1, hidden), zero where an episode has just begun."""
-        length = np.minimum(self.steps[env_ids], self.window)
-        longest = int(length.max())
-        if longest == 0:
-            return self.latent.new_zeros(len(env_ids), 1, model.world_model.hidden_dim)
-        # Oldest step first. Shorter windows are followed by steps that causal attention keeps out of sight.
-        step = (self.steps[env_ids] - length)[:, None] + np.arange(longest)
-        to_device = lambda x: torch.from_numpy(x).to(self.latent.device, non_blocking=True)
-        index = to_device(np.asarray(env_ids))[:, None], to_device(step % self.window)
-        hidden = model.world_model.dynamics(self.latent[index], self.action[index], plan)  # (R, longest, hidden)
-        last = to_device(np.maximum(length - 1, 0))[:, None, None].expand(-1, 1, hidden.shape[-1])
-        return hidden.gather(1, last) * to_device(length > 0)[:, None, None]
-
-    def state_dict(self) -> Dict:
-        """Everything, for exact resume."""
-        return dict(latent=self.latent, action=self.action, steps=self.steps.tolist())
-
-    def load_state_dict(self, state: Dict) -> None:
-        self.latent.copy_(state['latent'])
-        self.action.copy_(state['action'])
-        self.steps[:] = state['steps']
+from lzero_mow.policy.acting_memory import ActingMemory
+from lzero_mow.policy.worker_output import worker_output
 
 
 @torch.no_grad()
@@ -84,7 +36,7 @@ def act(
     world_model, agent = model.world_model, model.agent
     plan = world_model.plan(tasks)
     latent = sample_straight_through(world_model.encode(obs.unsqueeze(1), plan))  # (R, 1, latent)
-    state = torch.cat([latent, memory.hidden(model, env_ids, plan)], -1)
+    state = torch.cat([latent, hidden_before(model, memory, env_ids, plan)], -1)
     log_policy = agent.log_policy(state, plan)[:, 0]  # (R, A)
     legal = agent.action_mask[plan.task].float()
     policy = log_policy.exp()
@@ -95,20 +47,16 @@ def act(
     action = sample_action(probs)
     memory.append(env_ids, latent[:, 0], action)
 
-    entropy = torch.special.entr(probs).sum(-1) / np.log(2)  # bits, as LightZero's select_action
     value = agent.value(state, plan)[:, 0]
-    numbers = torch.stack([action.float(), value, entropy], -1)
-    columns = torch.cat([numbers, probs, log_policy], -1).cpu().numpy()  # the one copy to the host
-    split = 3 + probs.shape[-1]
-    return {
-        env_id: dict(
-            action=int(row[0]),
-            visit_count_distributions=row[3:split].tolist(),
-            visit_count_distribution_entropy=float(row[2]),
-            searched_value=float(row[1]),
-            predicted_value=float(row[1]),
-            predicted_policy_logits=row[split:].tolist(),
-            timestep=int(step),
-        )
-        for env_id, row, step in zip(env_ids, columns, timestep)
-    }
+    return worker_output(env_ids, timestep, action, value, value, probs, log_policy)
+
+
+def hidden_before(model: MoWModel, memory: ActingMemory, env_ids: Sequence[int], plan) -> Tensor:
+    """h after each environment's last step, before the present frame: (R, 1, hidden), zero where an episode begins."""
+    latent, action, length = memory.recent(env_ids)
+    if length.max() == 0:
+        return latent.new_zeros(len(env_ids), 1, model.world_model.hidden_dim)
+    hidden = model.world_model.dynamics(latent, action, plan)  # (R, T, hidden)
+    length = torch.from_numpy(length).to(latent.device, non_blocking=True)[:, None, None]
+    last = (length - 1).clamp(min=0).expand(-1, 1, hidden.shape[-1])
+    return hidden.gather(1, last) * (length > 0)

@@ -14,7 +14,9 @@ from lzero_mow.buffer.batch import SequenceBatch
 from lzero_mow.diagnostics.mow import diagnose
 from lzero_mow.model.categorical import sample_straight_through
 from lzero_mow.model.world_model_loss import balance_loss, world_model_terms
-from lzero_mow.policy.acting import ActingMemory, act
+from lzero_mow.policy.acting import act
+from lzero_mow.policy.acting_memory import ActingMemory
+from lzero_mow.policy.acting_policy import ActingPolicy
 from lzero_mow.policy.finite import FiniteWatch
 from lzero_mow.policy.grouping import GroupingPolicy
 from lzero_mow.policy.mow_config import MOW_CONFIG
@@ -22,7 +24,7 @@ from lzero_mow.report.open_loop import open_loop
 
 
 @POLICY_REGISTRY.register('mow')
-class MoWPolicy(GroupingPolicy):
+class MoWPolicy(GroupingPolicy, ActingPolicy):
     """
     Overview:
         Mixture-of-World Models (arXiv 2602.01270): one world model and one agent for K tasks.
@@ -210,67 +212,27 @@ class MoWPolicy(GroupingPolicy):
 
     # ------------------------------------------------------------------ collect and eval
 
-    def _memory(self, envs_per_task: int) -> ActingMemory:
-        num_envs = envs_per_task * len(self._cfg.tasks)
-        return ActingMemory(num_envs, self._cfg.acting_window, self._model.world_model.latent_dim, self._device)
-
-    def _init_collect(self) -> None:
-        self._collect_model = self._model  # DI-engine's collect_mode.state_dict reads it
-        self._collect_memory = self._memory(self._cfg.collector_env_num)
-
-    def _init_eval(self) -> None:
-        self._eval_model = self._model
-        self._eval_memory = self._memory(self._cfg.evaluator_env_num)
-
-    def _forward_collect(
-            self, data: Tensor, action_mask: List = None, temperature: float = 1.0, to_play: List = (-1, ),
-            epsilon: float = 0.0, ready_env_id=None, timestep: List = (0, ), task_id: int = None, **kwargs
-    ) -> Dict[int, Dict]:
-        """See `lzero_mow.policy.acting.act`; the signature is LightZero's. `epsilon` 1 is random play."""
-        return self._act(self._collect_memory, data, action_mask, ready_env_id, timestep, epsilon, greedy=False)
-
-    def _forward_eval(
-            self, data: Tensor, action_mask: List = None, to_play: List = (-1, ), ready_env_id=None,
-            timestep: List = (0, ), task_id: int = None, **kwargs
-    ) -> Dict[int, Dict]:
-        """Like `_forward_collect`, without exploration; LightZero's evaluator hands over float frames in 0..255."""
-        return self._act(self._eval_memory, data, action_mask, ready_env_id, timestep, 0.0, self._cfg.eval_greedy)
+    def _latent_dim(self) -> int:
+        return self._model.world_model.latent_dim
 
     def _act(
-            self, memory: ActingMemory, data: Tensor, action_mask: List, ready_env_id, timestep: List, epsilon: float,
-            greedy: bool
+            self, memory: ActingMemory, obs: Tensor, action_mask: np.ndarray, env_ids: List[int], tasks: List[int],
+            timestep: List, epsilon: float, evaluating: bool
     ) -> Dict[int, Dict]:
-        """Actions of the environments that are ready, of whatever task."""
-        env_ids = list(ready_env_id)
-        envs_per_task = len(memory.steps) // len(self._cfg.tasks)
-        tasks = [env_id // envs_per_task for env_id in env_ids]
+        """See `lzero_mow.policy.acting.act`."""
         self._allow(tasks, action_mask)
+        greedy = evaluating and self._cfg.eval_greedy
         with self._autocast():
-            return act(self._model, memory, data.to(torch.uint8), env_ids, tasks, epsilon, greedy, timestep)
+            return act(self._model, memory, obs, env_ids, tasks, epsilon, greedy, timestep)
 
-    def _allow(self, tasks: List[int], action_mask: List) -> None:
+    def _allow(self, tasks: List[int], action_mask: np.ndarray) -> None:
         """Note which actions the tasks' environments allow; imagination keeps to them too."""
         table = self._model.agent.action_mask
         if not hasattr(self, '_allowed'):
             self._allowed = table.cpu().numpy()
-        mask = np.asarray(action_mask, dtype=bool).reshape(len(tasks), -1)
-        if not np.array_equal(self._allowed[tasks], mask):
-            self._allowed[tasks] = mask
+        if not np.array_equal(self._allowed[tasks], action_mask):
+            self._allowed[tasks] = action_mask
             table.copy_(torch.from_numpy(self._allowed))
-
-    def _reset_collect(self, env_id=None, current_steps=None, reset_init_data=True, task_id=None, **kwargs) -> None:
-        self._collect_memory.reset(env_id)
-
-    def _reset_eval(self, env_id=None, current_steps=None, reset_init_data=True, task_id=None, **kwargs) -> None:
-        self._eval_memory.reset(env_id)
-
-    # LightZero's collectors build segments themselves; DI-engine's transition interface is not used by them.
-
-    def _process_transition(self, obs: Any, policy_output: Any, timestep: Any) -> None:
-        raise RuntimeError("the mow policy collects segments: use LightZero's collectors, not DI-engine's")
-
-    def _get_train_sample(self, data: Any) -> None:
-        raise RuntimeError("the mow policy samples from game_buffer_mow: use LightZero's collectors, not DI-engine's")
 
 
 def _step(optimizer: torch.optim.Optimizer, loss: Tensor, max_norm: float) -> Tensor:
