@@ -1,3 +1,5 @@
-"""Replay of MoW: per-task rings of steps, sampled as sequences."""
+"""Replay: per-task rings of steps, sampled as sequences, for MoW and, with search statistics, for ScaleZero."""
 from .batch import SequenceBatch
 from .game_buffer_mow import MoWGameBuffer
+from .game_buffer_scalezero import ScaleZeroGameBuffer
+from .search_batch import SearchBatch

@@ -1,12 +1,48 @@
 """SequenceBatch: what the replay hands to the policy."""
 from dataclasses import dataclass, fields
-from typing import Tuple, Union
+from typing import Tuple, TypeVar, Union
 
 import torch
 
+Batch = TypeVar('Batch', bound='TaskBatch')
+
+
+class TaskBatch:
+    """
+    Overview:
+        Base of dataclasses whose fields are tensors of B rows, and ``task``: the B task ids, ascending.
+    Interfaces:
+        ``to``, ``of_task``.
+    """
+
+    def to(self: Batch, device: Union[str, torch.device]) -> Batch:
+        """
+        Overview:
+            The same batch on another device; the copy does not block.
+        Arguments:
+            - device (:obj:`Union[str, torch.device]`): Where the tensors go.
+        Returns:
+            - batch (:obj:`TaskBatch`): A new batch of the same class.
+        """
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return type(self)(
+            **{
+                name: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
+                for name, value in values.items()
+            }
+        )
+
+    def of_task(self: Batch, task: int) -> Batch:
+        """
+        Overview:
+            The rows of one task; they stand side by side.
+        """
+        rows = slice(self.task.index(task), self.task.index(task) + self.task.count(task))
+        return type(self)(**{item.name: getattr(self, item.name)[rows] for item in fields(self)})
+
 
 @dataclass
-class SequenceBatch:
+class SequenceBatch(TaskBatch):
     """
     Overview:
         B sequences of L consecutive steps, sorted by task. Along the time axis ``o_0 a_0 r_0 | o_1 a_1 r_1 ...``:
@@ -31,28 +67,3 @@ class SequenceBatch:
         assert self.obs.dim() == 5 and self.obs.shape[:2] == shape, (self.obs.shape, shape)
         assert self.reward.shape == self.terminated.shape == self.first.shape == shape, (self.reward.shape, shape)
         assert len(self.task) == shape[0], (len(self.task), shape)
-
-    def to(self, device: Union[str, torch.device]) -> 'SequenceBatch':
-        """
-        Overview:
-            The same batch on another device; the copy does not block.
-        Arguments:
-            - device (:obj:`Union[str, torch.device]`): Where the tensors go.
-        Returns:
-            - batch (:obj:`SequenceBatch`): A new batch.
-        """
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        return SequenceBatch(
-            **{
-                name: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
-                for name, value in values.items()
-            }
-        )
-
-    def of_task(self, task: int) -> 'SequenceBatch':
-        """
-        Overview:
-            The rows of one task; they stand side by side.
-        """
-        rows = slice(self.task.index(task), self.task.index(task) + self.task.count(task))
-        return SequenceBatch(**{item.name: getattr(self, item.name)[rows] for item in fields(self)})

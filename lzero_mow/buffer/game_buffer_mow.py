@@ -11,7 +11,7 @@ from lzero.mcts.buffer.game_buffer import GameBuffer
 from .batch import SequenceBatch
 from .sampler import FairShares, draw_starts
 from .shards import ShardStore, prune
-from .stream import StepStream
+from .stream import Fields, StepStream
 
 SAMPLED_FIELDS = ('obs', 'action', 'reward', 'terminated', 'life_loss', 'first')
 
@@ -51,7 +51,7 @@ class MoWGameBuffer(GameBuffer):
         self._check_sizes()
         # Stream number e belongs to environment e of the collector, so to task e // collector_env_num.
         self._streams = [
-            StepStream(self._capacity, self._cfg.model.observation_shape)
+            StepStream(self._capacity, self._cfg.model.observation_shape, self._more_fields())
             for _ in range(len(self._tasks) * self._streams_a_task)
         ]
         self._num_of_segments = 0
@@ -60,11 +60,19 @@ class MoWGameBuffer(GameBuffer):
         self._shares = FairShares(len(self._tasks))
         self._store = ShardStore()
 
-    def _check_sizes(self) -> None:
-        requests = [('batch_length', self._cfg.batch_length)]
+    def _more_fields(self) -> Fields:
+        # What a replay derived from this one keeps of a step besides; its `_steps` must yield the same.
+        return {}
+
+    def _lengths(self) -> Dict[str, int]:
+        # The sequences that `sample` draws, by what the config calls their lengths.
+        lengths = dict(batch_length=self._cfg.batch_length)
         if self._cfg.imagine_source == 'replay':
-            requests.append(('context_length', self._cfg.context_length))
-        for name, length in requests:
+            lengths['context_length'] = self._cfg.context_length
+        return lengths
+
+    def _check_sizes(self) -> None:
+        for name, length in self._lengths().items():
             if length > self._capacity:
                 raise ValueError(
                     f'policy.{name}={length} is longer than the replay of one environment ({self._capacity} steps = '
@@ -93,22 +101,25 @@ class MoWGameBuffer(GameBuffer):
     def _push_game_segment(self, data: Any, meta: Optional[Dict[str, Any]] = None) -> None:
         missing = {'env_id', 'episode_id', 'first_timestep', 'terminated', 'truncated', 'life_loss'} - set(meta or {})
         if missing:
-            raise ValueError(f"game_buffer_mow needs segments from the collector 'segment_mow': no {sorted(missing)}")
+            raise ValueError(f"the replay needs segments from the collector 'segment_mow': no {sorted(missing)}")
+        self._streams[meta['env_id']].append(self._steps(data, meta), meta['episode_id'], meta['first_timestep'])
+        self._num_of_segments += 1
+        self.num_of_collected_episodes += int(meta['terminated'][-1] or meta['truncated'][-1])
+
+    def _steps(self, data: Any, meta: Dict[str, Any]) -> Dict[str, np.ndarray]:
+        # The real steps of a segment: its padding follows them.
         count = len(meta['terminated'])
         offset = self._cfg.model.frame_stack_num - 1
         obs = np.asarray(data.obs_segment[offset:offset + count])
         if obs.dtype != np.uint8:
-            raise ValueError(f'game_buffer_mow stores uint8 frames, the environment returned {obs.dtype}')
-        steps = dict(
+            raise ValueError(f'the replay stores uint8 frames, the environment returned {obs.dtype}')
+        return dict(
             obs=obs,
             action=np.asarray(data.action_segment[:count]).reshape(count),
             reward=np.asarray(data.reward_segment[:count]).reshape(count),
             **{name: meta[name]
                for name in ('terminated', 'truncated', 'life_loss')}
         )
-        self._streams[meta['env_id']].append(steps, meta['episode_id'], meta['first_timestep'])
-        self._num_of_segments += 1
-        self.num_of_collected_episodes += int(meta['terminated'][-1] or meta['truncated'][-1])
 
     def sample(self, batch_size: int, policy: Optional[Any] = None) -> Dict[str, Optional[SequenceBatch]]:
         """
@@ -142,16 +153,7 @@ class MoWGameBuffer(GameBuffer):
         Raises:
             - ValueError: A task has no run of ``length`` steps; named.
         """
-        share_out = self._shares if rng is None else FairShares(len(self._tasks))
-        rng = self._rng if rng is None else rng
-        shares = share_out(n, length)
-        arrays = self._streams[0].arrays
-        out = {name: np.empty((n, length, *arrays[name].shape[1:]), arrays[name].dtype) for name in SAMPLED_FIELDS}
-        row = 0
-        for task, share in enumerate(shares):
-            for stream, starts in self._draw(task, share, length, rng):
-                stream.gather(starts, length, {name: array[row:row + len(starts)] for name, array in out.items()})
-                row += len(starts)
+        out, task = self._sample_arrays(n, length, SAMPLED_FIELDS, rng)
         terminated = out['terminated']
         if self._cfg.life_loss_as_termination:
             terminated = terminated | out['life_loss']
@@ -161,8 +163,24 @@ class MoWGameBuffer(GameBuffer):
             reward=torch.from_numpy(out['reward']),
             terminated=torch.from_numpy(terminated).float(),
             first=torch.from_numpy(out['first']),
-            task=tuple(task for task, share in enumerate(shares) for _ in range(share)),
+            task=task,
         )
+
+    def _sample_arrays(
+            self, n: int, length: int, fields: Sequence[str], rng: Optional[np.random.Generator]
+    ) -> Tuple[Dict[str, np.ndarray], Tuple[int, ...]]:
+        # The fields asked for, (n, length, ...) each, and the n tasks.
+        share_out = self._shares if rng is None else FairShares(len(self._tasks))
+        rng = self._rng if rng is None else rng
+        shares = share_out(n, length)
+        arrays = self._streams[0].arrays
+        out = {name: np.empty((n, length, *arrays[name].shape[1:]), arrays[name].dtype) for name in fields}
+        row = 0
+        for task, share in enumerate(shares):
+            for stream, starts in self._draw(task, share, length, rng):
+                stream.gather(starts, length, {name: array[row:row + len(starts)] for name, array in out.items()})
+                row += len(starts)
+        return out, tuple(task for task, share in enumerate(shares) for _ in range(share))
 
     def _draw(self, task: int, count: int, length: int,
               rng: np.random.Generator) -> List[Tuple[StepStream, np.ndarray]]:
@@ -260,7 +278,7 @@ class MoWGameBuffer(GameBuffer):
         return {f'env{env_id:04d}': stream for env_id, stream in enumerate(self._streams)}
 
     def _needs_search(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise NotImplementedError('game_buffer_mow stores no search statistics: use sample() or sample_sequences()')
+        raise NotImplementedError('the replay keeps no search statistics in the form of LightZero: use sample()')
 
     _make_batch = _needs_search
     _sample_orig_data = _needs_search

@@ -1,5 +1,5 @@
 """StepStream: a ring of the steps of one environment."""
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -7,6 +7,8 @@ import numpy as np
 STEP_DTYPES = dict(
     action=np.uint8, reward=np.float32, terminated=np.bool_, truncated=np.bool_, life_loss=np.bool_, first=np.bool_
 )
+# Shape and dtype of further fields of a step, by name.
+Fields = Dict[str, Tuple[Tuple[int, ...], type]]
 
 
 class StepStream:
@@ -20,17 +22,20 @@ class StepStream:
         ``append``, ``windows``, ``gather``, ``rows``, ``write``, ``state_dict``, ``load_state_dict``.
     """
 
-    def __init__(self, capacity: int, observation_shape: Sequence[int]) -> None:
+    def __init__(self, capacity: int, observation_shape: Sequence[int], more_fields: Optional[Fields] = None) -> None:
         """
         Overview:
             Reserve the arrays.
         Arguments:
             - capacity (:obj:`int`): Steps kept.
             - observation_shape (:obj:`Sequence[int]`): (C, H, W) of a frame.
+            - more_fields (:obj:`Optional[Fields]`): What is kept of a step beside its frame and STEP_DTYPES.
         """
         self.capacity = capacity
         self.arrays = {'obs': np.empty((capacity, *observation_shape), dtype=np.uint8)}
         self.arrays.update({name: np.empty(capacity, dtype=dtype) for name, dtype in STEP_DTYPES.items()})
+        for name, (shape, dtype) in (more_fields or {}).items():
+            self.arrays[name] = np.empty((capacity, *shape), dtype=dtype)
         # Steps ever appended; also the absolute index of the write head.
         self.total = 0
         # Absolute indices at which a run starts, ascending; those that were overwritten are dropped.
@@ -54,8 +59,8 @@ class StepStream:
         Overview:
             Append the steps of one segment.
         Arguments:
-            - steps (:obj:`Dict[str, np.ndarray]`): obs (n, C, H, W) uint8 and the fields of STEP_DTYPES except \
-                ``first``, each of shape (n, ).
+            - steps (:obj:`Dict[str, np.ndarray]`): obs (n, C, H, W) uint8, the fields of STEP_DTYPES except \
+                ``first``, each of shape (n, ), and those of ``more_fields``.
             - episode_id (:obj:`int`): Counts this environment's episodes.
             - first_timestep (:obj:`int`): Position of the first step in its episode.
         """

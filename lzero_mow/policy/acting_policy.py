@@ -1,5 +1,5 @@
 """What every policy of several tasks needs to act through LightZero's collectors and evaluators."""
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 import numpy as np
 import torch
@@ -15,10 +15,16 @@ class ActingPolicy(Policy):
         DI-engine's collect and eval modes with LightZero's signatures: one call acts in the environments of all tasks
         that are ready, each with a memory of its present episode.
     Interfaces:
-        A policy says how it acts (``_act``) and how wide a latent is (``_latent_dim``); ``acting_window`` is a key.
+        A policy says how it acts (``_act``), how much it remembers (``_memory_sizes``) and where it keeps the legal
+        actions (``_action_table``).
     """
 
-    def _latent_dim(self) -> int:
+    def _memory_sizes(self) -> Tuple[int, int]:
+        """Steps of an episode that are remembered, and the width of a latent."""
+        raise NotImplementedError
+
+    def _action_table(self) -> Tensor:
+        """(K, A) bool, a buffer of the model."""
         raise NotImplementedError
 
     def _act(
@@ -39,7 +45,7 @@ class ActingPolicy(Policy):
 
     def _memory(self, envs_per_task: int) -> ActingMemory:
         num_envs = envs_per_task * len(self._cfg.tasks)
-        return ActingMemory(num_envs, self._cfg.acting_window, self._latent_dim(), self._device)
+        return ActingMemory(num_envs, *self._memory_sizes(), self._device)
 
     def _init_collect(self) -> None:
         self._collect_model = self._model  # DI-engine's collect_mode.state_dict reads it
@@ -71,7 +77,21 @@ class ActingPolicy(Policy):
         envs_per_task = len(memory.steps) // len(self._cfg.tasks)
         tasks = [env_id // envs_per_task for env_id in env_ids]
         mask = np.asarray(action_mask, dtype=bool).reshape(len(env_ids), -1)
+        self._allow(tasks, mask)
         return self._act(memory, data.to(torch.uint8), mask, env_ids, tasks, timestep, epsilon, evaluating)
+
+    def _allow(self, tasks: List[int], action_mask: np.ndarray) -> None:
+        """Note which actions the tasks' environments allow; what is learned keeps to them too."""
+        table = self._action_table()
+        if not hasattr(self, '_allowed'):
+            self._allowed = table.cpu().numpy()
+        if not np.array_equal(self._allowed[tasks], action_mask):
+            self._allowed[tasks] = action_mask
+            table.copy_(torch.from_numpy(self._allowed))
+
+    def _autocast(self) -> torch.autocast:
+        """bfloat16 on a GPU, float32 on CPU."""
+        return torch.autocast('cuda', torch.bfloat16, enabled=self._cuda and self._cfg.bf16)
 
     def _reset_collect(self, env_id=None, current_steps=None, reset_init_data=True, task_id=None, **kwargs) -> None:
         self._collect_memory.reset(env_id)

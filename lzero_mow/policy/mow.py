@@ -20,6 +20,7 @@ from lzero_mow.policy.acting_policy import ActingPolicy
 from lzero_mow.policy.finite import FiniteWatch
 from lzero_mow.policy.grouping import GroupingPolicy
 from lzero_mow.policy.mow_config import MOW_CONFIG
+from lzero_mow.policy.optimise import clipped_step, load_optimizer
 from lzero_mow.report.open_loop import open_loop
 
 
@@ -43,10 +44,6 @@ class MoWPolicy(GroupingPolicy, ActingPolicy):
     def default_model(self) -> Tuple[str, List[str]]:
         """Registered name of the model, and where it is."""
         return 'MoWModel', ['lzero_mow.model.mow_model']
-
-    def _autocast(self) -> torch.autocast:
-        """bfloat16 on a GPU, float32 on CPU."""
-        return torch.autocast('cuda', torch.bfloat16, enabled=self._cuda and self._cfg.bf16)
 
     # ------------------------------------------------------------------ learn
 
@@ -113,7 +110,7 @@ class MoWPolicy(GroupingPolicy, ActingPolicy):
             })
             model.router.step += 1
         log['world_model/loss'] = loss.detach()
-        log['world_model/grad_norm'] = _step(self._optimizer, loss, cfg.grad_clip)
+        log['world_model/grad_norm'] = clipped_step(self._optimizer, loss, cfg.grad_clip)
         model.choose_experts()
         model.eval()
         return {name: term.detach() for name, term in terms.items()}, log, latent.detach()
@@ -147,7 +144,7 @@ class MoWPolicy(GroupingPolicy, ActingPolicy):
             terms = agent_terms(agent, rollout, plan, cfg)
         loss = terms['actor'] + terms['critic'] + terms['slow_critic'] - cfg.entropy_weight * terms['entropy']
         present = len(set(rollout.task))
-        norm = _step(self._agent_optimizer, loss.sum() / present, cfg.agent_grad_clip)
+        norm = clipped_step(self._agent_optimizer, loss.sum() / present, cfg.agent_grad_clip)
         agent.update_slow_critic(cfg.critic_ema)
         return {name: term.detach() for name, term in terms.items()}, norm
 
@@ -200,46 +197,24 @@ class MoWPolicy(GroupingPolicy, ActingPolicy):
 
     def _load_state_dict_learn(self, state_dict: Dict[str, Any]) -> None:
         self.load_networks(state_dict['model'])
-        for optimizer, state in (
-            (self._optimizer, state_dict['optimizer']), (self._agent_optimizer, state_dict['agent_optimizer'])
-        ):
-            configured = [{key: group[key] for key in ('lr', 'eps')} for group in optimizer.param_groups]
-            optimizer.load_state_dict(state)
-            for group, values in zip(optimizer.param_groups, configured):  # the config's, which a resume may change
-                group.update(values)
+        load_optimizer(self._optimizer, state_dict['optimizer'])
+        load_optimizer(self._agent_optimizer, state_dict['agent_optimizer'])
         self._updates = state_dict['updates']
         self._collect_memory.load_state_dict(state_dict['collect_memory'])
 
     # ------------------------------------------------------------------ collect and eval
 
-    def _latent_dim(self) -> int:
-        return self._model.world_model.latent_dim
+    def _memory_sizes(self) -> Tuple[int, int]:
+        return self._cfg.acting_window, self._model.world_model.latent_dim
+
+    def _action_table(self) -> Tensor:
+        return self._model.agent.action_mask
 
     def _act(
             self, memory: ActingMemory, obs: Tensor, action_mask: np.ndarray, env_ids: List[int], tasks: List[int],
             timestep: List, epsilon: float, evaluating: bool
     ) -> Dict[int, Dict]:
         """See `lzero_mow.policy.acting.act`."""
-        self._allow(tasks, action_mask)
         greedy = evaluating and self._cfg.eval_greedy
         with self._autocast():
             return act(self._model, memory, obs, env_ids, tasks, epsilon, greedy, timestep)
-
-    def _allow(self, tasks: List[int], action_mask: np.ndarray) -> None:
-        """Note which actions the tasks' environments allow; imagination keeps to them too."""
-        table = self._model.agent.action_mask
-        if not hasattr(self, '_allowed'):
-            self._allowed = table.cpu().numpy()
-        if not np.array_equal(self._allowed[tasks], action_mask):
-            self._allowed[tasks] = action_mask
-            table.copy_(torch.from_numpy(self._allowed))
-
-
-def _step(optimizer: torch.optim.Optimizer, loss: Tensor, max_norm: float) -> Tensor:
-    """One optimizer step with clipped gradients; returns their norm before clipping."""
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    parameters = [p for group in optimizer.param_groups for p in group['params']]
-    norm = torch.nn.utils.clip_grad_norm_(parameters, max_norm)
-    optimizer.step()
-    return norm

@@ -1,10 +1,12 @@
 """Replays filled from scripted environments."""
+from dataclasses import fields
 from typing import Any, Sequence, Tuple
 
 import torch
 from helpers.collection import make_collector
 from helpers.workers import make_policy_config
-from lzero_mow.buffer import MoWGameBuffer, SequenceBatch
+from lzero_mow.buffer import MoWGameBuffer
+from lzero_mow.buffer.batch import TaskBatch
 from lzero_mow.worker import MoWSegmentCollector
 
 TASKS = ('Pong', 'Boxing', 'Gopher')
@@ -25,10 +27,10 @@ def filled(calls: int,
     return buffer, collector
 
 
-def batches_equal(first: SequenceBatch, second: SequenceBatch) -> bool:
+def batches_equal(first: TaskBatch, second: TaskBatch) -> bool:
     """
     Overview:
-        Whether two batches hold the same steps.
+        Whether two batches of one class hold the same steps.
     """
-    tensors = ('obs', 'action', 'reward', 'terminated', 'first')
-    return first.task == second.task and all(torch.equal(getattr(first, n), getattr(second, n)) for n in tensors)
+    pairs = [(getattr(first, item.name), getattr(second, item.name)) for item in fields(first)]
+    return all(torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b for a, b in pairs)

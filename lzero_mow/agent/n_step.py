@@ -1,0 +1,36 @@
+"""n-step returns: the value targets of ScaleZero (scalezero.md 1.9)."""
+from typing import Tuple
+
+import torch
+from torch import Tensor
+
+
+def n_step_return(
+        reward: Tensor, value: Tensor, terminated: Tensor, truncated: Tensor, discount: float, n: int
+) -> Tuple[Tensor, Tensor]:
+    """
+    Overview:
+        G_t = r_t + gamma r_{t+1} + ... + gamma^{n-1} r_{t+n-1} + gamma^n V_{t+n}. A termination ends the sum after its
+        own reward, and nothing is added. After a truncation the episode would have gone on, but its next frame was
+        never seen: such a target lacks its rest and must not be used. Of two ends the first counts; a step with both
+        flags is a termination.
+    Arguments:
+        - reward (:obj:`Tensor`): (B, L + n), r_t is the result of step t.
+        - value (:obj:`Tensor`): (B, L), at t the value of the frame before step t + n.
+        - terminated (:obj:`Tensor`), truncated (:obj:`Tensor`): (B, L + n) bool, step t ended the episode so.
+        - discount (:obj:`float`): gamma.
+        - n (:obj:`int`): Rewards in a target, at least 1.
+    Returns:
+        - target (:obj:`Tensor`): (B, L).
+        - usable (:obj:`Tensor`): (B, L) bool, False where a truncation cut the target off.
+    """
+    L = value.shape[1]
+    assert reward.shape == terminated.shape == truncated.shape == (len(value), L + n), (reward.shape, value.shape, n)
+    windows = [x[:, :L + n - 1].unfold(1, n, 1) for x in (reward, terminated, truncated)]  # (B, L, n) each
+    reward, terminated, truncated = windows
+    ended = terminated | truncated
+    counts = ended.cumsum(-1) == ended  # no step before it in the window is an end
+    powers = discount ** torch.arange(n, dtype=reward.dtype, device=reward.device)
+    rewards = torch.where(counts, reward * powers, 0).sum(-1)
+    target = torch.where(ended.any(-1), rewards, rewards + discount ** n * value)
+    return target, ~(counts & truncated & ~terminated).any(-1)

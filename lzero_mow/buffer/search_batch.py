@@ -1,0 +1,76 @@
+"""SearchBatch: what the replay of ScaleZero hands to the policy."""
+from dataclasses import dataclass
+from typing import Tuple
+
+import torch
+from torch import Tensor
+
+from .batch import TaskBatch
+
+
+@dataclass
+class SearchBatch(TaskBatch):
+    """
+    Overview:
+        B sequences of L steps to learn from and n more for their value targets, sorted by task. Along the time axis
+        ``o_0 a_0 r_0 | o_1 a_1 r_1 ...``: ``reward[:, t]`` and the flags at t are the results of ``action[:, t]``
+        taken at ``obs[:, t]``; ``visits[:, t]`` and ``root_value[:, t]`` are what the search said of ``obs[:, t]``.
+        Sequences run on across the ends of episodes; what of them may be learned from, ``valid`` and ``has_next`` say.
+    """
+    # (B, L + n, C, H, W) uint8 frames.
+    obs: Tensor
+    # (B, L + n) int64.
+    action: Tensor
+    # (B, L + n) float32, raw.
+    reward: Tensor
+    # (B, L + n) bool: step t was the last of its episode, it was cut off there, it cost a life (`return_ends`).
+    terminated: Tensor
+    truncated: Tensor
+    life_loss: Tensor
+    # (B, L, A) float32, share of the search's visits that went to each action; 0 for illegal ones.
+    visits: Tensor
+    # (B, L + n) float32.
+    root_value: Tensor
+    # B task ids, ascending, on the host: knowing them never waits for a device.
+    task: Tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        shape = self.action.shape
+        assert self.obs.dim() == 5 and self.obs.shape[:2] == shape, (self.obs.shape, shape)
+        for name in ('reward', 'terminated', 'truncated', 'life_loss', 'root_value'):
+            assert getattr(self, name).shape == shape, (name, getattr(self, name).shape, shape)
+        assert self.visits.dim() == 3 and len(self.visits) == shape[0], (self.visits.shape, shape)
+        assert self.visits.shape[1] < shape[1], (self.visits.shape, shape)
+        assert len(self.task) == shape[0], (len(self.task), shape)
+
+    @property
+    def valid(self) -> Tensor:
+        """
+        Overview:
+            (B, L) bool: step t belongs to the episode of step 0, no step before it ended anything. A lost life ends
+            nothing here: frames and acting go on.
+        """
+        return self._ended.cumsum(1) == self._ended
+
+    @property
+    def has_next(self) -> Tensor:
+        """
+        Overview:
+            (B, L) bool: step t is valid and so is the frame that follows it: ``obs[:, t + 1]`` is its next latent.
+        """
+        return self._ended.cumsum(1) == 0
+
+    def return_ends(self, life_loss_as_termination: bool) -> Tensor:
+        """
+        Overview:
+            Where returns end, for ``n_step_return``.
+        Arguments:
+            - life_loss_as_termination (:obj:`bool`): Whether nothing after a lost life counts for what was before it.
+        Returns:
+            - ends (:obj:`Tensor`): (B, L + n) bool.
+        """
+        return self.terminated | self.life_loss if life_loss_as_termination else self.terminated
+
+    @property
+    def _ended(self) -> Tensor:
+        return (self.terminated | self.truncated)[:, :self.visits.shape[1]]

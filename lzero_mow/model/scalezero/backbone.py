@@ -1,0 +1,138 @@
+"""The sequence model: a pre-norm causal transformer over the tokens o_0 a_0 o_1 a_1 ... (scalezero.md 1.3)."""
+from typing import Callable, Optional, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lzero_mow.model.scalezero.staged_linear import StagedLinear, Staging
+
+
+class CausalAttention(nn.Module):
+    """Multi-head causal self-attention with biases. A cache (2, R, heads, T_max, head_width) has keys, then values."""
+
+    def __init__(self, width: int, num_heads: int, dropout: float, staging: Staging) -> None:
+        super().__init__()
+        self.num_heads, self.dropout = num_heads, dropout
+        self.query = StagedLinear(width, width, True, *staging)
+        self.key = StagedLinear(width, width, True, *staging)
+        self.value = StagedLinear(width, width, True, *staging)
+        self.out = StagedLinear(width, width, True, *staging)
+
+    def forward(self, x: Tensor, cache: Optional[Tensor]) -> Tensor:
+        """x (R, T, D) -> (R, T, D); a cache is filled from its start."""
+        query, key, value = self._project(x)
+        if cache is not None:
+            cache[0, :, :, :x.shape[1]] = key
+            cache[1, :, :, :x.shape[1]] = value
+        dropout = self.dropout if self.training else 0.0
+        return self._merge(F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True))
+
+    def step(self, x: Tensor, cache: Tensor, rows: Tensor, length: Tensor, visible: Tensor) -> Tensor:
+        """One token a row, x (R, 1, D) -> (R, 1, D); it is written at place `length` (R,) of the cache."""
+        query, key, value = self._project(x)
+        cache[0][rows, :, length] = key.squeeze(2).to(cache.dtype)
+        cache[1][rows, :, length] = value.squeeze(2).to(cache.dtype)
+        keys, values = cache.to(query.dtype)
+        return self._merge(F.scaled_dot_product_attention(query, keys, values, visible))
+
+    def _project(self, x: Tensor) -> Tuple[Tensor, ...]:
+        """Queries, keys and values, (R, heads, T, head_width) each."""
+        return tuple(
+            layer(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for layer in (self.query, self.key, self.value)
+        )
+
+    def _merge(self, attended: Tensor) -> Tensor:
+        return F.dropout(self.out(attended.transpose(1, 2).flatten(2)), self.dropout, self.training)
+
+
+class Block(nn.Module):
+    """x + Attention(LN(x)), then x + FFN(LN(x))."""
+
+    def __init__(self, width: int, num_heads: int, dropout: float, staging: Staging, feed_forward: nn.Module) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(width)
+        self.attention = CausalAttention(width, num_heads, dropout, staging)
+        self.feed_forward_norm = nn.LayerNorm(width)
+        self.feed_forward = feed_forward
+
+    def forward(self, x: Tensor, cache: Optional[Tensor]) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), cache)
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+    def step(self, x: Tensor, *place: Tensor) -> Tensor:
+        x = x + self.attention.step(self.attention_norm(x), *place)
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+
+class Backbone(nn.Module):
+    """
+    Overview:
+        Causal transformer with learned positions.
+    Arguments:
+        - width (:obj:`int`), num_layers (:obj:`int`), num_heads (:obj:`int`): Sizes.
+        - max_tokens (:obj:`int`): Longest sequence of tokens.
+        - dropout (:obj:`float`): On the tokens, on attention weights and on the sublayers' outputs.
+        - staging (:obj:`Staging`): Adapters of the attention's layers.
+        - feed_forward (:obj:`Callable`): Makes a layer's feed-forward part.
+    Raises:
+        - ValueError: Where the heads do not share out the width evenly.
+    """
+
+    def __init__(
+            self, width: int, num_layers: int, num_heads: int, max_tokens: int, dropout: float, staging: Staging,
+            feed_forward: Callable[[], nn.Module]
+    ) -> None:
+        super().__init__()
+        if width % num_heads:
+            raise ValueError(f'model.embed_dim is {width}, which {num_heads} heads (model.num_heads) do not divide')
+        self.max_tokens, self.num_heads, self.dropout = max_tokens, num_heads, dropout
+        self.position = nn.Embedding(max_tokens, width)
+        self.blocks = nn.ModuleList(
+            Block(width, num_heads, dropout, staging, feed_forward()) for _ in range(num_layers)
+        )
+        self.norm = nn.LayerNorm(width)
+        self.register_buffer('places', torch.arange(max_tokens), persistent=False)
+
+    def new_cache(self, rows: int) -> Tensor:
+        """Keys and values of `rows` sequences: (layers, 2, R, heads, max_tokens, head_width), zeros."""
+        table = self.position.weight
+        return table.new_zeros(
+            len(self.blocks), 2, rows, self.num_heads, self.max_tokens, table.shape[1] // self.num_heads
+        )
+
+    def forward(self, tokens: Tensor, cache: Optional[Tensor] = None) -> Tensor:
+        """
+        Arguments:
+            - tokens (:obj:`Tensor`): (B, T, D).
+            - cache (:obj:`Tensor` or None): With it, the tokens' keys and values are written at its start.
+        Returns:
+            - hidden (:obj:`Tensor`): (B, T, D).
+        Raises:
+            - ValueError: On more than `max_tokens` tokens.
+        """
+        length = tokens.shape[1]
+        if length > self.max_tokens:
+            raise ValueError(f'sequence of {length} tokens, but model.max_steps allows {self.max_tokens}')
+        x = F.dropout(tokens + self.position.weight[:length], self.dropout, self.training)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, None if cache is None else cache[layer])
+        return self.norm(x)
+
+    def step(self, x: Tensor, cache: Tensor, length: Tensor) -> Tensor:
+        """
+        Overview:
+            One more token a row; rows may be of different lengths. For searches: in eval mode, without gradient.
+        Arguments:
+            - x (:obj:`Tensor`): (R, 1, D).
+            - cache (:obj:`Tensor`): (layers, 2, R, heads, max_tokens, head_width), changed in place.
+            - length (:obj:`Tensor`): (R,) tokens that each row has in the cache, below `max_tokens`.
+        Returns:
+            - hidden (:obj:`Tensor`): (R, 1, D).
+        """
+        x = x + self.position(length).unsqueeze(1)
+        rows = torch.arange(len(x), device=x.device)
+        visible = (self.places <= length.unsqueeze(1))[:, None, None]  # (R, 1, 1, max_tokens)
+        for layer, block in enumerate(self.blocks):
+            x = block.step(x, cache[layer], rows, length, visible)
+        return self.norm(x)

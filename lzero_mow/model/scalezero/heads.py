@@ -1,0 +1,43 @@
+"""Heads, one of each kind a task (scalezero.md 1.5)."""
+from typing import Optional
+
+from torch import Tensor, nn
+
+from lzero_mow.model.grouped import GroupedLayerNorm, GroupedLinear, Groups
+
+
+class GroupedGELU(nn.GELU):
+    """GELU of rows sorted by group. A layer of its own, so that a hook sees what each group's units put out."""
+
+    def forward(self, x: Tensor, groups: Groups) -> Tensor:
+        return super().forward(x)
+
+
+class TaskHead(nn.Module):
+    """
+    Overview:
+        LayerNorm, linear, LayerNorm, GELU, linear, once a task. The last layer starts at zero.
+    Arguments:
+        - num_tasks (:obj:`int`), width (:obj:`int`), out_features (:obj:`int`): Sizes.
+        - out_norm (:obj:`nn.Module` or None): What follows the last layer.
+    """
+
+    def __init__(self, num_tasks: int, width: int, out_features: int, out_norm: Optional[nn.Module] = None) -> None:
+        super().__init__()
+        self.norm = GroupedLayerNorm(num_tasks, width)
+        self.hidden = GroupedLinear(num_tasks, width, width)
+        self.hidden_norm = GroupedLayerNorm(num_tasks, width)
+        self.activation = GroupedGELU(approximate='tanh')
+        self.out = GroupedLinear(num_tasks, width, out_features)
+        self.out_norm = out_norm
+
+    def reset(self) -> None:
+        """Predict nothing at first: uniform distributions, and a next latent that is the norm's shift."""
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, x: Tensor, groups: Groups) -> Tensor:
+        """x (R, ..., D), rows sorted by task -> (R, ..., out)."""
+        x = self.activation(self.hidden_norm(self.hidden(self.norm(x, groups), groups), groups), groups)
+        x = self.out(x, groups)
+        return x if self.out_norm is None else self.out_norm(x, groups)

@@ -1,0 +1,92 @@
+"""ScaleZero's losses on real sequences with what the search said of them (scalezero.md 1.8, 1.9)."""
+from typing import Dict, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from easydict import EasyDict
+from torch import Tensor
+
+from lzero_mow.agent.n_step import n_step_return
+from lzero_mow.buffer.search_batch import SearchBatch
+from lzero_mow.model.grouped import Groups
+from lzero_mow.model.scalezero.norms import SIMPLEX
+from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
+
+
+class Targets(NamedTuple):
+    """What the predictions of L steps are compared with, besides the batch itself."""
+    next_latent: Tensor  # (B, L, D) of the frames that followed
+    value: Tensor  # (B, L)
+    usable: Tensor  # (B, L) bool: the value target is whole
+
+
+@torch.no_grad()
+def make_targets(target: ScaleZeroModel, batch: SearchBatch, plan: Groups, cfg: EasyDict) -> Targets:
+    """
+    Overview:
+        Latents and n-step returns by the slowly moving copy of the model. V_{t+n} is read from sequences that begin with
+        frame n, as the predictions' begin with frame 0.
+    Arguments:
+        - target (:obj:`ScaleZeroModel`): The copy, in eval mode.
+        - cfg (:obj:`EasyDict`): td_steps, discount_factor and life_loss_as_termination are used.
+    """
+    L, n = batch.visits.shape[1], cfg.td_steps
+    latent = target.encode(batch.obs[:, 1:].flatten(0, 1)).unflatten(0, (len(batch.obs), -1))  # of frames 1 to L + n - 1
+    logits = target(latent[:, n - 1:n - 1 + L], batch.action[:, n:n + L], plan).value
+    value, usable = n_step_return(
+        batch.reward, target.value_support.mean(logits), batch.return_ends(cfg.life_loss_as_termination),
+        batch.truncated, cfg.discount_factor, n
+    )
+    return Targets(latent[:, :L], value, usable)
+
+
+def scalezero_terms(
+        model: ScaleZeroModel, batch: SearchBatch, targets: Targets, legal: Tensor, plan: Groups, cfg: EasyDict
+) -> Dict[str, Tensor]:
+    """
+    Overview:
+        The terms of every task's loss, each a mean over the steps that it can be learned from.
+    Arguments:
+        - legal (:obj:`Tensor`): (B, A) bool, the actions of each sequence's task.
+        - cfg (:obj:`EasyDict`): label_smoothing and model.latent_norm are used.
+    Returns:
+        - terms (:obj:`dict`): 'latent', 'reward', 'value', 'policy': (K,) each, 0 for tasks without a row. 'entropy':
+          (K,) of the policy over legal actions, in nats, to be subtracted.
+    """
+    L = batch.visits.shape[1]
+    latent = model.encode(batch.obs[:, :L].flatten(0, 1)).unflatten(0, (-1, L))  # (B, L, D)
+    predicted = model(latent, batch.action[:, :L], plan)
+    reward = model.reward_support.two_hot(batch.reward[:, :L], cfg.label_smoothing)
+    value = model.value_support.two_hot(targets.value, cfg.label_smoothing)
+    log_policy = F.log_softmax(predicted.policy.float().masked_fill(~legal.unsqueeze(1), -torch.inf), -1)
+    log_policy = log_policy.masked_fill(~legal.unsqueeze(1), 0.0)
+    entropy = -(log_policy.exp() * log_policy).sum(-1)  # an illegal action has a logarithm of 0 here, so it adds nothing
+    steps = {
+        'latent': (latent_distance(predicted.next_latent, targets.next_latent, cfg.model.latent_norm), batch.has_next),
+        'reward': (cross_entropy(predicted.reward, reward), batch.valid),
+        'value': (cross_entropy(predicted.value, value), batch.valid & targets.usable),
+        'policy': (-(batch.visits * log_policy).sum(-1), batch.valid),
+        'entropy': (entropy, batch.valid),
+    }
+    task = torch.tensor(batch.task).to(latent.device, non_blocking=True)
+    return {name: task_mean(term, mask, task, model.num_tasks) for name, (term, mask) in steps.items()}
+
+
+def latent_distance(predicted: Tensor, target: Tensor, norm: str) -> Tensor:
+    """Of latents (..., D): mean squared error, or for SimNorm ('sim') the mean KL divergence of its groups."""
+    if norm == 'layer':
+        return F.mse_loss(predicted, target, reduction='none').mean(-1)
+    predicted, target = (x.unflatten(-1, (-1, SIMPLEX)).float() + 1e-6 for x in (predicted, target))
+    return F.kl_div(predicted.log(), target, reduction='none').sum(-1).mean(-1)
+
+
+def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Of distributions over atoms: (..., V), (..., V) -> (...)."""
+    return -(target * F.log_softmax(logits.float(), -1)).sum(-1)
+
+
+def task_mean(x: Tensor, mask: Tensor, task: Tensor, num_tasks: int) -> Tensor:
+    """Mean of x (B, L) over each task's steps that the mask (B, L) keeps: (K,), 0 where there are none."""
+    zeros = x.new_zeros(num_tasks)
+    total = zeros.index_add(0, task, torch.where(mask, x, 0).sum(1))
+    return total / zeros.index_add(0, task, mask.sum(1).to(x.dtype)).clamp(min=1)

@@ -1,0 +1,106 @@
+"""Feed-forward layers of the backbone: a sparse mixture of experts, or one MLP (scalezero.md 1.3, 1.4)."""
+from typing import Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lzero_mow.model.grouped import Groups
+from lzero_mow.model.scalezero.staged_linear import StagedLinear, Staging
+
+
+class DenseFeedForward(nn.Module):
+    """Linear, GELU, linear, dropout: dense multi-task UniZero."""
+
+    def __init__(self, width: int, hidden: int, dropout: float, staging: Staging) -> None:
+        super().__init__()
+        self.expand = StagedLinear(width, hidden, True, *staging)
+        self.activation = nn.GELU(approximate='tanh')
+        self.contract = StagedLinear(hidden, width, True, *staging)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dropout(self.contract(self.activation(self.expand(x))))
+
+
+class GroupedSiLU(nn.SiLU):
+    """SiLU of rows sorted by group. A layer of its own, so that a hook sees what each group's units put out."""
+
+    def forward(self, x: Tensor, groups: Groups) -> Tensor:
+        return super().forward(x)
+
+
+class Experts(nn.Module):
+    """The routed experts, each a SwiGLU: W_2 (SiLU(W_1 x) * W_3 x), without biases."""
+
+    def __init__(self, num_experts: int, width: int, hidden: int, staging: Staging) -> None:
+        super().__init__()
+        self.gate = StagedLinear(width, hidden, False, *staging, groups=num_experts)  # W_1
+        self.expand = StagedLinear(width, hidden, False, *staging, groups=num_experts)  # W_3
+        self.activation = GroupedSiLU()
+        self.contract = StagedLinear(hidden, width, False, *staging, groups=num_experts)  # W_2
+
+    def forward(self, x: Tensor, groups: Groups) -> Tensor:
+        """x (P, D), rows sorted by expert -> (P, D)."""
+        return self.contract(self.activation(self.gate(x, groups), groups) * self.expand(x, groups), groups)
+
+
+class MoEFeedForward(nn.Module):
+    """
+    Overview:
+        shared(x) + sum_i w_i(x) expert_i(x) over the k experts that the router gives most to, token by token. No noise,
+        no capacity, no token dropped.
+    Arguments:
+        - width (:obj:`int`), hidden (:obj:`int`): D, and the hidden width of an expert.
+        - num_experts (:obj:`int`), experts_per_token (:obj:`int`): E and k.
+        - num_shared (:obj:`int`): Width of the shared expert in experts; 0 for none.
+        - router_norm (:obj:`str`): 'all': w is the softmax over all experts, so that a router with k = 1 learns too;
+          'topk': over the k chosen ones, as LightZero has it: 1 for k = 1, without gradient (scalezero.md 1.13).
+        - staging (:obj:`Staging`): Adapters of the routed experts.
+    Fields:
+        - share (:obj:`Tensor`): (E,) share of the (token, choice) pairs that went to each expert in the last pass.
+    Raises:
+        - ValueError: On another router_norm, or more experts a token than there are.
+    """
+
+    def __init__(
+            self, width: int, hidden: int, num_experts: int, experts_per_token: int, num_shared: int, router_norm: str,
+            staging: Staging
+    ) -> None:
+        super().__init__()
+        if router_norm not in ('all', 'topk'):
+            raise ValueError(f"model.router_norm is '{router_norm}', choose 'all' or 'topk'")
+        if not 1 <= experts_per_token <= num_experts:
+            raise ValueError(f'model.experts_per_token is {experts_per_token} of {num_experts} experts')
+        self.experts_per_token, self.router_norm = experts_per_token, router_norm
+        self.router = nn.Linear(width, num_experts, bias=False)
+        self.experts = Experts(num_experts, width, hidden, staging)
+        self.shared = None
+        if num_shared:
+            self.shared = nn.Sequential(
+                nn.Linear(width, num_shared * hidden), nn.GELU(), nn.Linear(num_shared * hidden, width)
+            )
+        self.register_buffer('expert_ids', torch.arange(num_experts), persistent=False)
+        self.register_buffer('share', torch.zeros(num_experts), persistent=False)
+
+    def route(self, rows: Tensor) -> Tuple[Tensor, Tensor]:
+        """Tokens (N, D) -> weights and expert ids of their choices, (N, k) each."""
+        logits = self.router(rows)  # (N, E)
+        if self.router_norm == 'all':
+            return F.softmax(logits, dim=-1).topk(self.experts_per_token)
+        chosen, experts = logits.topk(self.experts_per_token)
+        return F.softmax(chosen, dim=-1), experts
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (..., D) -> the same shape."""
+        rows = x.reshape(-1, x.shape[-1])  # (N, D)
+        weights, experts = self.route(rows)
+        expert_of_pair, order = experts.flatten().sort(stable=True)  # (N k,) pairs of a token and a choice, by expert
+        tokens_of_expert = (expert_of_pair.unsqueeze(1) == self.expert_ids).sum(0)  # (E,)
+        self.share = tokens_of_expert / len(order)
+        # The one wait for the device: how many rows each expert multiplies has to be known on the host.
+        groups = Groups(tuple(tokens_of_expert.tolist()), None, None, expert_of_pair)
+        token_of_pair = order // self.experts_per_token
+        out = self.experts(rows.index_select(0, token_of_pair), groups) * weights.flatten()[order].unsqueeze(-1)
+        shared = torch.zeros_like(rows) if self.shared is None else self.shared(rows)
+        return shared.index_add(0, token_of_pair, out.to(shared.dtype)).view_as(x)

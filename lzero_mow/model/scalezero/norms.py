@@ -1,0 +1,31 @@
+"""How latents are normalised (scalezero.md 1.2): the encoder's output and the predicted next latent alike."""
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lzero_mow.model.grouped import ONE_GROUP, GroupedLayerNorm, Groups
+
+SIM_GROUP = 8  # numbers in a simplex of SimNorm
+
+
+class SimNorm(nn.Module):
+    """Softmax over each eight neighbours of the last axis (Lavoie et al., 2022); the same for all groups."""
+
+    def forward(self, x: Tensor, groups: Groups = ONE_GROUP) -> Tensor:
+        """x (..., width) -> the same shape; every eight numbers are positive and sum to 1."""
+        return F.softmax(x.unflatten(-1, (-1, SIM_GROUP)), dim=-1).flatten(-2)
+
+
+def latent_norm(kind: str, groups: int, width: int) -> nn.Module:
+    """
+    Overview:
+        'layer' (LayerNorm, with one scale and shift a group) or 'sim' (SimNorm); called as (x, groups).
+    Raises:
+        - ValueError: On another kind, or a width that SimNorm cannot split.
+    """
+    if kind == 'layer':
+        return GroupedLayerNorm(groups, width)
+    if kind != 'sim':
+        raise ValueError(f"model.latent_norm is '{kind}', choose 'layer' or 'sim'")
+    if width % SIM_GROUP:
+        raise ValueError(f"model.embed_dim is {width}; model.latent_norm 'sim' needs a multiple of {SIM_GROUP}")
+    return SimNorm()

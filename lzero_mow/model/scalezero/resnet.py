@@ -1,0 +1,63 @@
+"""Residual network: UniZero's encoder (scalezero.md 1.1)."""
+from typing import Sequence
+
+from torch import Tensor, nn
+
+FINAL_SIZE = 8  # of the last feature map
+
+
+class ResidualBlock(nn.Module):
+    """GELU(x + conv-norm-GELU-conv-norm(x)); with a stride or other channels, x goes through a convolution too."""
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, 1, bias=False)
+        self.norm1 = nn.GroupNorm(1, channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.norm2 = nn.GroupNorm(1, channels)
+        self.shortcut = None if in_channels == channels else nn.Conv2d(in_channels, channels, 3, stride, 1, bias=False)
+        self.activation = nn.GELU(approximate='tanh')
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.norm2(self.conv2(self.activation(self.norm1(self.conv1(x)))))
+        return self.activation(out + (x if self.shortcut is None else self.shortcut(x)))
+
+
+class ResNet(nn.Module):
+    """
+    Overview:
+        Down to 8 x 8, half the size at a time: a convolution, a residual block, then poolings; so a frame of 16 pixels
+        is halved once, one of 128 four times.
+    Arguments:
+        - observation_shape (:obj:`Sequence`): (C, size, size).
+        - channels (:obj:`int`): Of the last feature map; the first has half of them.
+        - num_blocks (:obj:`int`): Residual blocks at 8 x 8.
+        - out_features (:obj:`int`): Width of the latent.
+    Raises:
+        - ValueError: On frames that halvings do not bring to 8 x 8.
+    """
+
+    def __init__(self, observation_shape: Sequence[int], channels: int, num_blocks: int, out_features: int) -> None:
+        super().__init__()
+        in_channels, size = observation_shape[:2]
+        halvings = (size // FINAL_SIZE).bit_length() - 1
+        if halvings < 1 or tuple(observation_shape[1:]) != (FINAL_SIZE * 2 ** halvings, ) * 2:
+            raise ValueError(f'model.encoder resnet takes squares of 16, 32, 64 or 128, not {observation_shape}')
+        half = channels // 2
+        layers = [
+            nn.Conv2d(in_channels, half, 3, 2, 1, bias=False),
+            nn.LayerNorm([half, size // 2, size // 2]),
+            nn.GELU(approximate='tanh'),
+            ResidualBlock(half, half),
+            ResidualBlock(half, channels, stride=1 if halvings == 1 else 2),
+            ResidualBlock(channels, channels)
+        ]
+        for _ in range(halvings - 2):
+            layers += [nn.AvgPool2d(3, 2, 1), ResidualBlock(channels, channels)]
+        layers += [ResidualBlock(channels, channels) for _ in range(num_blocks)]
+        self.layers = nn.Sequential(*layers, nn.Flatten())
+        self.out = nn.Linear(channels * FINAL_SIZE ** 2, out_features, bias=False)
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """Frames (N, C, size, size) uint8 -> (N, D)."""
+        return self.out(self.layers(obs.float() / 255))

@@ -1,0 +1,180 @@
+"""`ScaleZeroModel`: encoder, backbone and heads in one registered module."""
+from typing import NamedTuple, Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from ding.utils import MODEL_REGISTRY
+from easydict import EasyDict
+from torch import Tensor, nn
+
+from lzero_mow.model.grouped import ONE_GROUP, Groups
+from lzero_mow.model.scalezero.backbone import Backbone
+from lzero_mow.model.scalezero.heads import TaskHead
+from lzero_mow.model.scalezero.init import init_weights
+from lzero_mow.model.scalezero.moe import DenseFeedForward, MoEFeedForward
+from lzero_mow.model.scalezero.norms import latent_norm
+from lzero_mow.model.scalezero.resnet import ResNet
+from lzero_mow.model.scalezero.staged_linear import Staging
+from lzero_mow.model.scalezero.support import Support
+from lzero_mow.model.scalezero.vit import ViT
+from lzero_mow.policy.mow_config import LIGHTZERO_MODEL_CONFIG
+from lzero_mow.policy.scalezero_config import SCALEZERO_MODEL_CONFIG
+
+
+class Predictions(NamedTuple):
+    """
+    What the heads read off a sequence; all but the latent are logits.
+
+        tokens:   o_0          a_0               o_1          a_1               ...
+        read:     policy_0     reward_0          policy_1     reward_1          ...
+                  value_0      next_latent_0     value_1      next_latent_1     ...
+
+    reward_t is what action a_t brings, next_latent_t a prediction of o_{t+1}.
+    """
+    policy: Tensor  # (B, L, A)
+    value: Tensor  # (B, L, V)
+    reward: Tensor  # (B, L, V)
+    next_latent: Tensor  # (B, L, D)
+
+
+class Roots(NamedTuple):
+    """Where searches start."""
+    policy: Tensor  # (R, A) logits
+    value: Tensor  # (R, V) logits
+    cache: Tensor  # (layers, 2, R, heads, 2 * max_steps, head_width)
+    tokens: Tensor  # (R,) tokens of each row in the cache
+
+
+class Extension(NamedTuple):
+    """What one more action brings."""
+    reward: Tensor  # (R, V) logits
+    next_latent: Tensor  # (R, D)
+    policy: Tensor  # (R, A) logits
+    value: Tensor  # (R, V) logits
+    tokens: Tensor  # (R,) tokens of each row in the cache
+
+
+def make_encoder(cfg: EasyDict, staging: Staging) -> nn.Module:
+    """The encoder that `cfg.encoder` names; ValueError on another name."""
+    if cfg.encoder == 'resnet':
+        return ResNet(cfg.observation_shape, cfg.resnet_channels, cfg.resnet_blocks, cfg.embed_dim)
+    if cfg.encoder != 'vit':
+        raise ValueError(f"model.encoder is '{cfg.encoder}', choose 'vit' or 'resnet'")
+    return ViT(
+        cfg.observation_shape, cfg.patch_size, cfg.vit_width, cfg.vit_layers, cfg.vit_heads, cfg.vit_head_width,
+        cfg.vit_mlp_width, cfg.vit_dropout, cfg.embed_dim, staging
+    )
+
+
+@MODEL_REGISTRY.register('ScaleZeroModel')
+class ScaleZeroModel(nn.Module):
+    """
+    Overview:
+        ScaleZero (Pu et al., ICLR 2026, arXiv 2509.07945): one latent world model of K tasks, searched by MCTS. With
+        `num_experts=0` it is dense multi-task UniZero.
+    Arguments:
+        - cfg: Any key of SCALEZERO_MODEL_CONFIG in `lzero_mow/policy/scalezero_config.py`; the rest keeps its default.
+    Raises:
+        - ValueError: On a key that is not there, or sizes that do not fit each other.
+    """
+
+    def __init__(self, **cfg) -> None:
+        super().__init__()
+        unknown = set(cfg) - set(SCALEZERO_MODEL_CONFIG) - set(LIGHTZERO_MODEL_CONFIG)
+        if unknown:
+            raise ValueError(f'unknown model key(s) {sorted(unknown)}; known are {sorted(SCALEZERO_MODEL_CONFIG)}')
+        cfg = EasyDict({**SCALEZERO_MODEL_CONFIG, **cfg})
+        width, self.num_tasks = cfg.embed_dim, cfg.num_tasks
+        staging = Staging(cfg.adapter_rank, cfg.adapter_alpha, cfg.adapter_dropout, cfg.stages)
+        self.encoder = make_encoder(cfg, staging if cfg.adapt_encoder else Staging())
+        self.latent_norm = latent_norm(cfg.latent_norm, 1, width)
+        self.action_embedding = nn.Embedding(cfg.action_space_size, width)
+        self.backbone = Backbone(
+            width, cfg.num_layers, cfg.num_heads, 2 * cfg.max_steps, cfg.dropout, staging,
+            lambda: self._feed_forward(cfg, staging)
+        )
+        self.value_support, self.reward_support = Support(*cfg.value_support), Support(*cfg.reward_support)
+        self.policy_head = TaskHead(cfg.num_tasks, width, cfg.action_space_size)
+        self.value_head = TaskHead(cfg.num_tasks, width, len(self.value_support))
+        self.reward_head = TaskHead(cfg.num_tasks, width, len(self.reward_support))
+        next_norm = latent_norm(cfg.latent_norm, cfg.num_tasks, width)
+        self.next_latent_head = TaskHead(cfg.num_tasks, width, width, next_norm)
+        # (K, A): actions that a task's environment allows; all until the environment has said so.
+        self.register_buffer('action_mask', torch.ones(cfg.num_tasks, cfg.action_space_size, dtype=torch.bool))
+        self.apply(init_weights)
+
+    @staticmethod
+    def _feed_forward(cfg: EasyDict, staging: Staging) -> nn.Module:
+        if not cfg.num_experts:
+            return DenseFeedForward(cfg.embed_dim, cfg.feed_forward_width, cfg.dropout, staging)
+        return MoEFeedForward(
+            cfg.embed_dim, cfg.feed_forward_width, cfg.num_experts, cfg.experts_per_token, cfg.num_shared_experts,
+            cfg.router_norm, staging
+        )
+
+    def plan(self, tasks: Sequence[int]) -> Groups:
+        """The heads of B sequences from their task ids (on the host)."""
+        return Groups.of(tasks, self.num_tasks, self.action_embedding.weight.device)
+
+    def encode(self, obs: Tensor) -> Tensor:
+        """Frames (N, C, H, W) uint8 -> latents (N, D)."""
+        return self.latent_norm(self.encoder(obs), ONE_GROUP)
+
+    def forward(self, latent: Tensor, action: Tensor, plan: Groups) -> Predictions:
+        """
+        Arguments:
+            - latent (:obj:`Tensor`): (B, L, D), L at most `max_steps`.
+            - action (:obj:`Tensor`): (B, L) int64; or (B, L - 1), where the last one is not known yet. Reward and next
+              latent are then predicted for the L - 1 known ones.
+            - plan (:obj:`Groups`): The sequences' heads.
+        """
+        hidden = self.backbone(self._tokens(latent, action))
+        policy, value = self._read(hidden[:, 0::2], plan, self.policy_head, self.value_head)
+        reward, next_latent = self._read(hidden[:, 1::2], plan, self.reward_head, self.next_latent_head)
+        return Predictions(policy, value, reward, next_latent)
+
+    @torch.no_grad()
+    def open(self, latent: Tensor, action: Tensor, length: Tensor, plan: Groups) -> Roots:
+        """
+        Overview:
+            Start R searches, each at the last latent of its window of past steps.
+        Arguments:
+            - latent (:obj:`Tensor`): (R, n, D), shorter windows padded on the right with anything finite.
+            - action (:obj:`Tensor`): (R, n - 1) int64, padded likewise: actions between the latents.
+            - length (:obj:`Tensor`): (R,) int64, latents in each window, 1 to n.
+            - plan (:obj:`Groups`): The rows' heads.
+        """
+        cache = self.backbone.new_cache(len(latent))
+        hidden = self.backbone(self._tokens(latent, action), cache)  # (R, 2 n - 1, D); what is real sees no padding
+        last = hidden[torch.arange(len(hidden), device=hidden.device), 2 * (length - 1)]  # (R, D)
+        return Roots(*self._read(last, plan, self.policy_head, self.value_head), cache, 2 * length - 1)
+
+    @torch.no_grad()
+    def extend(self, cache: Tensor, tokens: Tensor, action: Tensor, plan: Groups) -> Extension:
+        """
+        Overview:
+            Append an action, and the latent it is predicted to lead to, to the cache in place.
+        Arguments:
+            - cache (:obj:`Tensor`): As :meth:`open` made it; for any choice of its rows.
+            - tokens (:obj:`Tensor`): (R,) int64, tokens of each row in the cache, at most 2 * max_steps - 2. Not
+              checked, which would wait for the device.
+            - action (:obj:`Tensor`): (R,) int64.
+            - plan (:obj:`Groups`): The rows' heads.
+        """
+        hidden = self.backbone.step(self.action_embedding(action).unsqueeze(1), cache, tokens).squeeze(1)  # (R, D)
+        reward, next_latent = self._read(hidden, plan, self.reward_head, self.next_latent_head)
+        hidden = self.backbone.step(next_latent.unsqueeze(1), cache, tokens + 1).squeeze(1)
+        return Extension(reward, next_latent, *self._read(hidden, plan, self.policy_head, self.value_head), tokens + 2)
+
+    def _tokens(self, latent: Tensor, action: Tensor) -> Tensor:
+        """(B, L, D) latents and (B, L) or (B, L - 1) actions in turn: (B, 2 L, D) or (B, 2 L - 1, D)."""
+        missing = latent.shape[1] - action.shape[1]
+        embedded = F.pad(self.action_embedding(action), (0, 0, 0, missing))  # (B, L, D)
+        tokens = torch.stack([latent, embedded], 2).flatten(1, 2)
+        return tokens[:, :tokens.shape[1] - missing]
+
+    @staticmethod
+    def _read(hidden: Tensor, plan: Groups, *heads: TaskHead) -> Tuple[Tensor, ...]:
+        """Each head on hidden (R, ..., D), in the batch's order."""
+        rows = plan.sort(hidden)
+        return tuple(plan.unsort(head(rows, plan)) for head in heads)

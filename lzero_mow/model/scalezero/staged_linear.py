@@ -1,0 +1,92 @@
+"""Linear layers whose weight grows in stages: ScaleZero's dynamic parameter scaling (scalezero.md 1.12)."""
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lzero_mow.model.grouped import ONE_GROUP, GroupedLinear, Groups
+
+SCALE_RANGE = 0.2
+DOWN_STD = 0.01
+
+
+class Staging(NamedTuple):
+    """What a staged layer is made with: one low-rank adapter for each stage after the first; none with rank 0."""
+    rank: int = 0
+    alpha: float = 1.0
+    dropout: float = 0.0
+    stages: int = 1
+
+
+class Adapter(nn.Module):
+    """One stage's low-rank addition B A to a weight, once a group; B = 0 at first, so that it adds nothing."""
+
+    def __init__(self, groups: int, in_features: int, rank: int, out_features: int) -> None:
+        super().__init__()
+        self.down = GroupedLinear(groups, in_features, rank, bias=False)  # A
+        self.up = GroupedLinear(groups, rank, out_features, bias=False)  # B
+        self.reset()
+
+    def reset(self) -> None:
+        """A ~ N(0, 0.01^2), B = 0."""
+        nn.init.normal_(self.down.weight, std=DOWN_STD)
+        nn.init.zeros_(self.up.weight)
+
+
+class StagedLinear(GroupedLinear):
+    """
+    Overview:
+        y = a_0 W_0 x + b + sum_{1 <= j <= s} a_j (alpha / rank) B_j A_j dropout(x) in stage s, with learnable scales
+        a_j = 1 + 0.2 tanh(logit_j) that start at 1. Stage 0 is the plain layer: its a_0 is still 1. Without adapters
+        (rank 0 or one stage) there are no scales either. Which of its tensors train is decided elsewhere.
+    Arguments:
+        - in_features (:obj:`int`), out_features (:obj:`int`), bias (:obj:`bool`): As in torch.nn.Linear.
+        - rank (:obj:`int`), alpha (:obj:`float`), dropout (:obj:`float`), stages (:obj:`int`): See :class:`Staging`.
+        - groups (:obj:`int`): Number of groups (experts); each has weights, adapters and scales of its own.
+    """
+
+    def __init__(
+            self, in_features: int, out_features: int, bias: bool = True, rank: int = 0, alpha: float = 1.0,
+            dropout: float = 0.0, stages: int = 1, groups: int = 1
+    ) -> None:
+        super().__init__(groups, in_features, out_features, bias)
+        self.dropout, self.current = dropout, 0
+        self.adapters = nn.ModuleList(
+            Adapter(groups, in_features, rank, out_features) for _ in range(stages - 1 if rank else 0)
+        )
+        if self.adapters:
+            self.strength = alpha / rank
+            self.scales = nn.ParameterList(torch.zeros(groups) for _ in range(stages))  # logits of a_0 ... a_S
+            self.register_buffer('stage', torch.zeros((), dtype=torch.long))
+            self.register_load_state_dict_post_hook(lambda layer, _: layer.set_stage(int(layer.stage)))
+
+    def set_stage(self, stage: int) -> None:
+        """
+        Overview:
+            Use the adapters 1 to `stage` from now on. The stage is kept on the host too, so that no step waits for it.
+        Raises:
+            - ValueError: Where the layer has no such stage.
+        """
+        if not 0 <= stage <= len(self.adapters):
+            raise ValueError(f'stage {stage} of a layer that has stages 0 to {len(self.adapters)}')
+        self.current = stage
+        if self.adapters:
+            self.stage.fill_(stage)
+
+    def scale(self, stage: int, x: Tensor, groups: Groups) -> Tensor:
+        """a_j of each row of x (R, ..., W), to be multiplied with it."""
+        scale = 1 + SCALE_RANGE * torch.tanh(self.scales[stage])  # (G,)
+        return scale if len(scale) == 1 else scale[groups.index].view(-1, *[1] * (x.dim() - 1))
+
+    def forward(self, x: Tensor, groups: Groups = ONE_GROUP) -> Tensor:
+        """x (R, ..., in), rows sorted by group -> (R, ..., out)."""
+        if self.current == 0:
+            return super().forward(x, groups)
+        # a_0 on x, not on W_0: its gradient then needs no product of the size of W_0.
+        out = super().forward(x * self.scale(0, x, groups), groups)
+        dropped = F.dropout(x, self.dropout, self.training)
+        for stage, adapter in zip(range(1, self.current + 1), self.adapters):
+            low = adapter.down(dropped, groups)  # (R, ..., rank)
+            out = out + adapter.up(low * (self.strength * self.scale(stage, low, groups)), groups)
+        return out

@@ -1,0 +1,37 @@
+"""Steps of optimizers, alike for every policy."""
+from typing import Any, Dict, List
+
+import torch
+from torch import Tensor, nn
+
+from lzero_mow.model.grouped import GroupedLinear
+
+
+def clipped_step(optimizer: torch.optim.Optimizer, loss: Tensor, max_norm: float) -> Tensor:
+    """One optimizer step with clipped gradients; returns their norm before clipping."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    parameters = [p for group in optimizer.param_groups for p in group['params']]
+    norm = torch.nn.utils.clip_grad_norm_(parameters, max_norm)
+    optimizer.step()
+    return norm
+
+
+def decay_groups(model: nn.Module, weight_decay: float) -> List[Dict[str, Any]]:
+    """
+    Overview:
+        Parameter groups for AdamW: matrices decay; biases, norms and single numbers do not (nanoGPT's rule). All are in,
+        also those that do not learn yet: without a gradient they neither move nor decay.
+    """
+    kinds = (nn.Linear, nn.Conv2d, nn.Embedding, GroupedLinear)
+    decays = {id(module.weight) for module in model.modules() if isinstance(module, kinds)}
+    matrices, others = ([p for p in model.parameters() if (id(p) in decays) == matrix] for matrix in (True, False))
+    return [dict(params=matrices, weight_decay=weight_decay), dict(params=others, weight_decay=0.0)]
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, state: Dict[str, Any]) -> None:
+    """An optimizer's state, but with the configured rates, which a resume may change."""
+    configured = [{key: group[key] for key in ('lr', 'eps', 'weight_decay')} for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, values in zip(optimizer.param_groups, configured):
+        group.update(values)

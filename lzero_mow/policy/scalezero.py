@@ -1,0 +1,182 @@
+"""The `scalezero` policy: one latent world model of all tasks, trained on what its own searches found."""
+import copy
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from ding.utils import POLICY_REGISTRY
+from easydict import EasyDict
+from torch import Tensor
+
+from lzero_mow.buffer.search_batch import SearchBatch
+from lzero_mow.dps.freeze import enter_stage
+from lzero_mow.model.scalezero.loss import make_targets, scalezero_terms
+from lzero_mow.policy.acting_memory import ActingMemory
+from lzero_mow.policy.acting_policy import ActingPolicy
+from lzero_mow.policy.finite import FiniteWatch
+from lzero_mow.policy.optimise import clipped_step, decay_groups, load_optimizer
+from lzero_mow.policy.scalezero_acting import act_by_search
+from lzero_mow.policy.scalezero_config import SCALEZERO_CONFIG
+
+
+@POLICY_REGISTRY.register('scalezero')
+class ScaleZeroPolicy(ActingPolicy):
+    """
+    Overview:
+        ScaleZero (Pu et al., ICLR 2026, arXiv 2509.07945). Dense multi-task UniZero is the same with
+        ``model.num_experts=0``.
+    Interfaces:
+        DI-engine's learn, collect and eval modes; ``check_finite`` for the training entry.
+    """
+    config = copy.deepcopy(SCALEZERO_CONFIG)
+
+    def __init__(
+            self, cfg: EasyDict, model: Optional[torch.nn.Module] = None, enable_field: Optional[List[str]] = None
+    ) -> None:
+        if cfg.multi_gpu:
+            raise ValueError('policy.multi_gpu is not supported yet: train on one device')
+        super().__init__(cfg, model, enable_field)
+
+    def default_model(self) -> Tuple[str, List[str]]:
+        """Registered name of the model, and where it is."""
+        return 'ScaleZeroModel', ['lzero_mow.model.scalezero.scalezero_model']
+
+    # ------------------------------------------------------------------ learn
+
+    def _init_learn(self) -> None:
+        cfg, model = self._cfg, self._model
+        self._target = copy.deepcopy(model).requires_grad_(False).eval()
+        self._optimizer = torch.optim.AdamW(
+            decay_groups(model, cfg.weight_decay), lr=cfg.learning_rate, betas=(0.9, 0.95), fused=True
+        )
+        self._log_alpha = torch.zeros((), device=self._device, requires_grad=True)  # ln of the entropy's weight
+        self._alpha_optimizer = torch.optim.Adam([self._log_alpha], lr=cfg.entropy_learning_rate)
+        self._updates = 0
+        self._finite = FiniteWatch(cfg.tasks)
+        enter_stage(model, 0)
+        model.eval()
+
+    def _forward_learn(self, data: Dict[str, SearchBatch]) -> Dict[str, Tensor]:
+        """
+        Overview:
+            One update on real sequences.
+        Arguments:
+            - data (:obj:`dict`): 'search' sequences.
+        Returns:
+            - log (:obj:`dict`): Name -> number, still on the device.
+        """
+        cfg, model, batch = self._cfg, self._model, data['search'].to(self._device)
+        plan = model.plan(batch.task)
+        legal = model.action_mask[list(batch.task)]  # (B, A)
+        with self._autocast():
+            targets = make_targets(self._target, batch, plan, cfg)
+            model.train()
+            terms = scalezero_terms(model, batch, targets, legal, plan, cfg)
+        alpha = self._entropy_weight()
+        losses = sum(cfg[f'{name}_weight'] * terms[name] for name in ('latent', 'reward', 'value', 'policy')) \
+            - cfg.policy_weight * alpha * terms['entropy']  # (K,)
+        present = len(set(batch.task))
+        norm = clipped_step(self._optimizer, losses.sum() / present, cfg.grad_clip)
+        model.eval()
+        self._update_entropy_weight(terms['entropy'].detach(), batch.task)
+        self._update_target()
+        self._updates += 1
+        terms = {f'world_model/{name}': term.detach() for name, term in terms.items()}
+        self._finite.note({**terms, 'world_model/grad_norm': norm.reshape(1)}, self._updates)
+        log = {name: term.sum() / present for name, term in terms.items()}
+        log.update({'world_model/loss': losses.detach().sum() / present, 'world_model/grad_norm': norm})
+        log['world_model/entropy_weight'] = alpha
+        for k, task in enumerate(cfg.tasks):
+            log.update({f'task/{task}/{name}': value[k] for name, value in terms.items()})
+        return log
+
+    def _entropy_weight(self) -> Tensor:
+        """alpha, within its bounds."""
+        low, high = self._cfg.entropy_weight_bounds
+        return self._log_alpha.detach().exp().clamp(low, high)
+
+    def _update_entropy_weight(self, entropy: Tensor, tasks: Sequence[int]) -> None:
+        """
+        Overview:
+            Move alpha so that the policies' entropy (K,) follows a share of its greatest value, ln of the legal actions,
+            which falls linearly (scalezero.md 1.8).
+        """
+        cfg, present = self._cfg, sorted(set(tasks))
+        start, end = cfg.entropy_target
+        share = start + (end - start) * min(1.0, self._updates / cfg.entropy_target_updates)
+        greatest = self._model.action_mask[present].sum(1).float().log()
+        excess = (entropy[present] - share * greatest).mean()
+        self._alpha_optimizer.zero_grad(set_to_none=True)
+        (self._log_alpha * excess).backward()
+        self._alpha_optimizer.step()
+
+    @torch.no_grad()
+    def _update_target(self) -> None:
+        """The slowly moving copy takes a step towards the model."""
+        slow, fast = list(self._target.parameters()), list(self._model.parameters())
+        torch._foreach_lerp_(slow, fast, self._cfg.target_momentum)
+
+    def check_finite(self) -> None:
+        """Raise ``FloatingPointError`` if a loss has ceased to be finite; see `FiniteWatch.check`."""
+        self._finite.check()
+
+    def _monitor_vars_learn(self) -> List[str]:
+        """Names of the task means in `_forward_learn`'s log."""
+        terms = ['latent', 'reward', 'value', 'policy', 'entropy', 'loss', 'grad_norm', 'entropy_weight']
+        return [f'world_model/{name}' for name in terms]
+
+    def _state_dict_learn(self) -> Dict[str, Any]:
+        """Everything that training changes: networks, optimizers, counters, acting memory, randomness of searches."""
+        return dict(
+            model=self._model.state_dict(),
+            target=self._target.state_dict(),
+            optimizer=self._optimizer.state_dict(),
+            log_alpha=self._log_alpha.detach(),
+            alpha_optimizer=self._alpha_optimizer.state_dict(),
+            updates=self._updates,
+            collect_memory=self._collect_memory.state_dict(),
+            rng=self._rng.bit_generator.state,
+        )
+
+    def _load_state_dict_learn(self, state_dict: Dict[str, Any]) -> None:
+        self.load_networks(state_dict['model'])
+        self._target.load_state_dict(state_dict['target'])
+        load_optimizer(self._optimizer, state_dict['optimizer'])
+        load_optimizer(self._alpha_optimizer, state_dict['alpha_optimizer'])
+        with torch.no_grad():
+            self._log_alpha.copy_(state_dict['log_alpha'])
+        self._updates = state_dict['updates']
+        self._collect_memory.load_state_dict(state_dict['collect_memory'])
+        self._rng.bit_generator.state = state_dict['rng']
+
+    def load_networks(self, networks: Dict[str, Tensor]) -> None:
+        """
+        Overview:
+            Take over networks, and the stage they are in.
+        Errors:
+            ``RuntimeError`` if they do not fit.
+        """
+        self._model.load_state_dict(networks)
+
+    # ------------------------------------------------------------------ collect and eval
+
+    def _init_collect(self) -> None:
+        super()._init_collect()
+        # Seeded by numpy's global generator, hence by DI-engine's set_pkg_seed.
+        self._rng = np.random.default_rng(np.random.randint(2 ** 31))
+
+    def _memory_sizes(self) -> Tuple[int, int]:
+        return max(1, self._cfg.context_length - 1), self._cfg.model.embed_dim
+
+    def _action_table(self) -> Tensor:
+        return self._model.action_mask
+
+    def _act(
+            self, memory: ActingMemory, obs: Tensor, action_mask: np.ndarray, env_ids: List[int], tasks: List[int],
+            timestep: List, epsilon: float, evaluating: bool
+    ) -> Dict[int, Dict]:
+        """See `lzero_mow.policy.scalezero_acting.act_by_search`."""
+        cfg = EasyDict(self._cfg, num_simulations=self._cfg.eval_simulations) if evaluating else self._cfg
+        rng = None if evaluating else self._rng
+        with self._autocast():
+            return act_by_search(self._model, memory, obs, action_mask, env_ids, tasks, timestep, cfg, epsilon, rng)
