@@ -68,8 +68,8 @@ def config_parser(
     parser.add_argument(
         '--clusters',
         metavar='N|auto|FILE',
-        help='groups of tasks by their gradients: how many, or auto (at most policy.model.num_clusters); or a YAML file '
-        '{task: cluster}'
+        help='groups of tasks by their gradients: how many, or auto (at most policy.model.num_clusters); or a YAML '
+        'file {task: cluster}'
     )
     parser.add_argument('--seed', type=int, help='seed of everything random; default: 0')
     parser.add_argument('--max-env-step', type=int, metavar='N', help="environment steps a task; default: the preset's")

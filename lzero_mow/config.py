@@ -110,8 +110,8 @@ def change(config: dict, layers: Sequence[dict] = (), overrides: Sequence[str] =
 def fill_derived(config: dict) -> dict:
     """
     Overview:
-        Set the keys of ``DERIVED_KEYS`` in place, wherever ``config`` (a tree, or LightZero's main config) has them, and
-        put the content of an assignment file for its name.
+        Set the keys of ``DERIVED_KEYS`` in place, wherever ``config`` (a tree, or LightZero's main config) has them,
+        and put the content of an assignment file for its name.
     """
     env, policy = config['env'], config['policy']
     policy['collector_env_num'] = env['collector_env_num']

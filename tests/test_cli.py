@@ -133,7 +133,8 @@ def test_arguments_in_any_order(started):
 )
 def test_clusters(tmp_path, monkeypatch, started, clusters, clustering, number):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / 'groups.yaml').write_text('\n'.join(f'{game}: {"late" if game > "H" else "early"}' for game in ATARI_100K))
+    lines = [f'{game}: {"late" if game > "H" else "early"}' for game in ATARI_100K]
+    (tmp_path / 'groups.yaml').write_text('\n'.join(lines))
     assert cli.train(['--preset', 'paper', '--clusters', clusters], prog='x') == 0
     policy = started[0]['policy']
     assert (policy['clustering'], policy['model']['num_clusters']) == (clustering, number)
@@ -169,7 +170,8 @@ def test_the_whole_of_a_run(tmp_path, no_torch):
     assert [row.task for row in rows] == ['Pong', 'Boxing'] * 3 and rows[0].env_step == 0 and rows[-1].env_step >= 192
 
     again = run(*SCRIPT, *arguments, '--exp-name', str(run_dir), path=[no_torch])
-    assert again.returncode == 2 and f'holds a run already: go on with --resume {run_dir}' in again.stderr.splitlines()[-1]
+    assert again.returncode == 2
+    assert f'holds a run already: go on with --resume {run_dir}' in again.stderr.splitlines()[-1]
     other = run(*MODULE, '--resume', str(run_dir), '--games', 'Pong', 'Hero', path=[no_torch])
     assert other.returncode == 2
     assert 'another task list: it was started with Pong, Boxing, now Pong, Hero' in other.stderr

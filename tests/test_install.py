@@ -98,7 +98,8 @@ warnings.warn('older', FutureWarning)
 @pytest.mark.unittest
 @pytest.mark.parametrize(
     'arguments', [
-        ('-m', 'lzero_mow', '--help'), ('-m', 'lzero_mow', 'summary', '--help'), ('-m', 'lzero_mow.experiment', '--help'),
+        ('-m', 'lzero_mow', '--help'), ('-m', 'lzero_mow', 'summary', '--help'),
+        ('-m', 'lzero_mow.experiment', '--help'),
         ('zoo/atari/config/mow_multitask.py', '--help')
     ]
 )

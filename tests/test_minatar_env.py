@@ -129,7 +129,8 @@ def test_an_episode_is_cut_at_the_limit():
         (dict(tasks=[]), 'name at least one'), (dict(tasks=['Brekout']), 'did you mean Breakout'),
         (dict(tasks='Breakout'), r'must be a list.*\[Breakout\]'), (dict(tasks=[3]), 'unknown game 3'),
         (dict(tasks=['Breakout', 'Breakout']), 'twice'), (dict(tasks=['Breakout@0']), 'must be 1 to 9'),
-        (dict(tasks=['Breakout@x']), 'must be 1 to 9'), (dict(tasks=['Breakout'], obs_shape=(3, 8, 8)), 'env.obs_shape'),
+        (dict(tasks=['Breakout@x']), 'must be 1 to 9'),
+        (dict(tasks=['Breakout'], obs_shape=(3, 8, 8)), 'env.obs_shape'),
         (dict(tasks=['Breakout'], sticky_action_prob=2), 'env.sticky_action_prob'),
         (dict(tasks=['Breakout'], difficulty_ramping=1), 'env.difficulty_ramping')
     ]

@@ -73,8 +73,8 @@ def check_settings(config: dict, output: str) -> None:
     number = config['policy']['model']['num_clusters']
     if not 2 <= number < len(tasks):
         raise ValueError(
-            f'{number} clusters of {len(tasks)} tasks are the same whatever the gradients: choose 2 to {len(tasks) - 1} '
-            'with --clusters'
+            f'{number} clusters of {len(tasks)} tasks are the same whatever the gradients: choose 2 to '
+            f'{len(tasks) - 1} with --clusters'
         )
     if not os.path.exists(os.path.join(output, TOTAL_CONFIG)):
         return

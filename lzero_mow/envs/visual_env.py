@@ -113,8 +113,8 @@ class VisualEnv(BaseEnv):
         Overview:
             Start the next episode.
         Returns:
-            - obs (:obj:`Dict[str, Any]`): ``observation`` uint8 (3, height, width), ``action_mask`` int8 (actions, ), ``to_play``
-              -1, ``timestep`` 0.
+            - obs (:obj:`Dict[str, Any]`): ``observation`` uint8 (3, height, width), ``action_mask`` int8 (actions, ),
+              ``to_play`` -1, ``timestep`` 0.
         """
         self._episode += 1
         obs = self._start()
@@ -187,8 +187,8 @@ class VisualEnv(BaseEnv):
     def load_state_dict(self, state: Dict[str, Any]) -> Dict[str, Any]:
         """
         Overview:
-            Go on where ``state_dict`` was called, by playing the episode's actions again: for Atari about 0.3 s a thousand
-            steps.
+            Go on where ``state_dict`` was called, by playing the episode's actions again: for Atari about 0.3 s a
+            thousand steps.
         Arguments:
             - state (:obj:`Dict[str, Any]`): What ``state_dict`` returned; arrays may have become tensors.
         Returns:

@@ -18,8 +18,8 @@ def conv_channels(stem_channels: int, size: int) -> List[int]:
 
 def norm_layer(kind: str, channels: int) -> nn.Module:
     """
-    Normalisation of a feature map (B, channels, H, W): 'batch', 'group' (of 16 channels, or the largest smaller power of
-    two that divides them) or 'layer'.
+    Normalisation of a feature map (B, channels, H, W): 'batch', 'group' (of 16 channels, or the largest smaller power
+    of two that divides them) or 'layer'.
     """
     if kind == 'batch':
         return nn.BatchNorm2d(channels)

@@ -68,8 +68,8 @@ class WorldModel(nn.Module):
 
         self.task_embedding = nn.Parameter(torch.randn(cfg.num_tasks, embedding_dim)) if embedding_dim else None
         self.vae = VAEBank(
-            cfg.num_clusters, cfg.observation_shape, cfg.stem_channels, cfg.norm, cfg.categories, cfg.classes, cfg.unimix,
-            embedding_dim
+            cfg.num_clusters, cfg.observation_shape, cfg.stem_channels, cfg.norm, cfg.categories, cfg.classes,
+            cfg.unimix, embedding_dim
         )
         sizes = (cfg.width, cfg.num_layers, cfg.num_heads, cfg.max_length, cfg.dropout)
         step_dim = self.latent_dim + cfg.action_space_size + embedding_dim

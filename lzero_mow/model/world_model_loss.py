@@ -71,9 +71,9 @@ class HarmoniousWeights(nn.Module):
     Overview:
         L_H = sum_k L_k / sigma_k + ln(1 + sigma_k), sigma_k > 0 learnable; at rest sigma_k^2 = L_k (1 + sigma_k).
 
-        Where sigma_k starts is open in the paper. Here: at rest for the first loss of its task. From sigma_k = 1 it would
-        have to grow to the size of a loss, hundreds, and Adam, which remembers the large gradients of the beginning,
-        would take far too small steps for thousands of updates.
+        Where sigma_k starts is open in the paper. Here: at rest for the first loss of its task. From sigma_k = 1 it
+        would have to grow to the size of a loss, hundreds, and Adam, which remembers the large gradients of the
+        beginning, would take far too small steps for thousands of updates.
     """
 
     def __init__(self, num_tasks: int) -> None:

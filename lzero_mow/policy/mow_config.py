@@ -123,8 +123,8 @@ MOW_CONFIG = dict(
     # (float) Learning rate of Adam, and largest gradient norm.
     learning_rate=1e-4,
     grad_clip=1000.0,
-    # (float) Weight of the squared error. It is a sum over pixels: objects of few pixels (small frames) need more, or the
-    # KL terms win and they are never seen.
+    # (float) Weight of the squared error. It is a sum over pixels: objects of few pixels (small frames) need more, or
+    # the KL terms win and they are never seen.
     reconstruction_weight=1.0,
     # (float) Weights of the KL terms and their free bits, in nats.
     dynamics_weight=0.5,

@@ -106,7 +106,8 @@ def finals(rows: Sequence[Result], tasks: Sequence[str], value: Value, last: int
         trained = Counter((row.seed, row.task) for row in rows if row.env_step > 0)
         for (seed, task), number in trained.items():
             if number < last:
-                raise ValueError(f"--last is {last}: seed {seed} of '{rows[0].method}' has {number} evaluations of {task}")
+                run = f"seed {seed} of '{rows[0].method}'"
+                raise ValueError(f'--last is {last}: {run} has {number} evaluations of {task}')
     return np.array([[values[-last:].mean() for _, values in of_seed] for of_seed in _points(rows, tasks, value)])
 
 

@@ -107,8 +107,8 @@ def _no_scale(folder: str, methods: Sequence[str]) -> str:
 
 
 def _method(
-        method: str, rows: Dict[str, List[Result]], tasks: Sequence[str], scale: Scale, baseline: Optional[str], last: int,
-        costs: Sequence[RunCost]
+        method: str, rows: Dict[str, List[Result]], tasks: Sequence[str], scale: Scale, baseline: Optional[str],
+        last: int, costs: Sequence[RunCost]
 ) -> MethodSummary:
     own = rows[method]
     returns = _returns(own, tasks, last)

@@ -39,8 +39,8 @@ def _head(summary: 'Summary') -> List[str]:
         f'- Seeds: {_seeds(summary.methods)}.',
         f'- Brackets: 95 % stratified bootstrap intervals over seeds (rliable, {REPETITIONS} resamplings). A '
         'resampling repeats seeds that are there: with three of them the interval of a game can only span their three '
-        'values, and is too narrow. So is that of a model which several games share: its games are resampled one by one, '
-        'though they may rise and fall together.',
+        'values, and is too narrow. So is that of a model which several games share: its games are resampled one by '
+        'one, though they may rise and fall together.',
     ]
     if summary.scale.bounds:
         ends = [f'{task} {best:.2f} ({method})' for task, (_, best, method) in summary.scale.bounds.items()]
