@@ -8,6 +8,9 @@ from .results import Result
 from .scores import finals, methods_of, tasks_of
 
 
+WIDER = 2.0
+
+
 class Bounds(NamedTuple):
     """
     Overview:
@@ -58,9 +61,10 @@ def table_scale(rows: Sequence[Result], last: int) -> Optional[Scale]:
     """
     Overview:
         The scale of a table of methods: human-normalised where every evaluation is. Otherwise, task by task, 0 is
-        random play's mean return and 1 the best mean of a method whose interval lies above random play's; a method of
-        one seed counts by its value, and only where none of several seeds does. A task without such a method has no
-        scale: scores would be divided by what may be noise.
+        random play's mean return and 1 the best mean of a method that is surely better than that: whose interval and
+        random play's would not even meet if both were twice as wide, because intervals of few seeds are too
+        narrow. A method of one seed counts by its value, and only where none of several seeds does. A task without such
+        a method has no scale: scores would be divided by what may be noise.
     Arguments:
         - last (:obj:`int`): A run has ended with the mean of so many last evaluations.
     Returns:
@@ -74,7 +78,7 @@ def table_scale(rows: Sequence[Result], last: int) -> Optional[Scale]:
     ends = {method: _ends([row for row in rows if row.method == method], last) for method in methods}
     bounds = {}
     for task, random in ends[RANDOM].items():
-        above = {method: own[task] for method, own in ends.items() if task in own and own[task].low > random.high}
+        above = {method: own[task] for method, own in ends.items() if task in own and own[task].surely_above(random)}
         above = {method: end for method, end in above.items() if end.seeds > 1} or above
         if above:
             best = max(above, key=lambda method: above[method].mean)
@@ -88,6 +92,9 @@ class _End(NamedTuple):
     low: float
     high: float
     seeds: int
+
+    def surely_above(self, other: '_End') -> bool:
+        return self.mean - WIDER * (self.mean - self.low) > other.mean + WIDER * (other.high - other.mean)
 
 
 def _ends(rows: Sequence[Result], last: int) -> Dict[str, _End]:

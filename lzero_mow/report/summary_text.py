@@ -46,13 +46,13 @@ def _head(summary: 'Summary') -> List[str]:
         ends = [f'{task} {best:.2f} ({method})' for task, (_, best, method) in summary.scale.bounds.items()]
         lines.append(
             "- Scores: 0 is random play's mean return, 1 the best mean return of a method whose interval in that game "
-            "lies above random play's (of several seeds, if there is one that has them). So methods that are added may "
-            f"move the scale. 1 is {', '.join(ends)}."
+            "would lie above random play's even if both were twice as wide (of several seeds, if there is "
+            f"one that has them). So methods that are added may move the scale. 1 is {', '.join(ends)}."
         )
         unscaled = [task for task in summary.tasks if not summary.scale.covers(task)]
         if unscaled:
             lines.append(
-                f"- Not in the scores: {', '.join(unscaled)}. No method's interval lies above random play's there."
+                f"- Not in the scores: {', '.join(unscaled)}. No method is so far above random play there."
             )
     else:
         lines.append("- Scores: human-normalised, 0 is random play's return and 1 a human's, as published.")

@@ -39,7 +39,7 @@ def write_table(folder):
     )
     return write(
         folder,
-        mow=rows_of('mow', [(4, 15), (6, 25)]),
+        mow=rows_of('mow', [(4, 18), (6, 22)]),
         storm=rows_of('storm', [(3, 30)]),
         random=random_rows((0.5, 9), (1.5, 11))
     )
