@@ -20,10 +20,10 @@ from easydict import EasyDict
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from lzero_mow.algorithms import ALGORITHMS, FIXED_KEYS
 from lzero_mow.clustering.assignment import inlined
 from lzero_mow.files import replacing
-from lzero_mow.policy.mow_config import LIGHTZERO_CONFIG, LIGHTZERO_MODEL_CONFIG, MOW_CONFIG
-from lzero_mow.suites import DEFAULT_METHOD, DEFAULT_SUITE, did_you_mean, load_suite, method_layer
+from lzero_mow.suites import DEFAULT_METHOD, DEFAULT_SUITE, algorithm_of, did_you_mean, load_suite, method_layer
 
 # Keys that follow from another one; setting them would only make the two disagree.
 DERIVED_KEYS = {
@@ -36,10 +36,6 @@ DERIVED_KEYS = {
     'policy.evaluator_env_num': 'env.evaluator_env_num',
     'policy.cuda': 'policy.device',
 }
-# Keys that LightZero's workers read and for which only one value works.
-FIXED_KEYS = (
-    *(f'policy.{key}' for key in LIGHTZERO_CONFIG), *(f'policy.model.{key}' for key in LIGHTZERO_MODEL_CONFIG)
-)
 TOTAL_CONFIG = 'total_config.yaml'
 
 
@@ -70,22 +66,33 @@ def build_config(
     shared = load_suite(suite)
     if preset not in shared['presets']:
         raise ValueError(f"unknown preset '{preset}'{did_you_mean(preset, list(shared['presets']))}")
+    algorithm = algorithm_of(method)
     layer = copy.deepcopy(shared['presets'][preset])
     tasks = resolve_games(games or layer['games'], shared['suites'])
+    own = [layer.pop(name, {}) for name in ALGORITHMS][list(ALGORITHMS).index(algorithm)]
     del layer['games']
     defaults = shared['defaults']
     module, name = shared['env_defaults'].rsplit('.', 1)
     env = copy.deepcopy(getattr(importlib.import_module(module), name))
-    config = dict(defaults, method=method, env=env, policy=merge(copy.deepcopy(MOW_CONFIG), defaults['policy']))
-    config = merge(merge(config, layer), method_layer(method))
-    config = change(merge(config, {'env': {'tasks': tasks}}), layers, overrides)
+    create = {**defaults['create'], **copy.deepcopy(ALGORITHMS[algorithm].create)}
+    policy = merge(copy.deepcopy(ALGORITHMS[algorithm].config), defaults['policy'])
+    config = dict(defaults, method=method, env=env, policy=policy, create=create)
+    for changes in (layer, {'policy': own}, method_layer(method), {'env': {'tasks': tasks}}):
+        config = merge(config, changes)
+    config = change(config, layers, overrides)
     model, changed = config['policy']['model'], [*layers, parse_overrides(overrides)]
     if 'policy.model.num_clusters' not in {key for layer in changed for key in leaves(layer)}:
-        model['num_clusters'] = min(model['num_clusters'], model['num_tasks'])
+        _leave_out_clusters(model)
     if config['exp_name'] is None:
         named = [name for name in (suite, method) if name not in (DEFAULT_SUITE, DEFAULT_METHOD)]
         config['exp_name'] = os.path.join('data_mow', '_'.join([*named, preset, f"seed{config['seed']}"]))
     return config
+
+
+def _leave_out_clusters(model: dict) -> None:
+    """No more clusters than tasks, in a model that has some."""
+    if 'num_clusters' in model:
+        model['num_clusters'] = min(model['num_clusters'], model['num_tasks'])
 
 
 def change(config: dict, layers: Sequence[dict] = (), overrides: Sequence[str] = ()) -> dict:
@@ -97,12 +104,14 @@ def change(config: dict, layers: Sequence[dict] = (), overrides: Sequence[str] =
     Returns:
         - config (:obj:`dict`): A new configuration.
     """
+    policy = config['create']['policy']['type']
+    fixed = ALGORITHMS[policy].fixed if policy in ALGORITHMS else FIXED_KEYS
     for layer in (*layers, parse_overrides(overrides)):
         for key in leaves(layer):
             if key in DERIVED_KEYS:
                 raise ValueError(f'{key} follows from {DERIVED_KEYS[key]}: set that instead')
-            if key in FIXED_KEYS:
-                raise ValueError(f'{key} cannot be changed: LightZero needs it, and MoW works with its value alone')
+            if key in fixed:
+                raise ValueError(f'{key} cannot be changed: LightZero needs it, and {policy} works with its value alone')
         config = merge(config, layer)
     return fill_derived(config)
 

@@ -57,6 +57,15 @@ def method_layer(name: str) -> dict:
     return methods[name]
 
 
+def algorithm_of(method: str) -> str:
+    """
+    Overview:
+        The policy that a method is one of (see ``lzero_mow.algorithms``); MoW unless ``algorithms`` says otherwise.
+    """
+    algorithms: Dict[str, List[str]] = _read(METHODS)['algorithms']
+    return next((name for name, methods in algorithms.items() if method in methods), DEFAULT_METHOD)
+
+
 def one_model_a_task(method: str) -> bool:
     """
     Overview:

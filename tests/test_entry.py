@@ -9,7 +9,7 @@ from ding.utils import POLICY_REGISTRY
 from helpers.tiny_run import differences, load, tiny_config, train
 
 from lzero_mow.entry import checkpoint
-from lzero_mow.policy.mow_config import LIGHTZERO_CONFIG, LIGHTZERO_MODEL_CONFIG
+from lzero_mow.policy.common_config import LIGHTZERO_CONFIG, LIGHTZERO_MODEL_CONFIG
 from lzero_mow.report.results import read_results
 
 ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')

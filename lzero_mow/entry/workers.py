@@ -16,8 +16,8 @@ from ding.worker.collector.base_serial_collector import get_serial_collector_cls
 from ding.worker.replay_buffer.base_buffer import get_buffer_cls
 from easydict import EasyDict
 
+from lzero_mow.algorithms import ALGORITHMS
 from lzero_mow.config import fill_derived, refuse_unknown
-from lzero_mow.suites import DEFAULT_METHOD
 from lzero_mow.validate import validate
 from .scalar_writer import NoScalars
 
@@ -83,7 +83,7 @@ def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int
     policy_type = create_config['policy']['type']
     config = {
         'exp_name': main_config['exp_name'],
-        'method': main_config.get('method', policy_type) if policy_type == DEFAULT_METHOD else policy_type,
+        'method': main_config.get('method', policy_type) if policy_type in ALGORITHMS else policy_type,
         'seed': seed,
         'max_env_step': max_env_step,
         'env': main_config['env'],

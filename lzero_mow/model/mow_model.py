@@ -6,7 +6,8 @@ from torch import nn
 from lzero_mow.agent.actor_critic import ActorCritic
 from lzero_mow.model.world_model import WorldModel
 from lzero_mow.model.world_model_loss import HarmoniousWeights
-from lzero_mow.policy.mow_config import LIGHTZERO_MODEL_CONFIG, MODEL_CONFIG
+from lzero_mow.policy.common_config import LIGHTZERO_MODEL_CONFIG
+from lzero_mow.policy.mow_config import MODEL_CONFIG
 
 
 @MODEL_REGISTRY.register('MoWModel')

@@ -1,7 +1,9 @@
-"""Every key of the `mow` policy with its default: the sizes of the paper. Light: imports nothing.
+"""Every key of the `mow` policy with its default: the sizes of the paper. Light: imports no torch.
 
 `MoWPolicy.config` is this dict. Presets (`config/*.yaml`) and the command line change leaves of it.
 """
+from .common_config import COMMON_CONFIG, LIGHTZERO_MODEL_CONFIG
+
 MODEL_CONFIG = dict(
     # (tuple) Shape of one frame: channels, height, width; filled in from `env.obs_shape`. Frames are squares of 16, 32,
     # 64 or 128 pixels, which two to five halvings bring to 4 x 4.
@@ -54,63 +56,22 @@ MODEL_CONFIG = dict(
     agent_width=512,
 )
 
-# Keys that LightZero's collectors, evaluators and segments read. MoW does not search, so they are fixed.
-LIGHTZERO_MODEL_CONFIG = dict(frame_stack_num=1, image_channel=3, model_type='conv')
-LIGHTZERO_CONFIG = dict(
-    env_type='not_board_games',
-    action_type='fixed_action_space',
-    sampled_algo=False,
-    gumbel_algo=False,
-    use_ture_chance_label_in_chance_encoder=False,
-    collect_with_pure_policy=False,
-    use_priority=False,
-    priority_prob_alpha=0.6,
-    priority_prob_beta=0.4,
-    use_wandb=False,
-    ignore_done=False,
-    gray_scale=False,
-    transform2string=False,
-    # A segment carries this many steps of the next one as padding; MoW needs none, LightZero at least these.
-    num_unroll_steps=1,
-    td_steps=1,
-)
-
 MOW_CONFIG = dict(
-    **LIGHTZERO_CONFIG,
+    **COMMON_CONFIG,
     # (str) Registered name of the policy.
     type='mow',
-    # (list) Names of the tasks. Filled in from `env.tasks` when training starts.
-    tasks=[],
     # (dict) The networks.
     model=dict(**MODEL_CONFIG, **LIGHTZERO_MODEL_CONFIG),
-    # (bool) Train on the GPU. Set by `--device`.
-    cuda=False,
-    # (bool) DI-engine's switch for training on several GPUs; not supported yet, so it must stay False.
-    multi_gpu=False,
-    # (str) Device that LightZero's collector and evaluator put observations on. Follows `cuda`.
-    device='cpu',
-    # (bool) Compute in bfloat16 where it is safe on a GPU, as STORM does; on CPU it would be slower and is never done.
-    bf16=True,
-    # (bool) Data comes from a replay.
-    on_policy=False,
     # ------------------------------------------------------------------ data
-    # (int) Environments a task while collecting and while evaluating. Filled in from `env`.
-    collector_env_num=1,
-    evaluator_env_num=5,
-    # (int) Steps a task that the replay keeps.
-    replay_buffer_size=100000,
     # (int) Sequences in a training batch, shared out over the tasks.
     batch_size=52,
     # (int) Steps in a sequence, L.
     batch_length=64,
-    # (bool) Whether the continuation head learns a life loss as an end, as STORM's replay does.
-    life_loss_as_termination=True,
     # (int) Steps that LightZero's collector gathers in a segment; `collect` returns about that many a task.
     game_segment_length=16,
-    # (int) Steps a task of random play before the first update.
-    train_start_after_envsteps=1024,
-    # (float) Updates for each environment step of one task.
-    replay_ratio=1.0,
+    # Fixed. A segment carries this many steps of the next one as padding; MoW needs none, LightZero at least these.
+    num_unroll_steps=1,
+    td_steps=1,
     # ------------------------------------------------------------------ clusters (paper section 3.6)
     # (str) How tasks come into clusters: 'gradient' (model.num_clusters groups, by their gradients after the warm-up),
     # 'auto' (the same, 2 to model.num_clusters groups, by silhouette), 'random' (groups of about equal size, drawn),
@@ -166,11 +127,4 @@ MOW_CONFIG = dict(
     acting_window=16,
     # (bool) Take the likeliest action in evaluation instead of a sample.
     eval_greedy=False,
-    # ------------------------------------------------------------------ schedule
-    # (int) Environment steps a task between evaluations, checkpoints and reports (videos, router map, curves).
-    eval_freq=5000,
-    checkpoint_freq=5000,
-    report_freq=20000,
-    # (int) Updates between two writes of the training curves.
-    log_freq=50,
 )

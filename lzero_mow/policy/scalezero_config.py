@@ -1,4 +1,8 @@
-"""Every key of ScaleZero's networks with its default: LightZero's configuration for Atari. Light: imports nothing."""
+"""Every key of the `scalezero` policy with its default: LightZero's configuration for Atari. Light: imports no torch.
+
+`ScaleZeroPolicy.config` is `SCALEZERO_CONFIG`. Presets (`config/*.yaml`) and the command line change leaves of it.
+"""
+from .common_config import COMMON_CONFIG, LIGHTZERO_MODEL_CONFIG
 
 SCALEZERO_MODEL_CONFIG = dict(
     # (tuple) Shape of one frame: channels, height, width; filled in from `env.obs_shape`. Frames are squares of 16, 32,
@@ -63,4 +67,59 @@ SCALEZERO_MODEL_CONFIG = dict(
     adapter_dropout=0.1,
     # (bool) Whether the ViT's layers have adapters too, as those of the attention and of the experts.
     adapt_encoder=False,
+)
+
+SCALEZERO_CONFIG = dict(
+    **COMMON_CONFIG,
+    # (str) Registered name of the policy.
+    type='scalezero',
+    # (dict) The networks.
+    model=dict(**SCALEZERO_MODEL_CONFIG, **LIGHTZERO_MODEL_CONFIG),
+    # ------------------------------------------------------------------ data
+    # (int) Sequences in a training batch, shared out over the tasks.
+    batch_size=512,
+    # (int) Steps that are learned from in a sequence, and further ones for the value targets.
+    num_unroll_steps=10,
+    td_steps=5,
+    # (int) Steps that LightZero's collector gathers in a segment, no fewer than the two together.
+    game_segment_length=20,
+    # ------------------------------------------------------------------ search
+    # (int) Simulations from each root while collecting, and in evaluation.
+    num_simulations=50,
+    eval_simulations=50,
+    # (int) Real steps that a search starts from, the present one included.
+    context_length=4,
+    # (float) Concentration and share of the noise at the roots, while collecting.
+    root_dirichlet_alpha=0.3,
+    root_noise_weight=0.25,
+    # (float) Constants of PUCT.
+    pb_c_base=19652,
+    pb_c_init=1.25,
+    # (float) Smallest range of values that is stretched to 0..1 in the search.
+    value_delta_max=0.01,
+    # (float) While collecting, an action is drawn by its visits to the power of 1 / temperature.
+    temperature=0.25,
+    # (float) Discount of rewards.
+    discount_factor=0.997,
+    # ------------------------------------------------------------------ learning
+    # (float) Learning rate and weight decay of AdamW, and largest gradient norm.
+    learning_rate=1e-4,
+    weight_decay=1e-4,
+    grad_clip=5.0,
+    # (float) Weights of the loss's terms.
+    latent_weight=10.0,
+    reward_weight=1.0,
+    value_weight=0.5,
+    policy_weight=1.0,
+    # (float) Share of reward and value targets that is spread over all atoms.
+    label_smoothing=0.1,
+    # (float) What the slowly moving copy takes over of the model at each update.
+    target_momentum=0.05,
+    # (tuple) Entropy that the policies are kept at, as a share of the greatest there is: at the start and at the end ...
+    entropy_target=(0.98, 0.1),
+    # (int) ... after so many updates, linearly.
+    entropy_target_updates=150000,
+    # (float) Learning rate of the entropy's weight, and (tuple) its bounds.
+    entropy_learning_rate=1e-3,
+    entropy_weight_bounds=(5e-3, 10.0),
 )

@@ -17,7 +17,7 @@ from lzero_mow.model.scalezero.resnet import ResNet
 from lzero_mow.model.scalezero.staged_linear import Staging
 from lzero_mow.model.scalezero.support import Support
 from lzero_mow.model.scalezero.vit import ViT
-from lzero_mow.policy.mow_config import LIGHTZERO_MODEL_CONFIG
+from lzero_mow.policy.common_config import LIGHTZERO_MODEL_CONFIG
 from lzero_mow.policy.scalezero_config import SCALEZERO_MODEL_CONFIG
 
 
