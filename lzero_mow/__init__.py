@@ -19,6 +19,9 @@ REGISTERING_MODULES = (
     'lzero_mow.buffer.game_buffer_mow',
     'lzero_mow.model.mow_model',
     'lzero_mow.policy.mow',
+    'lzero_mow.buffer.game_buffer_scalezero',
+    'lzero_mow.model.scalezero.scalezero_model',
+    'lzero_mow.policy.scalezero',
 )
 # What `python -m` runs and stays light.
 COMMANDS = ('lzero_mow', 'lzero_mow.experiment')

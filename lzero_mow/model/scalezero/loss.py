@@ -9,7 +9,7 @@ from torch import Tensor
 from lzero_mow.agent.n_step import n_step_return
 from lzero_mow.buffer.search_batch import SearchBatch
 from lzero_mow.model.grouped import Groups
-from lzero_mow.model.scalezero.norms import SIMPLEX
+from lzero_mow.model.scalezero.norms import SIM_GROUP
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 
 
@@ -76,7 +76,7 @@ def latent_distance(predicted: Tensor, target: Tensor, norm: str) -> Tensor:
     """Of latents (..., D): mean squared error, or for SimNorm ('sim') the mean KL divergence of its groups."""
     if norm == 'layer':
         return F.mse_loss(predicted, target, reduction='none').mean(-1)
-    predicted, target = (x.unflatten(-1, (-1, SIMPLEX)).float() + 1e-6 for x in (predicted, target))
+    predicted, target = (x.unflatten(-1, (-1, SIM_GROUP)).float() + 1e-6 for x in (predicted, target))
     return F.kl_div(predicted.log(), target, reduction='none').sum(-1).mean(-1)
 
 
