@@ -138,6 +138,15 @@ class MoWGameBuffer(GameBuffer):
             imagine = self.sample_sequences(self._cfg.imagine_batch_size, self._cfg.context_length)
         return dict(world_model=world_model, imagine=imagine)
 
+    def look(self, n: int, rng: np.random.Generator) -> SequenceBatch:
+        """
+        Overview:
+            Sequences to measure or to draw, from a generator of their own: what is learned stays as it would have been.
+        Arguments:
+            - n (:obj:`int`): Sequences in all.
+        """
+        return self.sample_sequences(n, self._cfg.batch_length, rng)
+
     def sample_sequences(self, n: int, length: int, rng: Optional[np.random.Generator] = None) -> SequenceBatch:
         """
         Overview:

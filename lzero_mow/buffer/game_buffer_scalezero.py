@@ -53,6 +53,13 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
         """
         return dict(search=self.sample_search(batch_size))
 
+    def look(self, n: int, rng: np.random.Generator) -> SearchBatch:
+        """
+        Overview:
+            As in the base class.
+        """
+        return self.sample_search(n, rng)
+
     def sample_search(self, n: int, rng: Optional[np.random.Generator] = None) -> SearchBatch:
         """
         Overview:

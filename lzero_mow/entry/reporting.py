@@ -14,7 +14,7 @@ from .run_log import DIAGNOSTICS
 FOLDER = 'report'
 
 
-def write_report(run_dir: str, results: str, policy: Any, buffer: Any, tasks: Sequence[str], length: int) -> None:
+def write_report(run_dir: str, results: str, policy: Any, buffer: Any, tasks: Sequence[str]) -> None:
     """
     Overview:
         Write the run's pictures: ``report/open_loop_<task>.mp4``, ``open_loop.png``, ``router.png``, ``curves.png``
@@ -22,19 +22,18 @@ def write_report(run_dir: str, results: str, policy: Any, buffer: Any, tasks: Se
         diagnosis of several tasks.
     Arguments:
         - results (:obj:`str`): The results table.
-        - buffer (:obj:`Any`): The replay from which a sequence a task is drawn, if it holds that much already.
-        - length (:obj:`int`): Steps in such a sequence.
+        - buffer (:obj:`Any`): The replay from which a sequence a task is drawn.
     """
     folder = os.path.join(run_dir, FOLDER)
     write_curves(os.path.join(folder, 'curves.png'), [results])
     _write_conflict(os.path.join(folder, 'gradient_conflict.png'), os.path.join(run_dir, DIAGNOSTICS), tasks)
     if not hasattr(policy, 'report'):
         return
-    batch = buffer.sample_sequences(len(tasks), length, rng=np.random.default_rng(np.random.randint(2 ** 31)))
-    report = policy.report(batch)
-    for task, open_loop in report['open_loop'].items():
-        write_open_loop_video(os.path.join(folder, f'open_loop_{task}.mp4'), open_loop, report['context'])
-    write_open_loop_sheet(os.path.join(folder, 'open_loop.png'), report['open_loop'], report['context'])
+    report = policy.report(buffer.look(len(tasks), np.random.default_rng(np.random.randint(2 ** 31))))
+    if 'open_loop' in report:
+        for task, open_loop in report['open_loop'].items():
+            write_open_loop_video(os.path.join(folder, f'open_loop_{task}.mp4'), open_loop, report['context'])
+        write_open_loop_sheet(os.path.join(folder, 'open_loop.png'), report['open_loop'], report['context'])
     if report['router'] is not None:
         write_router_map(os.path.join(folder, 'router.png'), report['router'], tasks)
 

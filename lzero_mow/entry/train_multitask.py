@@ -99,10 +99,7 @@ def _diagnose(run: Run, env_step: int) -> None:
 def _report(run: Run) -> None:
     run.progress.phase('drawing')
     with own_randomness(run.cfg.seed):
-        write_report(
-            run.run_dir, run.log.results, run.workers.policy, run.workers.buffer, run.cfg.env.tasks,
-            run.cfg.policy.batch_length
-        )
+        write_report(run.run_dir, run.log.results, run.workers.policy, run.workers.buffer, run.cfg.env.tasks)
 
 
 def _collect(run: Run, epsilon: float) -> int:

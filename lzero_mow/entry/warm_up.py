@@ -89,7 +89,7 @@ def gradient_batches(buffer: Any, policy_cfg: Any, number: Optional[int] = None)
     rng = np.random.default_rng(np.random.randint(2 ** 31))
     K = len(policy_cfg.tasks)
     for _ in range(number or GRADIENT_BATCHES):
-        yield buffer.sample_sequences(-(-policy_cfg.batch_size // K) * K, policy_cfg.batch_length, rng=rng)
+        yield buffer.look(-(-policy_cfg.batch_size // K) * K, rng)
 
 
 class Curve:

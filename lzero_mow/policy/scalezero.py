@@ -1,6 +1,6 @@
 """The `scalezero` policy: one latent world model of all tasks, trained on what its own searches found."""
 import copy
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from easydict import EasyDict
 from torch import Tensor
 
 from lzero_mow.buffer.search_batch import SearchBatch
+from lzero_mow.diagnostics.scalezero import diagnose, expert_layers, expert_shares
 from lzero_mow.dps.freeze import enter_stage
 from lzero_mow.model.scalezero.loss import make_targets, scalezero_terms
 from lzero_mow.policy.acting_memory import ActingMemory
@@ -66,15 +67,10 @@ class ScaleZeroPolicy(ActingPolicy):
             - log (:obj:`dict`): Name -> number, still on the device.
         """
         cfg, model, batch = self._cfg, self._model, data['search'].to(self._device)
-        plan = model.plan(batch.task)
-        legal = model.action_mask[list(batch.task)]  # (B, A)
-        with self._autocast():
-            targets = make_targets(self._target, batch, plan, cfg)
-            model.train()
-            terms = scalezero_terms(model, batch, targets, legal, plan, cfg)
+        model.train()
+        terms = self._terms(batch)
         alpha = self._entropy_weight()
-        losses = sum(cfg[f'{name}_weight'] * terms[name] for name in ('latent', 'reward', 'value', 'policy')) \
-            - cfg.policy_weight * alpha * terms['entropy']  # (K,)
+        losses = self._task_losses(terms, alpha)
         present = len(set(batch.task))
         norm = clipped_step(self._optimizer, losses.sum() / present, cfg.grad_clip)
         model.eval()
@@ -89,6 +85,19 @@ class ScaleZeroPolicy(ActingPolicy):
         for k, task in enumerate(cfg.tasks):
             log.update({f'task/{task}/{name}': value[k] for name, value in terms.items()})
         return log
+
+    def _terms(self, batch: SearchBatch) -> Dict[str, Tensor]:
+        """The terms of every task's loss, (K,) each; see `scalezero_terms`."""
+        plan = self._model.plan(batch.task)
+        legal = self._model.action_mask[list(batch.task)]  # (B, A)
+        with self._autocast():
+            targets = make_targets(self._target, batch, plan, self._cfg)
+            return scalezero_terms(self._model, batch, targets, legal, plan, self._cfg)
+
+    def _task_losses(self, terms: Dict[str, Tensor], entropy_weight: Tensor) -> Tensor:
+        """L_k, (K,), from its terms."""
+        weighed = sum(self._cfg[f'{name}_weight'] * terms[name] for name in ('latent', 'reward', 'value', 'policy'))
+        return weighed - self._cfg.policy_weight * entropy_weight * terms['entropy']
 
     def _entropy_weight(self) -> Tensor:
         """alpha, within its bounds."""
@@ -119,6 +128,25 @@ class ScaleZeroPolicy(ActingPolicy):
     def check_finite(self) -> None:
         """Raise ``FloatingPointError`` if a loss has ceased to be finite; see `FiniteWatch.check`."""
         self._finite.check()
+
+    def report(self, batch: SearchBatch) -> Dict[str, Any]:
+        """
+        Overview:
+            What there is to look at: how the tokens of each task are shared out over the experts.
+        Arguments:
+            - batch (:obj:`SearchBatch`): At least one sequence of each task.
+        Returns:
+            - pictures (:obj:`dict`): 'router': (K, E) shares, mean over layers; None without experts.
+        """
+        if not expert_layers(self._model):
+            return dict(router=None)
+        return dict(router=expert_shares(self._model, batch.to(self._device)).mean(0).cpu().numpy())
+
+    def diagnose(self, batches: Iterable[SearchBatch]) -> Dict[str, Any]:
+        """Plasticity on real sequences of the tasks, leaving no trace: see `lzero_mow.diagnostics.scalezero`."""
+        batches = (batch.to(self._device) for batch in batches)
+        losses_of = lambda batch: self._task_losses(self._terms(batch), self._entropy_weight())
+        return diagnose(self._model, batches, losses_of, self._cfg.tasks)
 
     def _monitor_vars_learn(self) -> List[str]:
         """Names of the task means in `_forward_learn`'s log."""
