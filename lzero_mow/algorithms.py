@@ -1,8 +1,10 @@
 """What a configuration needs to know of each policy. Light: imports no torch."""
-from typing import Dict, NamedTuple, Tuple
+from typing import Callable, Dict, NamedTuple, Tuple
 
 from lzero_mow.policy.common_config import LIGHTZERO_CONFIG, LIGHTZERO_MODEL_CONFIG
+from lzero_mow.policy.mow_check import check_mow
 from lzero_mow.policy.mow_config import MOW_CONFIG
+from lzero_mow.policy.scalezero_check import check_scalezero
 from lzero_mow.policy.scalezero_config import SCALEZERO_CONFIG
 
 FIXED_KEYS = (
@@ -18,6 +20,7 @@ class Algorithm(NamedTuple):
     config: dict  # its keys with their defaults
     create: Dict[str, dict]  # its part of LightZero's create_config
     fixed: Tuple[str, ...]  # keys that LightZero's workers read and for which only one value works
+    check: Callable[[dict], None]  # raises ValueError in one line for a configuration that cannot work
 
 
 def _parts(policy: str, module: str, replay: str, replay_module: str) -> Dict[str, dict]:
@@ -32,6 +35,7 @@ ALGORITHMS = {
         MOW_CONFIG,
         _parts('mow', 'lzero_mow.policy.mow', 'game_buffer_mow', 'lzero_mow.buffer.game_buffer_mow'),
         (*FIXED_KEYS, 'policy.num_unroll_steps', 'policy.td_steps'),
+        check_mow,
     ),
     'scalezero': Algorithm(
         SCALEZERO_CONFIG,
@@ -39,5 +43,6 @@ ALGORITHMS = {
             'scalezero', 'lzero_mow.policy.scalezero', 'game_buffer_scalezero', 'lzero_mow.buffer.game_buffer_scalezero'
         ),
         FIXED_KEYS,
+        check_scalezero,
     ),
 }

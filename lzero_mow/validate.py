@@ -7,20 +7,22 @@ costs a second and not a minute.
 import os
 from typing import Any
 
-from lzero_mow.clustering.assignment import check_clustering
+from lzero_mow.algorithms import ALGORITHMS
 from lzero_mow.config import TOTAL_CONFIG, leaves
 from lzero_mow.envs import atari_config, minatar_config
 from lzero_mow.suites import one_model_a_task
 
-# Environment: the check of its part of the configuration, and the number of actions its tasks share.
-SUITES = {'atari_mow': (atari_config.check_config, 18), 'minatar_mow': (minatar_config.check_config, 6)}
-FRAME_SIZES = (16, 32, 64, 128)  # halvings lead to 4 x 4
+# Environment: the check of its part of the configuration.
+SUITES = {'atari_mow': atari_config.check_config, 'minatar_mow': minatar_config.check_config}
 CHOICES = {
     'policy.model.norm': ('batch', 'group', 'layer'),
     'policy.model.router_gradient': ('straight_through', 'none'),
     'policy.task_weighting': ('harmonious', 'sum'),
     'policy.imagine_source': ('replay', 'batch'),
     'policy.lambda_bootstrap': ('next', 'current'),
+    'policy.model.encoder': ('vit', 'resnet'),
+    'policy.model.latent_norm': ('layer', 'sim'),
+    'policy.model.router_norm': ('all', 'topk'),
     'policy.device': ('auto', 'cpu', 'cuda'),
 }
 # What has to be a whole number of at least one.
@@ -31,13 +33,18 @@ COUNTS = (
     'policy.checkpoint_freq', 'policy.report_freq', 'policy.log_freq', 'policy.model.num_clusters',
     'policy.model.stem_channels', 'policy.model.categories', 'policy.model.classes', 'policy.model.width',
     'policy.model.num_layers', 'policy.model.num_heads', 'policy.model.max_length', 'policy.model.agent_layers',
-    'policy.model.agent_width', 'policy.model.temperature_steps'
+    'policy.model.agent_width', 'policy.model.temperature_steps', 'policy.num_unroll_steps', 'policy.td_steps',
+    'policy.num_simulations', 'policy.eval_simulations', 'policy.entropy_target_updates', 'policy.model.patch_size',
+    'policy.model.vit_width', 'policy.model.vit_layers', 'policy.model.vit_heads', 'policy.model.vit_head_width',
+    'policy.model.vit_mlp_width', 'policy.model.resnet_channels', 'policy.model.resnet_blocks',
+    'policy.model.embed_dim', 'policy.model.max_steps', 'policy.model.feed_forward_width', 'policy.model.stages'
 )
 # Numbers above zero.
 POSITIVE = (
     'policy.replay_ratio', 'policy.learning_rate', 'policy.agent_learning_rate', 'policy.grad_clip',
     'policy.agent_grad_clip', 'policy.agent_eps', 'policy.return_scale_floor', 'policy.reconstruction_weight',
-    'policy.model.temperature_start', 'policy.model.unimix'
+    'policy.model.temperature_start', 'policy.model.unimix', 'policy.temperature', 'policy.root_dirichlet_alpha',
+    'policy.entropy_learning_rate', 'policy.model.adapter_alpha'
 )
 # Shares and probabilities, and the largest value that makes sense.
 SHARES = {
@@ -47,6 +54,11 @@ SHARES = {
     'policy.model.unimix': 0.99,
     'policy.critic_ema': 1.0,
     'policy.return_ema': 1.0,
+    'policy.label_smoothing': 1.0,
+    'policy.target_momentum': 1.0,
+    'policy.root_noise_weight': 1.0,
+    'policy.model.vit_dropout': 0.99,
+    'policy.model.adapter_dropout': 0.99,
 }
 # Keys that a resumed run may not change: they give the stored weights, environments and replay their shapes, and the
 # tasks their rules.
@@ -55,6 +67,7 @@ IDENTITY = (
     'env.noop_max', 'env.repeat_action_probability', 'env.sticky_action_prob', 'env.difficulty_ramping',
     'env.max_episode_steps', 'env.collector_env_num', 'policy.model',
     'policy.task_weighting', 'policy.clustering', 'policy.warmup_steps', 'policy.acting_window',
+    'policy.context_length', 'policy.num_unroll_steps', 'policy.td_steps',
     'policy.replay_buffer_size', 'policy.game_segment_length'
 )
 
@@ -68,12 +81,9 @@ def validate(config: dict) -> None:
     """
     _check_run(config)
     _check_ranges(config)
-    if config['create']['policy']['type'] == 'mow':
-        _check_shapes(config)
-        _check_lengths(config['policy'])
-        _check_replay(config)
-        _check_networks(config['policy']['model'])
-        check_clustering(config['policy'], config['env']['tasks'])
+    policy = config['create']['policy']['type']
+    if policy in ALGORITHMS:
+        ALGORITHMS[policy].check(config)
 
 
 def get(config: dict, path: str) -> Any:
@@ -99,8 +109,7 @@ def _check_run(config: dict) -> None:
     if not isinstance(name, str) or not name:
         raise ValueError(f"exp_name is {name!r}: expected the name of a folder, such as exp_name=data_mow/my_run")
     if config['create']['env']['type'] in SUITES:
-        check_env, _ = SUITES[config['create']['env']['type']]
-        check_env(config['env'])
+        SUITES[config['create']['env']['type']](config['env'])
     elif not config['env']['tasks']:
         raise ValueError('env.tasks is empty: name at least one task')
 
@@ -130,98 +139,6 @@ def _is_whole(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, float) or _is_whole(value)
-
-
-def _check_shapes(config: dict) -> None:
-    shape = config['policy']['model']['observation_shape']
-    if shape[1] != shape[2] or shape[1] not in FRAME_SIZES:
-        sizes = ', '.join(map(str, FRAME_SIZES))
-        raise ValueError(f'env.obs_shape is {list(shape)}: the networks take square frames of {sizes} pixels')
-    actions, suite = config['policy']['model']['action_space_size'], config['create']['env']['type']
-    if suite in SUITES and actions != SUITES[suite][1]:
-        raise ValueError(
-            f'policy.model.action_space_size is {actions}: an environment of {suite} has {SUITES[suite][1]} actions'
-        )
-
-
-def _check_lengths(policy: dict) -> None:
-    longest = policy['model']['max_length']
-    context, horizon, length = policy['context_length'], policy['horizon'], policy['batch_length']
-    if context < 2:
-        raise ValueError(f'policy.context_length is {context}: expected at least 2, imagination starts from two steps')
-    if length > longest:
-        raise ValueError(
-            f'policy.batch_length is {length} but the transformers end at policy.model.max_length = {longest} steps'
-        )
-    if context + horizon > longest:
-        raise ValueError(
-            f'policy.context_length + policy.horizon is {context + horizon} but the transformers end at '
-            f'policy.model.max_length = {longest} steps'
-        )
-    if policy['acting_window'] > longest:
-        raise ValueError(
-            f"policy.acting_window is {policy['acting_window']} but the transformers end at policy.model.max_length = "
-            f'{longest} steps'
-        )
-    if context >= length:
-        raise ValueError(
-            f'policy.context_length is {context}: it must be shorter than a sequence, policy.batch_length = {length}'
-        )
-
-
-def _check_replay(config: dict) -> None:
-    policy, n_envs, K = config['policy'], config['env']['collector_env_num'], len(config['env']['tasks'])
-    for key in ('batch_size', 'imagine_batch_size'):
-        if policy[key] < K:
-            raise ValueError(
-                f'policy.{key} is {policy[key]} for {K} tasks: every task needs at least one sequence, set {K} or more'
-            )
-    capacity, length = policy['replay_buffer_size'] // n_envs, policy['batch_length']
-    if length > capacity:
-        raise ValueError(
-            f'policy.batch_length is {length} but the replay keeps {capacity} steps of an environment '
-            f'(policy.replay_buffer_size {policy["replay_buffer_size"]} over {n_envs} environments a task)'
-        )
-    batch_steps = -(-policy['batch_size'] // K) * length
-    if batch_steps > policy['replay_buffer_size']:
-        raise ValueError(
-            f'a batch holds {batch_steps} steps a task but the replay only {policy["replay_buffer_size"]}: lower '
-            'policy.batch_size or raise policy.replay_buffer_size'
-        )
-    start = policy['train_start_after_envsteps']
-    # The collector hands a segment on once the next one is full, so the replay lags by up to two of them.
-    needed = n_envs * (length + 2 * policy['game_segment_length'])
-    if start < needed:
-        raise ValueError(
-            f'policy.train_start_after_envsteps is {start}: too few steps for a sequence of {length} from each of '
-            f'{n_envs} environments a task, set {needed} or more'
-        )
-    if start >= config['max_env_step']:
-        raise ValueError(
-            f'max_env_step is {config["max_env_step"]} but training starts after '
-            f'policy.train_start_after_envsteps = {start} steps: nothing would be learned'
-        )
-
-
-def _check_networks(model: dict) -> None:
-    if model['width'] % model['num_heads']:
-        raise ValueError(
-            f"policy.model.width {model['width']} is not divisible by policy.model.num_heads {model['num_heads']}"
-        )
-    n_experts, used = model['num_experts'], model['experts_per_task']
-    if n_experts < 0 or used < 0:
-        raise ValueError('policy.model.num_experts and policy.model.experts_per_task cannot be negative')
-    if used > n_experts:
-        raise ValueError(
-            f'policy.model.experts_per_task is {used} but policy.model.num_experts is {n_experts}: a task cannot use '
-            'more experts than there are'
-        )
-    if n_experts > 0 and used == 0:
-        raise ValueError(f'policy.model.experts_per_task is 0: set 1 to {n_experts}, or policy.model.num_experts=0')
-    if n_experts == 0 and not model['shared_transformer']:
-        raise ValueError('policy.model.num_experts=0 without policy.model.shared_transformer leaves no dynamics model')
-    if n_experts > 0 and model['task_embedding_dim'] == 0:
-        raise ValueError('policy.model.task_embedding_dim is 0: the router chooses experts by the task embedding')
 
 
 def check_run_folder(run_dir: str) -> None:

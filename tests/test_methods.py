@@ -19,6 +19,7 @@ METHODS = (
     'mow storm storm_multitask storm_multi_vae mow_no_experts mow_no_shared mow_no_task_loss mow_no_balance '
     'mow_plain_sum mow_no_clustering mow_vae_per_task mow_router_none mow_random_clusters mow_group_norm'
 ).split()
+OTHERS = 'scalezero unizero_multitask_dense'.split()
 
 
 def config_of(method, suite='atari', preset='laptop', **changes):
@@ -29,7 +30,7 @@ def config_of(method, suite='atari', preset='laptop', **changes):
 @pytest.mark.unittest
 @pytest.mark.parametrize('suite', suite_names())
 def test_every_method_is_valid_over_every_preset(suite):
-    assert method_names() == METHODS
+    assert method_names() == METHODS + OTHERS
     for preset in set(load_suite(suite)['presets']) - {'storm'}:  # which is a method's networks already
         for method in method_names():
             config = config_of(method, suite, preset)

@@ -1,0 +1,50 @@
+"""What the `scalezero` policy's configuration has to fulfil. Light: imports no torch."""
+from .checks import check_frames, check_replay
+
+
+def check_scalezero(config: dict) -> None:
+    """
+    Overview:
+        Check the keys of ScaleZero against each other.
+    Errors:
+        ``ValueError`` in one line for the first thing that cannot work.
+    """
+    policy = config['policy']
+    check_frames(config)
+    _check_lengths(policy)
+    length = policy['num_unroll_steps'] + policy['td_steps']
+    check_replay(config, length, 'policy.num_unroll_steps + policy.td_steps', ('batch_size', ))
+    _check_networks(policy['model'])
+
+
+def _check_lengths(policy: dict) -> None:
+    unroll, td, longest = policy['num_unroll_steps'], policy['td_steps'], policy['model']['max_steps']
+    if unroll > longest:
+        raise ValueError(
+            f'policy.num_unroll_steps is {unroll} but the transformer ends at policy.model.max_steps = {longest}'
+        )
+    if policy['context_length'] >= longest:
+        raise ValueError(
+            f"policy.context_length is {policy['context_length']}: a search needs room behind it, below "
+            f'policy.model.max_steps = {longest}'
+        )
+    if unroll + td > policy['game_segment_length']:
+        raise ValueError(
+            f'policy.num_unroll_steps + policy.td_steps is {unroll + td}: LightZero\'s collector needs segments as long, '
+            f"policy.game_segment_length is {policy['game_segment_length']}"
+        )
+
+
+def _check_networks(model: dict) -> None:
+    if model['embed_dim'] % model['num_heads']:
+        raise ValueError(
+            f"policy.model.embed_dim {model['embed_dim']} is not divisible by policy.model.num_heads {model['num_heads']}"
+        )
+    size, patch = model['observation_shape'][1], model['patch_size']
+    if model['encoder'] == 'vit' and size % patch:
+        raise ValueError(f'policy.model.patch_size is {patch}: frames of {size} pixels cannot be cut into such patches')
+    if not 0 <= model['experts_per_token'] <= model['num_experts'] and model['num_experts'] > 0:
+        raise ValueError(
+            f"policy.model.experts_per_token is {model['experts_per_token']}: choose 1 to policy.model.num_experts = "
+            f"{model['num_experts']}"
+        )
