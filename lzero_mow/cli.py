@@ -159,12 +159,12 @@ def new_config(arguments: argparse.Namespace, settings: dict) -> dict:
     method = settings.pop('method', DEFAULT_METHOD)
     method = arguments.method or method
 
-    for changes in (parse_overrides(arguments.overrides), _given(arguments)):
+    given = _given(arguments)
+    for changes in (given, parse_overrides(arguments.overrides)):
         refuse_own_keys(method, changes)
 
     def build(preset: str) -> dict:
-        layers = (settings, _given(arguments))
-        config = build_config(preset, games, layers, arguments.overrides, arguments.suite, method)
+        config = build_config(preset, games, (settings, given), arguments.overrides, arguments.suite, method)
         validate(config)
         return config
 

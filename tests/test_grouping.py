@@ -52,6 +52,15 @@ def test_a_file_that_does_not_fit(tmp_path, content, message):
     assert message in str(raised.value) and str(path) in str(raised.value) and '\n' not in str(raised.value)
 
 
+@pytest.mark.unittest
+def test_a_file_in_another_encoding_is_not_guessed_at(tmp_path):
+    """Two names that differ in what cannot be read would become one cluster."""
+    path = tmp_path / 'clusters.yaml'
+    path.write_bytes('{a: é, b: è, c: é, d: é, e: è}'.encode('latin-1'))
+    with pytest.raises(ValueError, match='cannot read'):
+        read_assignment(str(path), NAMES)
+
+
 def planted_signatures(groups, noise, seed=0):
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(max(groups) + 1, 40))

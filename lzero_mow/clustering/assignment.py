@@ -52,15 +52,15 @@ def read_assignment(source: str, tasks: Sequence[str]) -> List[int]:
     Errors:
         ``ValueError`` in one line if there is no such file, a task is missing, or an unknown one is named.
     """
-    text = source
-    if not _is_text(source):
-        if not os.path.isfile(source):
-            raise ValueError(f"policy.clustering is '{source}': no file, and none of {', '.join(RULES)}")
-        with open(source, errors='replace') as file:
-            text = file.read()
+    if not _is_text(source) and not os.path.isfile(source):
+        raise ValueError(f"policy.clustering is '{source}': no file, and none of {', '.join(RULES)}")
     try:
-        clusters = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        if _is_text(source):
+            clusters = yaml.safe_load(source)
+        else:
+            with open(source) as file:
+                clusters = yaml.safe_load(file)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read {source}: {' '.join(str(error).split())}") from error
     if not isinstance(clusters, dict) or not all(isinstance(label, (int, str)) for label in clusters.values()):
         raise ValueError(f'{source} is no assignment: expected a line for each task, such as "{tasks[0]}: 0"')

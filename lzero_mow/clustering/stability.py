@@ -71,7 +71,7 @@ def check_settings(config: dict, output: str) -> None:
     if len(tasks) < 3:
         raise ValueError(f"{' and '.join(tasks)} can be grouped in no way that says something: name more with --games")
     number = config['policy']['model']['num_clusters']
-    if not 2 <= number < len(tasks):
+    if number < 2 or number == len(tasks) and rule != 'auto':  # auto takes one cluster a task for no choice
         raise ValueError(
             f'{number} clusters of {len(tasks)} tasks are the same whatever the gradients: choose 2 to '
             f'{len(tasks) - 1} with --clusters'
