@@ -172,7 +172,8 @@ def refuse_unknown(base: dict, layer: dict, prefix: str) -> None:
     known = [*leaves(base, prefix), *DERIVED_KEYS]
     for path in leaves(layer, prefix):
         is_group = any(key.startswith(path + '.') for key in known)  # an empty one
-        if path not in known and not is_group:
+        in_leaf = any(path.startswith(key + '.') for key in known)  # whose value is a group itself
+        if path not in known and not is_group and not in_leaf:
             raise _unknown_key(path, known)
 
 

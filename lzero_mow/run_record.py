@@ -24,6 +24,7 @@ class RunRecord:
     seed: int
     tasks: List[str]
     env_step: int  # environment steps a task
+    interactions: int  # environment steps of all tasks together; fewer where solved tasks rest
     updates: int  # of the warm-up and after it
     cpu_seconds: float  # of the training process, over all resumes; what a checkpoint did not keep is not counted
     wall_seconds: float  # the same by the clock

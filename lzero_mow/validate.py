@@ -37,7 +37,8 @@ COUNTS = (
     'policy.num_simulations', 'policy.eval_simulations', 'policy.entropy_target_updates', 'policy.model.patch_size',
     'policy.model.vit_width', 'policy.model.vit_layers', 'policy.model.vit_heads', 'policy.model.vit_head_width',
     'policy.model.vit_mlp_width', 'policy.model.resnet_channels', 'policy.model.resnet_blocks',
-    'policy.model.embed_dim', 'policy.model.max_steps', 'policy.model.feed_forward_width', 'policy.model.stages'
+    'policy.model.embed_dim', 'policy.model.max_steps', 'policy.model.feed_forward_width', 'policy.model.stages',
+    'policy.solved_patience', 'policy.stage_min_updates', 'policy.stage_max_updates'
 )
 # Numbers above zero.
 POSITIVE = (

@@ -151,11 +151,11 @@ def test_tasks_get_equal_shares():
         assert counts.max() - counts.min() <= 1
     # One sequence for three tasks: everyone has a turn. Another kind of request alternating with it does not skew
     # either.
-    shares = FairShares(4)
+    shares = FairShares()
     first, second = np.zeros(4, int), np.zeros(4, int)
     for _ in range(20):
-        first += shares(2, 64)
-        second += shares(6, 8)
+        first += shares(2, 64, 4)
+        second += shares(6, 8, 4)
     assert list(first) == [10] * 4 and list(second) == [30] * 4
 
 

@@ -182,16 +182,22 @@ def test_in_each_stage_exactly_the_intended_tensors_change(adapt_encoder):
 
 
 @pytest.mark.unittest
-def test_state_goes_on_exactly():
+@pytest.mark.parametrize('stages', [1, 4])
+def test_state_goes_on_exactly(stages):
     """All but the searches, whose ties LightZero 0.2.0 breaks by the clock: nothing is searched here."""
-    policy, other = tiny_scalezero_policy(), tiny_scalezero_policy(seed=1)
+    settings = dict(model=dict(stages=stages), stage_min_updates=1, stage_max_updates=3)
+    policy, other = tiny_scalezero_policy(**settings), tiny_scalezero_policy(seed=1, **settings)
     enter = lambda p: act(p, frames(6), list(range(6)), epsilon=1.0)
-    policy.learn_mode.forward(dict(search=random_search_batch()))
+    for _ in range(5):
+        policy.learn_mode.forward(dict(search=random_search_batch()))
+    assert policy._model.stage == (1 if stages > 1 else 0)  # it began after update 3
     enter(policy)
     other.learn_mode.load_state_dict(copy.deepcopy(policy.learn_mode.state_dict()))
-    for p in (policy, other):
-        torch.manual_seed(3)
-        p.learn_mode.forward(dict(search=random_search_batch(seed=5)))
+    for seed in range(3):
+        for p in (policy, other):
+            torch.manual_seed(3)
+            p.learn_mode.forward(dict(search=random_search_batch(seed=seed)))
+    assert policy._model.stage == other._model.stage == (2 if stages > 1 else 0)
     for name, value in policy._model.state_dict().items():
         assert torch.equal(value, other._model.state_dict()[name]), name
     for name, value in policy._target.state_dict().items():

@@ -57,7 +57,7 @@ class MoWGameBuffer(GameBuffer):
         self._num_of_segments = 0
         # Seeded by numpy's global generator, hence by DI-engine's set_pkg_seed.
         self._rng = np.random.default_rng(np.random.randint(2 ** 31))
-        self._shares = FairShares(len(self._tasks))
+        self._shares = FairShares()
         self._store = ShardStore()
 
     def _more_fields(self) -> Fields:
@@ -176,20 +176,22 @@ class MoWGameBuffer(GameBuffer):
         )
 
     def _sample_arrays(
-            self, n: int, length: int, fields: Sequence[str], rng: Optional[np.random.Generator]
+            self, n: int, length: int, fields: Sequence[str], rng: Optional[np.random.Generator],
+            among: Optional[Sequence[int]] = None
     ) -> Tuple[Dict[str, np.ndarray], Tuple[int, ...]]:
-        # The fields asked for, (n, length, ...) each, and the n tasks.
-        share_out = self._shares if rng is None else FairShares(len(self._tasks))
+        # The fields asked for, (n, length, ...) each, and the n tasks, which are `among` these or all.
+        share_out = self._shares if rng is None else FairShares()
         rng = self._rng if rng is None else rng
-        shares = share_out(n, length)
+        among = range(len(self._tasks)) if among is None else among
+        shares = dict(zip(among, share_out(n, length, len(among))))
         arrays = self._streams[0].arrays
         out = {name: np.empty((n, length, *arrays[name].shape[1:]), arrays[name].dtype) for name in fields}
         row = 0
-        for task, share in enumerate(shares):
+        for task, share in shares.items():
             for stream, starts in self._draw(task, share, length, rng):
                 stream.gather(starts, length, {name: array[row:row + len(starts)] for name, array in out.items()})
                 row += len(starts)
-        return out, tuple(task for task, share in enumerate(shares) for _ in range(share))
+        return out, tuple(task for task, share in shares.items() for _ in range(share))
 
     def _draw(self, task: int, count: int, length: int,
               rng: np.random.Generator) -> List[Tuple[StepStream, np.ndarray]]:

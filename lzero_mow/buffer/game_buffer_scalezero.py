@@ -1,5 +1,5 @@
 """ScaleZeroGameBuffer: the replay of all tasks, with what the search said of every step."""
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Sequence
 
 import numpy as np
 import torch
@@ -47,11 +47,11 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
             The data of one update.
         Arguments:
             - batch_size (:obj:`int`): Sequences, all tasks together.
-            - policy (:obj:`Optional[Any]`): Part of LightZero's interface; not needed.
+            - policy (:obj:`Optional[Any]`): The sequences are of its ``active_tasks`` alone, where it has some.
         Returns:
             - batch (:obj:`Dict[str, SearchBatch]`): ``search``.
         """
-        return dict(search=self.sample_search(batch_size))
+        return dict(search=self.sample_search(batch_size, among=getattr(policy, 'active_tasks', None)))
 
     def look(self, n: int, rng: np.random.Generator) -> SearchBatch:
         """
@@ -60,7 +60,9 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
         """
         return self.sample_search(n, rng)
 
-    def sample_search(self, n: int, rng: Optional[np.random.Generator] = None) -> SearchBatch:
+    def sample_search(
+            self, n: int, rng: Optional[np.random.Generator] = None, among: Optional[Sequence[int]] = None
+    ) -> SearchBatch:
         """
         Overview:
             Draw sequences of ``num_unroll_steps + td_steps`` steps as ``sample_sequences`` does.
@@ -68,13 +70,14 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
             - n (:obj:`int`): Sequences in all, B.
             - rng (:obj:`Optional[np.random.Generator]`): Draw from this one and leave the buffer's own randomness \
                 and turns as they are.
+            - among (:obj:`Optional[Sequence[int]]`): Ids of the tasks to draw from, ascending; None for all.
         Returns:
             - batch (:obj:`SearchBatch`): On the CPU, sorted by task.
         Raises:
             - ValueError: A task has no run of so many steps; named.
         """
         length = self._cfg.num_unroll_steps
-        arrays, task = self._sample_arrays(n, length + self._cfg.td_steps, SAMPLED_FIELDS, rng)
+        arrays, task = self._sample_arrays(n, length + self._cfg.td_steps, SAMPLED_FIELDS, rng, among)
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         tensors['action'] = tensors['action'].long()
         tensors['visits'] = tensors['visits'][:, :length].float()

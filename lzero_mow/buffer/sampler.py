@@ -16,25 +16,25 @@ class FairShares:
         ``__call__``, ``state_dict``, ``load_state_dict``.
     """
 
-    def __init__(self, num_tasks: int) -> None:
-        self._num_tasks = num_tasks
+    def __init__(self) -> None:
         # By kind of request, the task that is the next to get one sequence more.
         self._turns: Dict[Tuple[int, int], int] = {}
 
-    def __call__(self, n: int, length: int) -> List[int]:
+    def __call__(self, n: int, length: int, num_tasks: int) -> List[int]:
         """
         Overview:
             Sequences for each task.
         Arguments:
             - n (:obj:`int`): Sequences in all.
             - length (:obj:`int`): Steps in each.
+            - num_tasks (:obj:`int`): Tasks that share.
         Returns:
             - shares (:obj:`List[int]`): One number a task, adding up to n and differing by one at most.
         """
-        share, rest = divmod(n, self._num_tasks)
+        share, rest = divmod(n, num_tasks)
         turn = self._turns.get((n, length), 0)
-        self._turns[n, length] = (turn + rest) % self._num_tasks
-        return [share + int((task - turn) % self._num_tasks < rest) for task in range(self._num_tasks)]
+        self._turns[n, length] = (turn + rest) % num_tasks
+        return [share + int((task - turn) % num_tasks < rest) for task in range(num_tasks)]
 
     def state_dict(self) -> List[List[int]]:
         """

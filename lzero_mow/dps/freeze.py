@@ -21,6 +21,16 @@ def enter_stage(model: ScaleZeroModel, stage: int) -> None:
         parameter.requires_grad_(learns)
         if not learns:
             parameter.grad = None
+    set_stage(model, stage)
+
+
+def set_stage(model: ScaleZeroModel, stage: int) -> None:
+    """
+    Overview:
+        Use the adapters of a stage, whatever learns.
+    Raises:
+        - ValueError: Where the model has no such stage.
+    """
     for layer in _staged(model):
         layer.set_stage(stage)
 

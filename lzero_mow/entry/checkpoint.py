@@ -13,7 +13,7 @@ import torch
 from lzero_mow.files import replacing
 from lzero_mow.paths import LATEST
 
-FORMAT = 4
+FORMAT = 5
 FOLDER = os.path.dirname(LATEST)
 BEST = os.path.join(FOLDER, 'ckpt_best.pth.tar')
 REPLAY = os.path.join(FOLDER, 'replay')

@@ -84,6 +84,7 @@ class Run:
         workers = self.workers
         workers.policy.learn_mode.load_state_dict(state['policy'])
         workers.collector.load_state_dict(state['collector'])
+        workers.load_state_dict(state['sat_out'])
         workers.buffer.load(os.path.join(self.run_dir, checkpoint.REPLAY), state['replay'])
         self.schedule.load_state_dict(state['schedule'])
         self.log.load_state_dict(state['log'])
@@ -116,6 +117,7 @@ class Run:
             schedule=self.schedule.state_dict(),
             log=self.log.state_dict(),
             collector=self.workers.collector.state_dict(),
+            sat_out=self.workers.state_dict(),
             random=random_state(),
             run_time=self._cost.state_dict(),
             warm_up=checkpoint.warm_up_texts(self.run_dir),
@@ -134,6 +136,7 @@ class Run:
             seed=self.config['seed'],
             tasks=list(self.cfg.env.tasks),
             env_step=env_step,
+            interactions=self.workers.interactions(),
             updates=self.schedule.warm_up_iter + self.schedule.train_iter,
             cpu_seconds=round(cost['cpu'], 1),
             wall_seconds=round(cost['wall'], 1),
@@ -177,8 +180,8 @@ class Run:
         """
         env_step, train_iter = self.workers.env_step(), self.schedule.train_iter
         self.progress.step(env_step, train_iter)
-        transitions = self.workers.buffer.get_num_of_transitions()
-        self.log.speed(env_step, train_iter, self.progress.steps_per_second, transitions)
+        transitions, interactions = self.workers.buffer.get_num_of_transitions(), self.workers.interactions()
+        self.log.speed(env_step, train_iter, self.progress.steps_per_second, transitions, interactions)
 
     def __enter__(self) -> 'Run':
         self.progress.__enter__()

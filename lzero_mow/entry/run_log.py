@@ -120,7 +120,7 @@ class RunLog:
             self.writer.add_scalar(name, float(total) / self._counts[name], env_step)
         self._sums, self._counts, self._updates = {}, {}, 0
 
-    def speed(self, env_step: int, train_iter: int, steps_per_second: float, transitions: int) -> None:
+    def speed(self, env_step: int, train_iter: int, steps_per_second: float, transitions: int, interactions: int) -> None:
         """
         Overview:
             Write down how far and how fast the run is, and what it occupies.
@@ -129,6 +129,7 @@ class RunLog:
             'updates': train_iter,
             'env_steps_per_second': steps_per_second,
             'replay_transitions': transitions,
+            'interactions': interactions,
             'peak_memory_gib': peak_memory() / 2 ** 30,
         }
         for name, value in scalars.items():

@@ -84,7 +84,11 @@ def _evaluate(run: Run, env_step: int) -> None:
     run.save_best(score)
     run.progress.evaluation(run.log.last_scores)
     run.progress.write_evaluation(env_step, returns, score)
-    if run.schedule.train_iter > 0 and hasattr(run.workers.policy, 'diagnose'):
+    if run.schedule.train_iter == 0:
+        return
+    if hasattr(run.workers.policy, 'note_evaluation'):
+        run.workers.policy.note_evaluation(dict(zip(run.cfg.env.tasks, returns.mean(axis=1).tolist())))
+    if hasattr(run.workers.policy, 'diagnose'):
         _diagnose(run, env_step)
 
 

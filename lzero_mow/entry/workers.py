@@ -36,34 +36,73 @@ class Workers:
     evaluator: Any
     buffer: Any
 
+    def __post_init__(self) -> None:
+        # Steps that tasks sat out while others were collected.
+        self._sat_out = np.zeros(len(self.cfg.env.tasks), dtype=np.int64)
+
+    @property
+    def active_tasks(self) -> List[int]:
+        """
+        Overview:
+            Ids of the tasks that are collected and trained: all, unless the policy has ``active_tasks``.
+        """
+        return list(getattr(self.policy, 'active_tasks', range(len(self.cfg.env.tasks))))
+
     def env_step(self) -> int:
         """
         Overview:
-            Environment steps that every task has taken so far. Tasks advance together; where environments reset in
-            processes of their own one may be a few steps ahead.
+            The clock of a run: environment steps that every task has taken or sat out so far. Tasks advance together;
+            where environments reset in processes of their own one may be a few steps ahead.
         """
-        per_task = self.collector.envsteps.reshape(len(self.cfg.env.tasks), -1).sum(axis=1)
-        return int(per_task.min())
+        return int((self._steps_taken() + self._sat_out).min())
+
+    def interactions(self) -> int:
+        """
+        Overview:
+            Environment steps taken so far, all tasks together.
+        """
+        return int(self._steps_taken().sum())
+
+    def _steps_taken(self) -> np.ndarray:
+        return self.collector.envsteps.reshape(len(self.cfg.env.tasks), -1).sum(axis=1)
 
     def collect(self, train_iter: int, epsilon: float) -> int:
         """
         Overview:
-            Collect about one segment of every environment into the replay.
+            Collect about one segment of every environment of the active tasks into the replay. Where all tasks rest,
+            time passes until the next evaluation, which may wake some.
         Returns:
-            - steps (:obj:`int`): The steps that each task took.
+            - steps (:obj:`int`): The steps that each active task took.
         """
-        before = self.env_step()
+        before, taken, active = self.env_step(), self._steps_taken(), self.active_tasks
+        if not active:
+            self._sat_out += self.cfg.policy.eval_freq
+            return 0
+        envs_a_task = self.cfg.env.collector_env_num
         segments = self.collector.collect(
-            num_segments=len(self.collector.envsteps),
+            num_segments=len(active) * envs_a_task,
             train_iter=train_iter,
             policy_kwargs={
                 'temperature': 1.0,
                 'epsilon': epsilon
-            }
+            },
+            env_ids=[task * envs_a_task + i for task in active for i in range(envs_a_task)]
         )
         self.buffer.push_game_segments(segments)
         self.buffer.remove_oldest_data_to_fit()
+        resting = [task for task in range(len(taken)) if task not in active]
+        self._sat_out[resting] += (self._steps_taken() - taken)[active].min()
         return self.env_step() - before
+
+    def state_dict(self) -> List[int]:
+        """
+        Overview:
+            The steps that each task sat out; collector, policy and replay are saved by themselves.
+        """
+        return self._sat_out.tolist()
+
+    def load_state_dict(self, state: List[int]) -> None:
+        self._sat_out[:] = state
 
     def close(self) -> None:
         self.collector.close()

@@ -66,7 +66,7 @@ def random_play(config: dict, episodes: int) -> None:
     append_results(os.path.join(run_dir, RESULTS), rows)
     spent = cost.state_dict()
     seconds = round(spent['cpu'], 1), round(spent['wall'], 1)
-    write_run_record(run_dir, RunRecord(RANDOM, seed, tasks, 0, 0, *seconds, 0, spent['peak_memory']))
+    write_run_record(run_dir, RunRecord(RANDOM, seed, tasks, 0, 0, 0, *seconds, 0, spent['peak_memory']))
 
 
 def _one_a_task(env_cls: type, cfg: EasyDict) -> List[EasyDict]:

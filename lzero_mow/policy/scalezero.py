@@ -1,6 +1,6 @@
 """The `scalezero` policy: one latent world model of all tasks, trained on what its own searches found."""
 import copy
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lzero_mow.buffer.search_batch import SearchBatch
 from lzero_mow.diagnostics.scalezero import diagnose, expert_layers, expert_shares
-from lzero_mow.dps.freeze import enter_stage
+from lzero_mow.dps.scaling import ParameterScaling
 from lzero_mow.model.scalezero.loss import make_targets, scalezero_terms
 from lzero_mow.policy.acting_memory import ActingMemory
 from lzero_mow.policy.acting_policy import ActingPolicy
@@ -54,7 +54,7 @@ class ScaleZeroPolicy(ActingPolicy):
         self._alpha_optimizer = torch.optim.Adam([self._log_alpha], lr=cfg.entropy_learning_rate)
         self._updates = 0
         self._finite = FiniteWatch(cfg.tasks)
-        enter_stage(model, 0)
+        self._scaling = ParameterScaling(model, self._target, cfg)
         model.eval()
 
     def _forward_learn(self, data: Dict[str, SearchBatch]) -> Dict[str, Tensor]:
@@ -77,13 +77,14 @@ class ScaleZeroPolicy(ActingPolicy):
         self._update_entropy_weight(terms['entropy'].detach(), batch.task)
         self._update_target()
         self._updates += 1
+        self._scaling.step(self._updates)
         terms = {f'world_model/{name}': term.detach() for name, term in terms.items()}
         self._finite.note({**terms, 'world_model/grad_norm': norm.reshape(1)}, self._updates)
         log = {name: term.sum() / present for name, term in terms.items()}
         log.update({'world_model/loss': losses.detach().sum() / present, 'world_model/grad_norm': norm})
         log['world_model/entropy_weight'] = alpha
-        for k, task in enumerate(cfg.tasks):
-            log.update({f'task/{task}/{name}': value[k] for name, value in terms.items()})
+        for k in set(batch.task):
+            log.update({f'task/{cfg.tasks[k]}/{name}': value[k] for name, value in terms.items()})
         return log
 
     def _terms(self, batch: SearchBatch) -> Dict[str, Tensor]:
@@ -125,6 +126,15 @@ class ScaleZeroPolicy(ActingPolicy):
         slow, fast = list(self._target.parameters()), list(self._model.parameters())
         torch._foreach_lerp_(slow, fast, self._cfg.target_momentum)
 
+    @property
+    def active_tasks(self) -> List[int]:
+        """Ids of the tasks that are collected and trained: those that are not solved."""
+        return self._scaling.active_tasks
+
+    def note_evaluation(self, returns: Mapping[str, float]) -> None:
+        """Take in an evaluation's mean return of every task; it may change ``active_tasks``."""
+        self._scaling.note_evaluation(returns)
+
     def check_finite(self) -> None:
         """Raise ``FloatingPointError`` if a loss has ceased to be finite; see `FiniteWatch.check`."""
         self._finite.check()
@@ -146,7 +156,9 @@ class ScaleZeroPolicy(ActingPolicy):
         """Plasticity on real sequences of the tasks, leaving no trace: see `lzero_mow.diagnostics.scalezero`."""
         batches = (batch.to(self._device) for batch in batches)
         losses_of = lambda batch: self._task_losses(self._terms(batch), self._entropy_weight())
-        return diagnose(self._model, batches, losses_of, self._cfg.tasks)
+        diagnosis = diagnose(self._model, batches, losses_of, self._cfg.tasks)
+        diagnosis['scalars'].update(self._scaling.scalars())
+        return diagnosis
 
     def _monitor_vars_learn(self) -> List[str]:
         """Names of the task means in `_forward_learn`'s log."""
@@ -162,6 +174,7 @@ class ScaleZeroPolicy(ActingPolicy):
             log_alpha=self._log_alpha.detach(),
             alpha_optimizer=self._alpha_optimizer.state_dict(),
             updates=self._updates,
+            scaling=self._scaling.state_dict(),
             collect_memory=self._collect_memory.state_dict(),
             rng=self._rng.bit_generator.state,
         )
@@ -174,17 +187,20 @@ class ScaleZeroPolicy(ActingPolicy):
         with torch.no_grad():
             self._log_alpha.copy_(state_dict['log_alpha'])
         self._updates = state_dict['updates']
+        self._scaling.load_state_dict(state_dict['scaling'])
         self._collect_memory.load_state_dict(state_dict['collect_memory'])
         self._rng.bit_generator.state = state_dict['rng']
 
     def load_networks(self, networks: Dict[str, Tensor]) -> None:
         """
         Overview:
-            Take over networks, and the stage they are in.
+            Take over networks, the slowly moving copy too, and the stage they are in.
         Errors:
             ``RuntimeError`` if they do not fit.
         """
         self._model.load_state_dict(networks)
+        self._target.load_state_dict(networks)
+        self._scaling.begin_at(self._model.stage)
 
     # ------------------------------------------------------------------ collect and eval
 

@@ -15,6 +15,7 @@ def check_scalezero(config: dict) -> None:
     length = policy['num_unroll_steps'] + policy['td_steps']
     check_replay(config, length, 'policy.num_unroll_steps + policy.td_steps', ('batch_size', ))
     _check_networks(policy['model'])
+    _check_scaling(policy)
 
 
 def _check_lengths(policy: dict) -> None:
@@ -48,3 +49,15 @@ def _check_networks(model: dict) -> None:
             f"policy.model.experts_per_token is {model['experts_per_token']}: choose 1 to policy.model.num_experts = "
             f"{model['num_experts']}"
         )
+
+
+def _check_scaling(policy: dict) -> None:
+    model, targets = policy['model'], policy['solved_returns']
+    if model['stages'] > 1 and model['adapter_rank'] < 1:
+        raise ValueError(
+            f"policy.model.stages is {model['stages']} but policy.model.adapter_rank is {model['adapter_rank']}: a stage "
+            'beyond the first trains an adapter, whose rank is at least 1'
+        )
+    for task, value in (targets or {}).items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError(f'policy.solved_returns.{task} is {value!r}: expected a number')

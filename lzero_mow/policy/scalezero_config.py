@@ -59,8 +59,8 @@ SCALEZERO_MODEL_CONFIG = dict(
     # ------------------------------------------------------------------ dynamic parameter scaling
     # (int) Stages S + 1: the base weights, then one adapter each; 1 for none.
     stages=1,
-    # (int) Rank of an adapter; 0 for none.
-    adapter_rank=0,
+    # (int) Rank of an adapter.
+    adapter_rank=64,
     # (float) Adapters count alpha / rank.
     adapter_alpha=32.0,
     # (float) Dropout on what adapters read.
@@ -122,4 +122,14 @@ SCALEZERO_CONFIG = dict(
     # (float) Learning rate of the entropy's weight, and (tuple) its bounds.
     entropy_learning_rate=1e-3,
     entropy_weight_bounds=(5e-3, 10.0),
+    # ------------------------------------------------------------------ dynamic parameter scaling, with model.stages > 1
+    # (dict) Task -> mean return of an evaluation from which on it is solved: then it is neither collected nor trained,
+    # only evaluated. A task without one is never solved.
+    solved_returns=None,
+    # (int) Evaluations in a row after which a task counts as solved, or as no longer solved.
+    solved_patience=2,
+    # (int) Updates that stage 0 lasts at least, and a later one at most; it ends before if its share of the tasks is
+    # solved.
+    stage_min_updates=50000,
+    stage_max_updates=20000,
 )

@@ -1,6 +1,6 @@
 """MoWSegmentCollector: LightZero's segment collector without the steps it loses."""
 from collections import deque
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -90,18 +90,18 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
 
     def collect(
             self,
-            num_segments: Optional[int] = None,
-            train_iter: int = 0,
-            policy_kwargs: Optional[Dict[str, float]] = None
+            num_segments: Optional[int] = None, train_iter: int = 0,
+            policy_kwargs: Optional[Dict[str, float]] = None, env_ids: Optional[Sequence[int]] = None
     ) -> List[Any]:
         """
         Overview:
-            Step all environments together until enough segments are complete.
+            Step environments together until enough segments are complete.
         Arguments:
             - num_segments (:obj:`Optional[int]`): Segments to wait for; by default one an environment.
             - train_iter (:obj:`int`): Update counter, for the log.
             - policy_kwargs (:obj:`Optional[Dict[str, float]]`): ``temperature`` (default 1) and ``epsilon`` \
                 (default 0).
+            - env_ids (:obj:`Optional[Sequence[int]]`): Only these are stepped, the others wait; by default all are.
         Returns:
             - return_data (:obj:`List[Any]`): ``[segments, metas]``; a meta has the keys of the base class \
                 (priorities, done, unroll_plus_td_steps) and env_id, episode_id, first_timestep, and for its n real \
@@ -109,12 +109,14 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
         Raises:
             - RuntimeError: An environment died or returned an abnormal step; named with its task.
         """
-        num_segments = num_segments or self._default_num_segments or self._env_num
+        env_ids = range(self._env_num) if env_ids is None else env_ids
+        num_segments = num_segments or self._default_num_segments or len(env_ids)
         policy_kwargs = {'temperature': 1.0, 'epsilon': 0.0, **(policy_kwargs or {})}
         self._close_interrupted_episodes()
         while len(self.game_segment_pool) < num_segments:
             with self._timer:
-                obs = wait_until_ready(self._env)
+                ready_obs = wait_until_ready(self._env)
+                obs = {env_id: ready_obs[env_id] for env_id in env_ids}
                 output = self._act(obs, policy_kwargs)
                 with named_failures(self._env):
                     timesteps = self._env.step({env_id: output[env_id]['action'] for env_id in obs})

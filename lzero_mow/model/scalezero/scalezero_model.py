@@ -14,7 +14,7 @@ from lzero_mow.model.scalezero.init import init_weights
 from lzero_mow.model.scalezero.moe import DenseFeedForward, MoEFeedForward
 from lzero_mow.model.scalezero.norms import latent_norm
 from lzero_mow.model.scalezero.resnet import ResNet
-from lzero_mow.model.scalezero.staged_linear import Staging
+from lzero_mow.model.scalezero.staged_linear import StagedLinear, Staging
 from lzero_mow.model.scalezero.support import Support
 from lzero_mow.model.scalezero.vit import ViT
 from lzero_mow.policy.common_config import LIGHTZERO_MODEL_CONFIG
@@ -111,6 +111,11 @@ class ScaleZeroModel(nn.Module):
             cfg.embed_dim, cfg.feed_forward_width, cfg.num_experts, cfg.experts_per_token, cfg.num_shared_experts,
             cfg.router_norm, staging
         )
+
+    @property
+    def stage(self) -> int:
+        """The stage that layers with adapters are in; 0 where there are none."""
+        return max((layer.current for layer in self.modules() if isinstance(layer, StagedLinear)), default=0)
 
     def plan(self, tasks: Sequence[int]) -> Groups:
         """The heads of B sequences from their task ids (on the host)."""

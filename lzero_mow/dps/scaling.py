@@ -1,0 +1,96 @@
+"""Dynamic Parameter Scaling as a policy uses it: which tasks are active, and which stage the networks are in."""
+from typing import Any, Dict, List, Mapping
+
+from ditk import logging
+from easydict import EasyDict
+
+from lzero_mow.dps.controller import StageController
+from lzero_mow.dps.freeze import enter_stage, set_stage
+from lzero_mow.dps.solved import SolvedTasks
+from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
+
+
+class ParameterScaling:
+    """
+    Overview:
+        Joins the three parts of ScaleZero's section 4: solved tasks leave, stages follow each other, and in each stage
+        its own tensors learn. With ``model.stages`` 1 no task ever leaves and nothing is frozen.
+    Arguments:
+        - model (:obj:`ScaleZeroModel`), target (:obj:`ScaleZeroModel`): The model, and the copy that follows it.
+        - cfg (:obj:`EasyDict`): tasks, solved_returns, solved_patience, stage_min_updates, stage_max_updates and
+          model.stages are used.
+    """
+
+    def __init__(self, model: ScaleZeroModel, target: ScaleZeroModel, cfg: EasyDict) -> None:
+        targets = dict(cfg.solved_returns or {}) if cfg.model.stages > 1 else {}
+        self._model, self._target, self._tasks = model, target, list(cfg.tasks)
+        self._solved = SolvedTasks(self._tasks, targets, cfg.solved_patience)
+        self._controller = StageController(cfg.model.stages, cfg.stage_min_updates, cfg.stage_max_updates)
+        self._enter()
+
+    @property
+    def active_tasks(self) -> List[int]:
+        """
+        Overview:
+            Ids of the tasks that are not solved, ascending.
+        """
+        return [self._tasks.index(task) for task in self._solved.active]
+
+    def note_evaluation(self, returns: Mapping[str, float]) -> None:
+        """
+        Overview:
+            Take in the mean return of every task.
+        """
+        before = self._solved.solved
+        self._solved.note(returns)
+        for task in self._tasks:
+            if (task in before) != (task in self._solved.solved):
+                logging.info('%s is %s', task, 'no longer solved' if task in before else 'solved: it rests from now on')
+
+    def step(self, updates: int) -> None:
+        """
+        Overview:
+            Begin the next stage if it is time.
+        Arguments:
+            - updates (:obj:`int`): Updates so far.
+        """
+        solved = len(self._solved.solved)
+        if self._controller.step(updates, solved, len(self._tasks) - solved):
+            logging.info('stage %d begins after update %d', self._controller.stage, updates)
+            self._enter()
+
+    def begin_at(self, stage: int) -> None:
+        """
+        Overview:
+            Take over the stage of networks that were loaded.
+        """
+        self._controller.stage = stage
+        self._enter()
+
+    def _enter(self) -> None:
+        enter_stage(self._model, self._controller.stage)
+        set_stage(self._target, self._controller.stage)
+
+    def scalars(self) -> Dict[str, float]:
+        """
+        Overview:
+            The stage, how many tasks are solved, and which.
+        """
+        solved = self._solved.solved
+        return {
+            'dps/stage': float(self._controller.stage),
+            'dps/solved': float(len(solved)),
+            **{f'dps/solved/{task}': float(task in solved) for task in self._tasks},
+        }
+
+    def state_dict(self) -> Dict[str, Any]:
+        """
+        Overview:
+            Everything but the networks, as primitives.
+        """
+        return dict(solved=self._solved.state_dict(), controller=self._controller.state_dict())
+
+    def load_state_dict(self, state: Dict[str, Any]) -> None:
+        self._solved.load_state_dict(state['solved'])
+        self._controller.load_state_dict(state['controller'])
+        self._enter()
