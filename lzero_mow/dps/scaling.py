@@ -17,8 +17,8 @@ class ParameterScaling:
         its own tensors learn. With ``model.stages`` 1 no task ever leaves and nothing is frozen.
     Arguments:
         - model (:obj:`ScaleZeroModel`), target (:obj:`ScaleZeroModel`): The model, and the copy that follows it.
-        - cfg (:obj:`EasyDict`): tasks, solved_returns, solved_patience, stage_min_updates, stage_max_updates and
-          model.stages are used.
+        - cfg (:obj:`EasyDict`): tasks, solved_returns, solved_patience, stage_min_updates, stage_max_updates,
+          upstream_compat and model.stages are used.
     """
 
     def __init__(self, model: ScaleZeroModel, target: ScaleZeroModel, cfg: EasyDict) -> None:
@@ -26,6 +26,7 @@ class ParameterScaling:
         self._model, self._target, self._tasks = model, target, list(cfg.tasks)
         self._solved = SolvedTasks(self._tasks, targets, cfg.solved_patience)
         self._controller = StageController(cfg.model.stages, cfg.stage_min_updates, cfg.stage_max_updates)
+        self._adapters_learn = not cfg.upstream_compat
         self._enter()
 
     @property
@@ -68,7 +69,7 @@ class ParameterScaling:
         self._enter()
 
     def _enter(self) -> None:
-        enter_stage(self._model, self._controller.stage)
+        enter_stage(self._model, self._controller.stage, self._adapters_learn)
         set_stage(self._target, self._controller.stage)
 
     def scalars(self) -> Dict[str, float]:

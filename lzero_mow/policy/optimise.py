@@ -1,5 +1,5 @@
 """Steps of optimizers, alike for every policy."""
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List, Optional
 
 import torch
 from torch import Tensor, nn
@@ -7,10 +7,14 @@ from torch import Tensor, nn
 from lzero_mow.model.grouped import GroupedLinear
 
 
-def clipped_step(optimizer: torch.optim.Optimizer, loss: Tensor, max_norm: float) -> Tensor:
+def clipped_step(
+        optimizer: torch.optim.Optimizer, loss: Tensor, max_norm: float, after_backward: Optional[Callable] = None
+) -> Tensor:
     """One optimizer step with clipped gradients; returns their norm before clipping."""
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
+    if after_backward is not None:
+        after_backward()
     parameters = [p for group in optimizer.param_groups for p in group['params']]
     norm = torch.nn.utils.clip_grad_norm_(parameters, max_norm)
     optimizer.step()

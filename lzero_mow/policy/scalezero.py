@@ -18,6 +18,7 @@ from lzero_mow.policy.finite import FiniteWatch
 from lzero_mow.policy.optimise import clipped_step, decay_groups, load_optimizer
 from lzero_mow.policy.scalezero_acting import act_by_search
 from lzero_mow.policy.scalezero_config import SCALEZERO_CONFIG
+from lzero_mow.policy.upstream_compat import as_upstream, doubled_loss, encoder_clip
 
 
 @POLICY_REGISTRY.register('scalezero')
@@ -36,7 +37,7 @@ class ScaleZeroPolicy(ActingPolicy):
     ) -> None:
         if cfg.multi_gpu:
             raise ValueError('policy.multi_gpu is not supported yet: train on one device')
-        super().__init__(cfg, model, enable_field)
+        super().__init__(as_upstream(cfg) if cfg.upstream_compat else cfg, model, enable_field)
 
     def default_model(self) -> Tuple[str, List[str]]:
         """Registered name of the model, and where it is."""
@@ -72,7 +73,11 @@ class ScaleZeroPolicy(ActingPolicy):
         alpha = self._entropy_weight()
         losses = self._task_losses(terms, alpha)
         present = len(set(batch.task))
-        norm = clipped_step(self._optimizer, losses.sum() / present, cfg.grad_clip)
+        # Upstream adds tasks up, so that its steps depend on how many of them there are.
+        loss, clip = losses.sum() / present, None
+        if cfg.upstream_compat:
+            loss, clip = losses.sum(), encoder_clip(model, batch, self._updates)
+        norm = clipped_step(self._optimizer, loss, cfg.grad_clip, clip)
         model.eval()
         self._update_entropy_weight(terms['entropy'].detach(), batch.task)
         self._update_target()
@@ -97,6 +102,8 @@ class ScaleZeroPolicy(ActingPolicy):
 
     def _task_losses(self, terms: Dict[str, Tensor], entropy_weight: Tensor) -> Tensor:
         """L_k, (K,), from its terms."""
+        if self._cfg.upstream_compat:
+            return doubled_loss(terms, entropy_weight, self._cfg)
         weighed = sum(self._cfg[f'{name}_weight'] * terms[name] for name in ('latent', 'reward', 'value', 'policy'))
         return weighed - self._cfg.policy_weight * entropy_weight * terms['entropy']
 
@@ -208,6 +215,10 @@ class ScaleZeroPolicy(ActingPolicy):
         super()._init_collect()
         # Seeded by numpy's global generator, hence by DI-engine's set_pkg_seed.
         self._rng = np.random.default_rng(np.random.randint(2 ** 31))
+
+    def _reset_collect(self, env_id=None, **kwargs) -> None:
+        # Upstream forgets the episodes of all environments whenever one ends.
+        super()._reset_collect(None if self._cfg.upstream_compat else env_id)
 
     def _memory_sizes(self) -> Tuple[int, int]:
         return max(1, self._cfg.context_length - 1), self._cfg.model.embed_dim

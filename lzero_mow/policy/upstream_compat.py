@@ -1,0 +1,57 @@
+"""
+``upstream_compat``: what LightZero's ScaleZero does to the numbers and ours does not, by default (see UPSTREAM.md beside
+the model). It is here so that a difference between the two can be traced.
+"""
+from math import cos, pi
+from typing import Callable, Dict
+
+import torch
+from easydict import EasyDict
+from torch import Tensor
+
+from lzero_mow.buffer.search_batch import SearchBatch
+from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
+
+FIXED_ENTROPY_WEIGHT = 1e-4
+# The largest norm of a latent that is let be: at first, in the end, and after how many updates.
+CLIP_START, CLIP_END, CLIP_UPDATES = 30.0, 10.0, 100000
+
+
+def as_upstream(cfg: EasyDict) -> EasyDict:
+    """
+    Overview:
+        The configuration as upstream reads it: the weights of a token's experts add up to 1, which with one expert is a
+        constant, so that the router never learns.
+    """
+    return EasyDict(cfg, model=EasyDict(cfg.model, router_norm='topk'))
+
+
+def doubled_loss(terms: Dict[str, Tensor], entropy_weight: Tensor, cfg: EasyDict) -> Tensor:
+    """
+    Overview:
+        L_k, (K,), as upstream adds it up: once with a fixed weight of the entropy and once more with the learned one.
+    """
+    weighed = sum(cfg[f'{name}_weight'] * terms[name] for name in ('latent', 'reward', 'value', 'policy'))
+    return 2 * weighed - cfg.policy_weight * (FIXED_ENTROPY_WEIGHT + entropy_weight) * terms['entropy']
+
+
+def encoder_clip(model: ScaleZeroModel, batch: SearchBatch, updates: int) -> Callable[[], None]:
+    """
+    Overview:
+        What upstream does between gradients and step: where a latent of the last task is longer than a threshold that
+        falls by a cosine, every tensor of the encoder that learns is multiplied by threshold / length, norms and
+        positions included.
+    Returns:
+        - clip (:obj:`Callable`): Does it.
+    """
+    last = batch.of_task(max(batch.task))
+
+    @torch.no_grad()
+    def clip() -> None:
+        falling = 0.5 * (1 + cos(pi * min(1.0, updates / CLIP_UPDATES)))
+        threshold = CLIP_END + (CLIP_START - CLIP_END) * falling
+        longest = model.encode(last.obs[:, :last.visits.shape[1]].flatten(0, 1)).norm(dim=-1).max()
+        factor = (threshold / longest).clamp(max=1.0)
+        torch._foreach_mul_([p for p in model.encoder.parameters() if p.requires_grad], factor)
+
+    return clip

@@ -1,0 +1,84 @@
+"""What `upstream_compat` changes, beside what is right without it."""
+import copy
+
+import numpy as np
+import pytest
+import torch
+from helpers.scalezero_policy import random_search_batch, tiny_scalezero_policy
+from test_scalezero_policy import act, frames
+
+from lzero_mow.policy.scalezero import ScaleZeroPolicy
+from lzero_mow.policy.upstream_compat import encoder_clip
+
+
+def policies(**settings):
+    return [tiny_scalezero_policy(upstream_compat=compat, **copy.deepcopy(settings)) for compat in (True, False)]
+
+
+def gradients(policy, name):
+    for _ in range(2):  # heads begin with zeros, and hand no gradient on in the first update
+        policy.learn_mode.forward(dict(search=random_search_batch()))
+    return [p.grad for n, p in policy._model.named_parameters() if name in n]
+
+
+@pytest.mark.unittest
+def test_a_router_of_one_expert_a_token_learns_only_without_it():
+    model = dict(experts_per_token=1)
+    theirs, ours = (ScaleZeroPolicy(policy._cfg) for policy in policies(model=model))  # the model is the config's
+    assert all(grad.abs().max() == 0 for grad in gradients(theirs, 'router'))
+    assert all(grad.abs().max() > 0 for grad in gradients(ours, 'router'))
+
+
+@pytest.mark.unittest
+def test_the_loss_is_counted_twice_and_summed_over_tasks():
+    theirs, ours = policies(model=dict(num_experts=0))
+    logs = [policy.learn_mode.forward(dict(search=random_search_batch())) for policy in (theirs, ours)]
+    for task in ('red', 'green', 'blue'):
+        terms = {name: float(logs[0][f'task/{task}/world_model/{name}']) for name in ('latent', 'reward', 'value', 'policy')}
+        assert terms == {name: float(logs[1][f'task/{task}/world_model/{name}']) for name in terms}
+    entropy = float(logs[1]['world_model/entropy'])
+    once = float(logs[1]['world_model/loss'])
+    assert float(logs[0]['world_model/loss']) == pytest.approx(2 * once + (2 - 1.0001) * entropy, rel=1e-5)
+    # Three tasks: a sum of doubled losses has about six times the gradient.
+    ratio = float(logs[0]['world_model/grad_norm'] / logs[1]['world_model/grad_norm'])
+    assert 5 < ratio < 7
+
+
+@pytest.mark.unittest
+def test_an_encoder_of_long_latents_shrinks_as_a_whole():
+    policy, batch = tiny_scalezero_policy(upstream_compat=True), random_search_batch()
+    model = policy._model
+    latent = lambda: model.encode(batch.of_task(2).obs[:, :4].flatten(0, 1))
+    longest = float(latent().norm(dim=-1).max())
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    encoder_clip(model, batch, updates=0)()
+    assert all(torch.equal(p, before[name]) for name, p in model.named_parameters())  # below 30
+    scale = 40 / longest
+    with torch.no_grad():
+        model.latent_norm.weight *= scale
+        model.latent_norm.bias *= scale
+    before['latent_norm.weight'] = model.latent_norm.weight.detach().clone()
+    encoder_clip(model, batch, updates=100000)()
+    for name, p in model.encoder.named_parameters():
+        torch.testing.assert_close(p, before[f'encoder.{name}'] * 10 / 40)
+
+
+@pytest.mark.unittest
+def test_in_later_stages_nothing_of_the_backbone_learns():
+    for policy, learns in zip(policies(model=dict(stages=3), stage_min_updates=1, stage_max_updates=2), (False, True)):
+        for _ in range(2):
+            policy.learn_mode.forward(dict(search=random_search_batch()))
+        assert policy._model.stage == 1
+        before = {name: p.detach().clone() for name, p in policy._model.named_parameters()}
+        policy.learn_mode.forward(dict(search=random_search_batch()))
+        moved = {name.split('.')[0] for name, p in policy._model.named_parameters() if not torch.equal(p, before[name])}
+        assert ('backbone' in moved) == learns and 'policy_head' in moved
+
+
+@pytest.mark.unittest
+def test_one_ended_episode_empties_every_memory():
+    for policy, kept in zip(policies(), (0, 1)):
+        act(policy, frames(6), list(range(6)), epsilon=1.0)
+        policy.collect_mode.reset([2])
+        assert list(policy._collect_memory.steps) == [kept, kept, 0, kept, kept, kept]
+    assert np.all(policy._eval_memory.steps == 0)
