@@ -83,7 +83,9 @@ def summarise(argv: List[str]) -> int:
     arguments = parser.parse_args(argv)
     from lzero_mow.report.summary import summarise as compute, write_summary
     try:
-        paths = write_summary(compute(arguments.folder, arguments.baseline, arguments.last, arguments.curves))
+        paths = write_summary(
+            arguments.folder, compute(arguments.folder, arguments.baseline, arguments.last, arguments.curves)
+        )
     except (OSError, ValueError) as error:
         parser.error(str(error))
     sys.stdout.write('\n'.join(paths) + '\n')

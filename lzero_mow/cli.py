@@ -128,7 +128,7 @@ def train(
         - code (:obj:`int`): Exit code: 0, or 2 after one line about bad input, 1 after one line about another failure,
             130 after Ctrl-C.
     """
-    parser = config_parser(prog, 'Train MoW: one world model and one agent for several tasks.', suite, argv)
+    parser = config_parser(prog, 'Train one agent for several tasks: MoW, ScaleZero or another method.', suite, argv)
     parser.add_argument('--resume', metavar='DIR', help='go on with the run in this folder, from its last checkpoint')
     parser.epilog = 'A run folder has results.csv, checkpoints in ckpt/, pictures in report/, TensorBoard logs in log/.'
     arguments = parse(parser, argv)

@@ -18,7 +18,7 @@ def test_a_game_in_which_nobody_beats_random_play_is_not_scored(tmp_path):
     folder = write(tmp_path, mow=rows_of('mow', [(4, 5), (6, 5)]), random=random_rows((1, 9), (1, 9)))
     summary = summarise(folder)
     assert list(summary.scale.bounds) == ['A'] and summary.methods[0].scores['mean'][0] == pytest.approx(1.0)
-    write_summary(summary)
+    write_summary(folder, summary)
     assert 'Not in the scores: B. No method is so far' in (tmp_path / 'summary.md').read_text()
 
 
@@ -45,7 +45,7 @@ def test_a_better_method_moves_the_scale_and_the_text_says_where_it_is(table, tm
     summary = summarise(table)
     assert summary.scale.bounds == {'A': (1.0, 9.0, 'mow_no_experts'), 'B': (10.0, 90.0, 'mow_no_experts')}
     assert summary.methods[0].scores['mean'][0] == pytest.approx((4 / 8 + 10 / 80) / 2)
-    write_summary(summary)
+    write_summary(table, summary)
     assert '1 is A 9.00 (mow_no_experts), B 90.00 (mow_no_experts).' in (tmp_path / 'summary.md').read_text()
 
 

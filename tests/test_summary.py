@@ -92,7 +92,7 @@ def test_one_seed_has_no_interval():
 
 @pytest.mark.unittest
 def test_how_many_seeds_there_are_stands_at_the_head(table, tmp_path):
-    write_summary(summarise(table))
+    write_summary(table, summarise(table))
     text = (tmp_path / 'summary.md').read_text()
     assert '- Seeds: 1 to 2 a method, 2 of random play.' in text
     assert 'with three of them the interval of a game can only span their three values' in text
@@ -105,13 +105,13 @@ def test_curves_of_some_methods_in_the_colours_that_they_have_among_all(table, t
     drawn = lambda: {style['label']: style['color'] for style in lines if 'label' in style}
     for method in ('storm_multitask', 'mow_no_experts', 'mow_no_shared', 'mow_no_balance'):
         write(tmp_path, **{method: rows_of(method, [(4, 15)])})
-    write_summary(summarise(table))
+    write_summary(table, summarise(table))
     first = ['mow', 'storm', 'storm_multitask', 'mow_no_experts', 'mow_no_shared']
     assert list(drawn()) == first, 'six would hide one another'
     assert f"Learning curves of {', '.join(first)}, random." in (tmp_path / 'summary.md').read_text()
     colours = drawn()
     lines.clear()
-    write_summary(summarise(table, drawn=['storm', 'mow_no_balance']))
+    write_summary(table, summarise(table, drawn=['storm', 'mow_no_balance']))
     assert list(drawn()) == ['storm', 'mow_no_balance'] and drawn()['storm'] == colours['storm']
     assert '--curves storm mow_no_balance`' in (tmp_path / 'summary.md').read_text()
 
@@ -144,7 +144,7 @@ def test_methods_stand_in_the_order_of_their_file():
 
 @pytest.mark.unittest
 def test_what_is_written(table):
-    paths = write_summary(summarise(table, last=2))
+    paths = write_summary(table, summarise(table, last=2))
     assert [Path(path).name for path in paths] == ['summary.md', 'summary.csv', 'games.csv', 'curves.png', 'iqm.png']
     text = Path(paths[0]).read_text()
     assert '| storm | 1 | 100 |' in text and '(one seed)' in text and '--last 2' in text
@@ -157,13 +157,14 @@ def test_what_is_written(table):
         games = list(csv.DictReader(file))
     assert [(row['method'], row['game']) for row in games[:3]] == [('mow', 'A'), ('mow', 'B'), ('storm', 'A')]
     assert Image.open(paths[3]).size[0] > 600 and Image.open(paths[4]).size[0] > 600
-    again = write_summary(summarise(table, last=2))
+    again = write_summary(table, summarise(table, last=2))
     assert Path(again[0]).read_text() == text, 'its own tables are no methods'
 
 
 @pytest.mark.unittest
 def test_games_become_rows_where_there_are_more_of_them_than_methods(tmp_path):
-    write_summary(summarise(write(tmp_path, mow=rows_of('mow', [(4, 15), (6, 25)], human=True))))
+    folder = write(tmp_path, mow=rows_of('mow', [(4, 15), (6, 25)], human=True))
+    write_summary(folder, summarise(folder))
     text = (tmp_path / 'summary.md').read_text()
     assert '|  | mow |' in text and '| B | 20.00 [15.00, 25.00] |' in text
 
@@ -180,7 +181,7 @@ def test_several_seeds_get_a_band_and_one_a_line(tmp_path, monkeypatch):
 
 @pytest.mark.unittest
 def test_costs_round_trip(tmp_path):
-    path, row = str(tmp_path / 'runs.csv'), RunCost('mow', 3, 'all', 100, 7, 1.25, 2.5, 3.125, 640.0)
+    path, row = str(tmp_path / 'runs.csv'), RunCost('mow', 3, 'all', 100, 500, 7, 1.25, 2.5, 3.125, 640.0)
     write_costs(path, [row])
     assert read_costs(path) == [row] and read_costs(str(tmp_path / 'none.csv')) == []
     Path(path).write_text('a,b\n1,2\n')

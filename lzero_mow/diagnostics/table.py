@@ -6,6 +6,7 @@ import numpy as np
 
 from lzero_mow.report.results import append_rows
 
+DIAGNOSTICS = 'diagnostics.csv'
 COLUMNS = ('env_step', 'name', 'value')
 
 

@@ -4,12 +4,11 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from lzero_mow.diagnostics.table import last_matrices
+from lzero_mow.diagnostics.table import DIAGNOSTICS, last_matrices
 from lzero_mow.report.conflict_map import write_conflict_map
 from lzero_mow.report.curves import write_curves
 from lzero_mow.report.router_map import write_router_map
 from lzero_mow.report.video import write_open_loop_sheet, write_open_loop_video
-from .run_log import DIAGNOSTICS
 
 FOLDER = 'report'
 

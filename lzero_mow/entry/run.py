@@ -11,6 +11,7 @@ from ditk import logging
 from lzero_mow.config import TOTAL_CONFIG, load_run_config, save_config
 from lzero_mow.files import locked
 from lzero_mow.model.size import numbers
+from lzero_mow.report.times import Times
 from lzero_mow.run_record import RunRecord, write_run_record
 from lzero_mow.validate import check_identity, check_run_folder, run_identity
 from . import checkpoint
@@ -28,7 +29,7 @@ class Run:
         Everything a training loop works with. Use as a context manager: at the end environments and log are closed, and
         if the block fails a log line says how to go on.
     Attributes:
-        workers, log, progress, schedule, cfg (the compiled config), run_dir.
+        workers, log, progress, schedule, cost, cfg (the compiled config), run_dir.
     """
 
     def __init__(self, config: dict, resume: Optional[str] = None, model: Optional[torch.nn.Module] = None) -> None:
@@ -41,7 +42,7 @@ class Run:
             ``ValueError`` if the folder is in use already, or if the run to resume has other tasks or shapes;
             ``CheckpointError`` if there is nothing to resume.
         """
-        self.config, self.run_dir, self._cost = config, resume or config['exp_name'], Cost()
+        self.config, self.run_dir, self.cost = config, resume or config['exp_name'], Cost()
         state = self._saved_state() if resume else None
         self.cfg = compile_run(config)
         env_cls = get_env_cls(self.cfg.env)
@@ -90,7 +91,7 @@ class Run:
         self.log.load_state_dict(state['log'])
         self.progress.evaluation(self.log.last_scores)
         load_random_state(state['random'])
-        self._cost.load_state_dict(state['run_time'])
+        self.cost.load_state_dict(state['run_time'])
         checkpoint.restore_warm_up(self.run_dir, state['warm_up'])
         self._saved_step = state['env_step']
         logging.info(
@@ -119,7 +120,7 @@ class Run:
             collector=self.workers.collector.state_dict(),
             sat_out=self.workers.state_dict(),
             random=random_state(),
-            run_time=self._cost.state_dict(),
+            run_time=self.cost.state_dict(),
             warm_up=checkpoint.warm_up_texts(self.run_dir),
         )
         checkpoint.save_run(self.run_dir, state, self.workers.buffer)
@@ -130,7 +131,7 @@ class Run:
         Overview:
             Write down that the run has reached its end, and what it cost.
         """
-        cost, env_step = self._cost.state_dict(), self.workers.env_step()
+        cost, env_step = self.cost.state_dict(), self.workers.env_step()
         record = RunRecord(
             method=self.config['method'],
             seed=self.config['seed'],
@@ -172,6 +173,19 @@ class Run:
             raise checkpoint.CheckpointError(f'there are no networks in {path}: its policy saves none')
         policy = self.workers.policy
         getattr(policy, 'load_networks', policy._model.load_state_dict)(networks)
+
+    def note_times(self, env_step: int) -> None:
+        """
+        Overview:
+            Write down what was done until now, and how long it took.
+        """
+        spent = self.cost.state_dict()
+        self.log.time(
+            Times(
+                env_step, self.workers.interactions(), self.schedule.warm_up_iter + self.schedule.train_iter,
+                round(spent['cpu'], 1), round(spent['wall'], 1), round(self.cost.mean('decision'), 6), round(self.cost.mean('update'), 6)
+            )
+        )
 
     def note_speed(self) -> None:
         """

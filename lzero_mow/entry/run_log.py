@@ -1,18 +1,17 @@
-"""What a run writes down, over environment steps: ``results.csv``, ``diagnostics.csv``, and all in TensorBoard."""
+"""What a run writes down, over environment steps: ``results.csv``, ``diagnostics.csv``, ``times.csv``, and all in TensorBoard."""
 import os
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 
-from lzero_mow.diagnostics.table import append_diagnostics, matrix_rows
+from lzero_mow.diagnostics.table import DIAGNOSTICS, append_diagnostics, matrix_rows
 from lzero_mow.envs.scores import human_normalised
 from lzero_mow.paths import RESULTS
 from lzero_mow.report.results import Result, aggregate, append_results, cut_results
+from lzero_mow.report.times import TIMES, Times, append_times
 from .cost import peak_memory
 from .scalar_writer import ScalarWriter
-
-DIAGNOSTICS = 'diagnostics.csv'
 
 
 class RunLog:
@@ -41,6 +40,7 @@ class RunLog:
             - resumed_at (:obj:`Optional[int]`): Step at which a resumed run goes on; TensorBoard hides what came after.
         """
         self.results, self.diagnostics = os.path.join(run_dir, RESULTS), os.path.join(run_dir, DIAGNOSTICS)
+        self.times = os.path.join(run_dir, TIMES)
         purge_step = None if resumed_at is None else resumed_at + 1
         self.writer = ScalarWriter(os.path.join(run_dir, 'log', 'serial'), purge_step=purge_step)
         self.last_scores: List[Optional[float]] = [None] * len(tasks)
@@ -80,6 +80,13 @@ class RunLog:
             self.writer.add_scalar(f'evaluation/{name}_{statistic}', value, env_step)
         self.writer.flush()
         return summary['mean']
+
+    def time(self, times: Times) -> None:
+        """
+        Overview:
+            Write down what was done until an evaluation, and how long it took.
+        """
+        append_times(self.times, times)
 
     def diagnosis(self, env_step: int, diagnosis: Dict[str, Any]) -> None:
         """
@@ -138,12 +145,13 @@ class RunLog:
     def state_dict(self) -> dict:
         """
         Overview:
-            What a resumed run needs: the lengths of the two tables now, the latest scores, and the running means of
+            What a resumed run needs: the lengths of the tables now, the latest scores, and the running means of
             the updates that are not written yet.
         """
         return {
             'results_size': _size(self.results),
             'diagnostics_size': _size(self.diagnostics),
+            'times_size': _size(self.times),
             'last_scores': list(self.last_scores),
             'sums': {name: total.cpu()
                      for name, total in self._sums.items()},
@@ -154,10 +162,11 @@ class RunLog:
     def load_state_dict(self, state: dict) -> None:
         """
         Overview:
-            Go back to a saved state: rows written after it are cut from the two tables.
+            Go back to a saved state: rows written after it are cut from the tables.
         """
         cut_results(self.results, state['results_size'])
         cut_results(self.diagnostics, state['diagnostics_size'])
+        cut_results(self.times, state['times_size'])
         self.last_scores = list(state['last_scores'])
         self._sums, self._counts, self._updates = dict(state['sums']), dict(state['counts']), state['updates']
 

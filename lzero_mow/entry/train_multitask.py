@@ -81,6 +81,7 @@ def _evaluate(run: Run, env_step: int) -> None:
     with own_randomness(run.cfg.seed):
         returns = run.workers.evaluator.eval_tasks(run.schedule.train_iter, env_step)
     score = run.log.evaluation(env_step, returns)
+    run.note_times(env_step)
     run.save_best(score)
     run.progress.evaluation(run.log.last_scores)
     run.progress.write_evaluation(env_step, returns, score)
@@ -110,7 +111,12 @@ def _collect(run: Run, epsilon: float) -> int:
     """Collect about one segment of every environment into the replay; returns the steps that each task took."""
     workers = run.workers
     run.progress.phase('collecting')
+    decided, seconds = workers.interactions(), workers.collector.deciding_seconds
     steps = workers.collect(run.schedule.train_iter, epsilon)
+    if epsilon < 1:
+        run.cost.add(
+            'decision', workers.collector.deciding_seconds - seconds, workers.interactions() - decided
+        )
     env_step = workers.env_step()
     for env_id, episode_return, length in workers.collector.drain_episodes():
         task_id = env_id // run.cfg.env.collector_env_num
@@ -123,10 +129,11 @@ def _update(run: Run, updates: int) -> None:
     """Train the policy; a loss that is not finite ends the run here, before anything is saved."""
     workers, env_step = run.workers, run.workers.env_step()
     run.progress.phase('training')
-    for _ in range(updates):
-        data = workers.buffer.sample(run.cfg.policy.batch_size, workers.policy)
-        run.log.update(env_step, workers.policy.learn_mode.forward(data))
-        run.schedule.train_iter += 1
-    run.schedule.due = 0
-    if hasattr(workers.policy, 'check_finite'):
-        workers.policy.check_finite()
+    with run.cost.of('update', updates):
+        for _ in range(updates):
+            data = workers.buffer.sample(run.cfg.policy.batch_size, workers.policy)
+            run.log.update(env_step, workers.policy.learn_mode.forward(data))
+            run.schedule.train_iter += 1
+        run.schedule.due = 0
+        if hasattr(workers.policy, 'check_finite'):
+            workers.policy.check_finite()  # the one wait for the device

@@ -21,6 +21,7 @@ class RunCost:
     seed: int
     task: str  # of a member of an ensemble, otherwise 'all'
     env_step: int  # environment steps a task
+    interactions: int  # environment steps of all its tasks; fewer where solved tasks rest
     updates: int
     cpu_minutes: float
     wall_minutes: float
@@ -37,8 +38,8 @@ def run_cost(record: RunRecord, task: str) -> RunCost:
         The row of one run.
     """
     return RunCost(
-        record.method, record.seed, task, record.env_step, record.updates, round(record.cpu_seconds / 60, 2),
-        round(record.wall_seconds / 60, 2), round(record.model_bytes / 2 ** 20, 3),
+        record.method, record.seed, task, record.env_step, record.interactions, record.updates,
+        round(record.cpu_seconds / 60, 2), round(record.wall_seconds / 60, 2), round(record.model_bytes / 2 ** 20, 3),
         round(record.peak_memory_bytes / 2 ** 20)
     )
 

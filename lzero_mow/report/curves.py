@@ -32,11 +32,24 @@ def write_curves(
             rows.
         - drawn (:obj:`Optional[Sequence[str]]`): Some of the methods, in their colours among all; None for all.
     """
-    rows = read_evaluations(results)
+    draw_curves(path, read_evaluations(results), scale, drawn)
+
+
+def draw_curves(
+        path: str, rows: Sequence[Result], scale: Optional[Scale] = None, drawn: Optional[Sequence[str]] = None,
+        x: str = 'environment steps a task'
+) -> None:
+    """
+    Overview:
+        Draw learning curves; see ``write_curves``.
+    Arguments:
+        - rows (:obj:`Sequence[Result]`): Evaluations.
+        - x (:obj:`str`): What ``env_step`` of the rows is.
+    """
     tasks, methods = tasks_of(rows), methods_of(rows)
     scale = scale or table_scale(rows, last=1)
     colours = {method: colour for method, colour in method_colours(methods).items() if drawn is None or method in drawn}
-    figure, axes = _panels([*tasks, ALL_TASKS], legend_lines=math.ceil(len(colours) / LEGEND_COLUMNS))
+    figure, axes = _panels([*tasks, ALL_TASKS], x, math.ceil(len(colours) / LEGEND_COLUMNS))
     for method, colour in colours.items():
         own = [row for row in rows if row.method == method]
         for task in tasks_of(own):
@@ -52,7 +65,7 @@ def write_curves(
         figure.savefig(temporary, dpi=110)
 
 
-def _panels(titles: Sequence[str], legend_lines: int) -> Tuple[Figure, Dict[str, Axes]]:
+def _panels(titles: Sequence[str], x: str, legend_lines: int) -> Tuple[Figure, Dict[str, Axes]]:
     """A figure with a panel for each title, in rows of about equal length."""
     n_rows = math.ceil(len(titles) / MAX_COLUMNS)
     n_columns = math.ceil(len(titles) / n_rows)
@@ -60,7 +73,7 @@ def _panels(titles: Sequence[str], legend_lines: int) -> Tuple[Figure, Dict[str,
     panels = figure.subplots(n_rows, n_columns, squeeze=False).flatten()
     for panel, title in zip(panels, titles):
         panel.set_title(title)
-        panel.set_xlabel('environment steps a task')
+        panel.set_xlabel(x)
         panel.set_ylabel('return')
         panel.grid(alpha=0.3)
     for panel in panels[len(titles):]:

@@ -20,6 +20,7 @@ from .scores import finals, methods_of, read_evaluations, result_files, tasks_of
 from .summary_text import write_markdown
 
 CURVES = 5  # methods, the first of the table, beside random play: more hide one another
+COSTS = ('interactions', 'updates', 'cpu_minutes', 'megabytes')
 STATISTICS = {'iqm': iqm, 'mean': mean, 'median': median}
 # What is estimated, and the ends of its interval: NaN where there is one seed.
 Estimate = Tuple[float, float, float]
@@ -38,6 +39,7 @@ class MethodSummary:
     improvement: Optional[Estimate] = None  # probability that the baseline is better
     returns: Dict[str, Estimate] = field(default_factory=dict)  # by task
     above_random: List[str] = field(default_factory=list)  # tasks whose interval lies above random play's
+    interactions: Optional[float] = None  # environment steps of a seed, all games together
     updates: Optional[float] = None  # of each model
     cpu_minutes: Optional[float] = None  # of a seed, all models of an ensemble together
     megabytes: Optional[float] = None  # the same
@@ -49,7 +51,6 @@ class Summary:
     Overview:
         The numbers of all methods, and what they mean.
     """
-    folder: str
     tasks: List[str]
     scale: Scale
     baseline: Optional[str]
@@ -78,23 +79,42 @@ def summarise(
     if last < 1:
         raise ValueError(f'--last is {last}: expected at least 1 evaluation')
     rows = read_evaluations(result_files(folder))
-    methods, tasks = methods_of(rows), tasks_of(rows)
+    methods = methods_of(rows)
     for named in [*drawn, *([] if baseline is None else [baseline])]:
         if named not in methods:
             raise ValueError(f"'{folder}' holds no method '{named}'{did_you_mean(named, methods)}")
-    if baseline is None and DEFAULT_METHOD in methods:
-        baseline = DEFAULT_METHOD
-    drawn = drawn or [method for method in methods if method != RANDOM][:CURVES]
     scale = table_scale(rows, last)
     if scale is None:
         raise ValueError(_no_scale(folder, methods))
+    return summarise_rows(rows, read_costs(os.path.join(folder, RUNS)), scale, baseline, last, drawn)
+
+
+def summarise_rows(
+        rows: Sequence[Result],
+        costs: Sequence[RunCost],
+        scale: Optional[Scale],
+        baseline: Optional[str] = None,
+        last: int = 1,
+        drawn: Sequence[str] = (),
+) -> Summary:
+    """
+    Overview:
+        Compute the numbers of evaluations, wherever they come from.
+    Arguments:
+        - rows (:obj:`Sequence[Result]`), costs (:obj:`Sequence[RunCost]`): Evaluations, and what the runs have cost.
+        - scale (:obj:`Optional[Scale]`): What turns returns into scores; without it there are none.
+        - baseline, last, drawn: See ``summarise``.
+    """
+    methods, tasks = methods_of(rows), tasks_of(rows)
+    if baseline is None and DEFAULT_METHOD in methods:
+        baseline = DEFAULT_METHOD
+    drawn = drawn or [method for method in methods if method != RANDOM][:CURVES]
     by_method = {method: [row for row in rows if row.method == method] for method in methods}
-    costs = read_costs(os.path.join(folder, RUNS))
     summaries = [_method(method, by_method, tasks, scale, baseline, last, costs) for method in methods]
     if RANDOM in methods:
         _mark_above_random(summaries)
     drawn = [method for method in methods if method in (*drawn, RANDOM)]
-    return Summary(folder, tasks, scale, baseline, last, summaries, drawn)
+    return Summary(tasks, scale, baseline, last, summaries, drawn)
 
 
 def _no_scale(folder: str, methods: Sequence[str]) -> str:
@@ -112,10 +132,11 @@ def _method(
 ) -> MethodSummary:
     own = rows[method]
     returns = _returns(own, tasks, last)
-    scores = finals(own, [task for task in tasks if scale.covers(task)], scale, last)
-    summary = MethodSummary(method, len(scores), _last_steps(own))
-    for name, statistic in STATISTICS.items():
-        summary.scores[name] = _estimate(interval(statistic, scores))
+    summary = MethodSummary(method, len(returns), _last_steps(own))
+    if scale is not None:
+        scores = finals(own, [task for task in tasks if scale.covers(task)], scale, last)
+        for name, statistic in STATISTICS.items():
+            summary.scores[name] = _estimate(interval(statistic, scores))
     if baseline not in (None, method):
         compared = _returns(rows[baseline], tasks, last), returns  # which is higher needs no scale
         summary.improvement = _estimate(interval(probability_of_improvement, *compared))
@@ -124,6 +145,7 @@ def _method(
     runs = [cost for cost in costs if cost.method == method]
     if runs:
         seeds = len({cost.seed for cost in runs})
+        summary.interactions = sum(cost.interactions for cost in runs) / seeds
         summary.updates = sum(cost.updates for cost in runs) / len(runs)
         summary.cpu_minutes = sum(cost.cpu_minutes for cost in runs) / seeds
         summary.megabytes = sum(cost.megabytes for cost in runs) / seeds
@@ -156,7 +178,7 @@ def _mark_above_random(summaries: Sequence[MethodSummary]) -> None:
         ]
 
 
-def write_summary(summary: Summary) -> List[str]:
+def write_summary(folder: str, summary: Summary) -> List[str]:
     """
     Overview:
         Write ``summary.md``, ``summary.csv``, ``games.csv``, ``curves.png`` and ``iqm.png`` into the tables' folder.
@@ -164,14 +186,14 @@ def write_summary(summary: Summary) -> List[str]:
         - paths (:obj:`List[str]`): The files.
     """
     names = ('summary.md', 'summary.csv', 'games.csv', 'curves.png', 'iqm.png')
-    paths = [os.path.join(summary.folder, name) for name in names]
+    paths = [os.path.join(folder, name) for name in names]
     text, methods, games, curves, bars = paths
     _write_methods(methods, summary)
     _write_games(games, summary)
-    write_curves(curves, result_files(summary.folder), summary.scale, summary.drawn)
+    write_curves(curves, result_files(folder), summary.scale, summary.drawn)
     shown = {method.method: method.scores['iqm'] for method in summary.methods}
     write_intervals(bars, shown, f'IQM of the {summary.scale.label} ({summary.scale.meaning})')
-    write_markdown(text, summary)
+    write_markdown(text, folder, summary)
     return paths
 
 
@@ -181,9 +203,9 @@ def _write_methods(path: str, summary: Summary) -> None:
     for method in summary.methods:
         estimates = [*(method.scores[name] for name in STATISTICS), method.improvement or (None, ) * 3]
         numbers = [_rounded(number) for estimate in estimates for number in estimate]
-        costs = [_rounded(number) for number in (method.updates, method.cpu_minutes, method.megabytes)]
+        costs = [_rounded(getattr(method, name)) for name in COSTS]
         rows.append([method.method, method.seeds, method.env_steps[0], *numbers, *costs])
-    _write_csv(path, ['method', 'seeds', 'env_step', *ends, 'updates', 'cpu_minutes', 'megabytes'], rows)
+    _write_csv(path, ['method', 'seeds', 'env_step', *ends, *COSTS], rows)
 
 
 def _write_games(path: str, summary: Summary) -> None:

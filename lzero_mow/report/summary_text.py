@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from .summary import MethodSummary, Summary
 
 
-def write_markdown(path: str, summary: 'Summary') -> None:
+def write_markdown(path: str, folder: str, summary: 'Summary') -> None:
     """
     Overview:
         Write the text, which refers to the pictures beside it.
     """
     lines = [
-        f'# {os.path.basename(os.path.abspath(summary.folder))}', '', *_head(summary), '', *_methods(summary), '',
+        f'# {os.path.basename(os.path.abspath(folder))}', '', *_head(folder, summary), '', *_methods(summary), '',
         '![Interquartile mean of each method](iqm.png)', '', '## Games', '', *_games(summary), '',
         f"Learning curves of {', '.join(summary.drawn)}.", '', '![Learning curves](curves.png)'
     ]
@@ -25,7 +25,7 @@ def write_markdown(path: str, summary: 'Summary') -> None:
         file.write('\n'.join(lines) + '\n')
 
 
-def _head(summary: 'Summary') -> List[str]:
+def _head(folder: str, summary: 'Summary') -> List[str]:
     final = 'its last evaluation' if summary.last == 1 else f'the mean of its last {summary.last} evaluations'
     options = f' --last {summary.last}' if summary.last > 1 else ''
     if summary.baseline not in (None, DEFAULT_METHOD):
@@ -33,7 +33,7 @@ def _head(summary: 'Summary') -> List[str]:
     if len(summary.drawn) < len(summary.methods):
         options += f" --curves {' '.join(method for method in summary.drawn if method != RANDOM)}"
     lines = [
-        f'Made by `python -m lzero_mow summary {summary.folder}{options}`.',
+        f'Made by `python -m lzero_mow summary {folder}{options}`.',
         '',
         f'- What a run has reached is {final}.',
         f'- Seeds: {_seeds(summary.methods)}.',
@@ -80,8 +80,8 @@ def _methods(summary: 'Summary') -> List[str]:
     compared = summary.baseline is not None
     rows = []
     for method in summary.methods:
-        scores = [_with_interval(method.scores[name], 3) for name in ('iqm', 'mean', 'median')]
-        better = [_with_interval(method.improvement, 2)] if compared else []
+        scores = [with_interval(method.scores[name], 3) for name in ('iqm', 'mean', 'median')]
+        better = [with_interval(method.improvement, 2)] if compared else []
         costs = [_plain(method.megabytes, 2), _plain(method.cpu_minutes, 1), _plain(method.updates, 0)]
         rows.append([method.method, str(method.seeds), _range(method.env_steps), *scores, *better, *costs])
     better = [f'P({summary.baseline} better)'] if compared else []
@@ -112,7 +112,7 @@ def _games(summary: 'Summary') -> List[str]:
 
 
 def _returns(method: 'MethodSummary') -> List[str]:
-    cells = {task: _with_interval(estimate, 2) for task, estimate in method.returns.items()}
+    cells = {task: with_interval(estimate, 2) for task, estimate in method.returns.items()}
     return [f'**{cell}**' if task in method.above_random else cell for task, cell in cells.items()]
 
 
@@ -120,7 +120,7 @@ def _range(fewest_and_most: Tuple[int, int]) -> str:
     return ' to '.join(map(str, dict.fromkeys(fewest_and_most)))
 
 
-def _with_interval(estimate: Optional[Tuple[float, float, float]], digits: int) -> str:
+def with_interval(estimate: Optional[Tuple[float, float, float]], digits: int) -> str:
     if estimate is None:
         return '-'
     point, low, high = (f'{number:.{digits}f}' for number in estimate)

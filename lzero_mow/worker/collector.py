@@ -1,4 +1,5 @@
 """MoWSegmentCollector: LightZero's segment collector without the steps it loses."""
+import time
 from collections import deque
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -13,7 +14,7 @@ from lzero.worker import MuZeroSegmentCollector
 
 from .collector_state import CollectorState
 from .env_health import close_environments, named_failures, task_of, wait_until_ready
-from .in_flight import InFlight, STEP_FLAGS
+from .in_flight import InFlight
 
 
 @SERIAL_COLLECTOR_REGISTRY.register('segment_mow')
@@ -29,7 +30,7 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
     Interfaces:
         ``collect``, ``reset``, ``drain_episodes``, ``state_dict``, ``load_state_dict``; the rest is inherited.
     Properties:
-        ``envstep``, ``envsteps``.
+        ``envstep``, ``envsteps``, ``deciding_seconds``.
 
     .. note::
         A full segment is held back until the next one of its environment is full or the episode ends, because it is
@@ -63,6 +64,7 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
             self.reset_env()
         self._flights = [InFlight(env_id) for env_id in range(self._env_num)]
         self._envsteps = np.zeros(self._env_num, dtype=np.int64)
+        self.deciding_seconds = 0.0  # by the clock, in the policy
         self._finished_episodes = []
         self._pool_metas = []
         # Set when a resumed run could not restore its environments: their old episodes must be closed first.
@@ -146,7 +148,8 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
                 self._begin_episode(self._flights[env_id], obs[env_id])
         frames = to_ndarray([self._flights[env_id].segment.get_obs() for env_id in ready])
         frames = prepare_observation(frames, self.policy_config.model.model_type)
-        return self._policy.forward(
+        begun = time.monotonic()
+        output = self._policy.forward(
             data=torch.from_numpy(frames).to(self.policy_config.device),
             action_mask=[to_ndarray(obs[env_id]['action_mask']) for env_id in ready],
             temperature=policy_kwargs['temperature'],
@@ -155,6 +158,8 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
             ready_env_id=ready,
             timestep=[to_ndarray(obs[env_id].get('timestep', -1)) for env_id in ready],
         )
+        self.deciding_seconds += time.monotonic() - begun
+        return output
 
     def _begin_episode(self, flight: InFlight, obs: Dict[str, Any]) -> None:
         first_frame = to_ndarray(obs['observation'])
@@ -199,7 +204,7 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
             timestep=to_ndarray(timestep.obs.get('timestep', -1))
         )
         flight.window.append(frame)
-        self._record_flags(flight, timestep)
+        flight.record_flags(timestep.done, info)
         flight.predicted_values.append(output['predicted_value'])
         flight.searched_values.append(output['searched_value'])
         flight.entropy_sum += float(output['visit_count_distribution_entropy'])
@@ -214,15 +219,6 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
             self._hold_back(flight)
         if timestep.done:
             self._finish_episode(flight, float(info['eval_episode_return']))
-
-    @staticmethod
-    def _record_flags(flight: InFlight, timestep: BaseEnvTimestep) -> None:
-        # LightZero's own environments mark a time limit as gym did; an end that is no time limit is a termination.
-        info = timestep.info
-        truncated = bool(info.get('truncated', info.get('TimeLimit.truncated', False)))
-        terminated = bool(info.get('terminated', timestep.done and not truncated))
-        for name, value in zip(STEP_FLAGS, (terminated, truncated, bool(info.get('life_loss', False)))):
-            flight.flags[name].append(value)
 
     def _hold_back(self, flight: InFlight) -> None:
         # The segment is full: it pads and releases the one before it, and waits for its own padding.

@@ -37,6 +37,17 @@ class InFlight:
     searched_values: List[float] = field(default_factory=list)
     flags: Dict[str, List[bool]] = field(default_factory=lambda: {name: [] for name in STEP_FLAGS})
 
+    def record_flags(self, done: bool, info: Dict[str, Any]) -> None:
+        """
+        Overview:
+            Note how a step ended. LightZero's own environments mark a time limit as gym did; an end that is no time
+            limit is a termination.
+        """
+        truncated = bool(info.get('truncated', info.get('TimeLimit.truncated', False)))
+        terminated = bool(info.get('terminated', done and not truncated))
+        for name, value in zip(STEP_FLAGS, (terminated, truncated, bool(info.get('life_loss', False)))):
+            self.flags[name].append(value)
+
     def take_meta(self) -> Dict[str, Any]:
         """
         Overview:

@@ -31,10 +31,10 @@ def write_table(folder):
     """A: random 1, mow 5, storm 3. B: random 10, mow 20, storm 30, of one seed."""
     write_costs(
         str(folder / 'runs.csv'), [
-            RunCost('mow', 0, 'all', 100, 50, 4.0, 5.0, 8.0, 100.0),
-            RunCost('mow', 1, 'all', 100, 50, 6.0, 5.0, 8.0, 100.0),
-            RunCost('storm', 0, 'A', 100, 50, 2.0, 5.0, 3.0, 100.0),
-            RunCost('storm', 0, 'B', 100, 50, 3.0, 5.0, 3.0, 100.0)
+            RunCost('mow', 0, 'all', 100, 200, 50, 4.0, 5.0, 8.0, 100.0),
+            RunCost('mow', 1, 'all', 100, 200, 50, 6.0, 5.0, 8.0, 100.0),
+            RunCost('storm', 0, 'A', 100, 100, 50, 2.0, 5.0, 3.0, 100.0),
+            RunCost('storm', 0, 'B', 100, 100, 50, 3.0, 5.0, 3.0, 100.0)
         ]
     )
     return write(

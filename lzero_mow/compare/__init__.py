@@ -1,0 +1,1 @@
+"""Finished runs side by side: one page that opens from a file."""

@@ -1,0 +1,101 @@
+"""Finished runs, read back from their folders, and whether they may be compared."""
+import os
+from dataclasses import dataclass
+from typing import Dict, List, Sequence, Tuple
+
+from lzero_mow.config import load_run_config
+from lzero_mow.diagnostics.table import DIAGNOSTICS, read_diagnostics
+from lzero_mow.paths import RESULTS
+from lzero_mow.report.costs import ALL_TASKS, RunCost, run_cost
+from lzero_mow.report.results import Result, read_results
+from lzero_mow.report.times import TIMES, Times, read_times
+from lzero_mow.run_record import RunRecord, read_run_record
+from lzero_mow.suites import RANDOM, one_model_a_task
+
+# Keys of a run's environments that may differ: which games it has, and how many are stepped at once.
+INDIFFERENT = ('tasks', 'collector_env_num', 'manager')
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """
+    Overview:
+        A run folder. Random play has neither times nor diagnostics.
+    """
+    folder: str
+    config: dict
+    record: RunRecord
+    rows: List[Result]
+    times: List[Times]
+    diagnostics: List[Tuple[int, str, float]]  # (env_step, name, value)
+
+    @property
+    def method(self) -> str:
+        """
+        Overview:
+            The method's name.
+        """
+        return self.record.method
+
+    def cost(self) -> RunCost:
+        """
+        Overview:
+            What it has cost.
+        """
+        member = one_model_a_task(self.method)
+        return run_cost(self.record, self.record.tasks[0] if member else ALL_TASKS)
+
+
+def load_run(folder: str) -> FinishedRun:
+    """
+    Overview:
+        Read a run folder.
+    Errors:
+        ``ValueError`` in one line if it is none, or if the run has not ended.
+    """
+    config, record = load_run_config(folder), read_run_record(folder)
+    if record is None:
+        raise ValueError(f"the run in '{folder}' has not ended: go on with `python -m lzero_mow train --resume {folder}`")
+    times, diagnostics = os.path.join(folder, TIMES), os.path.join(folder, DIAGNOSTICS)
+    return FinishedRun(
+        folder, config, record, read_results(os.path.join(folder, RESULTS)),
+        read_times(times) if os.path.isfile(times) else [],
+        read_diagnostics(diagnostics) if os.path.isfile(diagnostics) else []
+    )
+
+
+def check_comparable(runs: Sequence[FinishedRun]) -> None:
+    """
+    Overview:
+        Check that all but the methods is the same: games, their environments, environment steps, episodes an evaluation.
+    Errors:
+        ``ValueError`` in one line for the first difference.
+    """
+    trained = [run for run in runs if run.method != RANDOM]
+    if not trained:
+        raise ValueError('there is nothing to compare: name at least one run that was trained')
+    first = next((run for run in trained if not one_model_a_task(run.method)), trained[0])
+    for run in runs:
+        for key, value in run.config['env'].items():
+            if key in INDIFFERENT or run.method == RANDOM and key == 'evaluator_env_num':
+                continue
+            if value != first.config['env'].get(key):
+                raise ValueError(_differ(run, first, f'env.{key}', value, first.config['env'].get(key)))
+        if run.method != RANDOM and run.config['max_env_step'] != first.config['max_env_step']:
+            steps = run.config['max_env_step'], first.config['max_env_step']
+            raise ValueError(_differ(run, first, 'max_env_step', *steps))
+    games: Dict[Tuple[str, int], List[str]] = {}
+    for run in runs:
+        games.setdefault((run.method, run.record.seed), []).extend(run.record.tasks)
+    expected = games[first.method, first.record.seed]
+    for (method, seed), tasks in games.items():
+        if len(set(tasks)) < len(tasks):
+            raise ValueError(f"seed {seed} of '{method}' is there twice: a run folder for each seed is enough")
+        if sorted(tasks) != sorted(expected):
+            raise ValueError(
+                f"seed {seed} of '{method}' has the games {', '.join(tasks)}, '{first.folder}' has {', '.join(expected)}"
+            )
+
+
+def _differ(run: FinishedRun, first: FinishedRun, key: str, value: object, expected: object) -> str:
+    return f"'{run.folder}' has {key}={value}, '{first.folder}' has {expected}: nothing but the method may differ"

@@ -1,0 +1,38 @@
+"""
+Train ScaleZero on Atari games, one model and one search for all of them: with a GPU the 26 games of Atari 100k,
+without one four games and small networks.
+
+    python zoo/atari/config/scalezero_multitask.py
+    python zoo/atari/config/scalezero_multitask.py --preset laptop --games Pong Boxing policy.batch_size=16
+    python zoo/atari/config/scalezero_multitask.py --method scalezero_dps
+"""
+import sys
+
+LZERO_MOW_COMMAND = True  # keeps `import lzero_mow` light, so that --help and mistakes answer at once
+from lzero_mow import cli
+from lzero_mow.config import build_config, lightzero_configs
+
+# ==============================================================
+# begin of the most frequently changed config specified by the user
+# ==============================================================
+preset = None  # one of config/atari.yaml; None is 'paper', and for a run without a GPU 'laptop'
+method = 'scalezero'  # 'scalezero', or 'scalezero_dps' with Dynamic Parameter Scaling
+games = []  # names, or a suite of config/atari.yaml; none takes the preset's own
+seed = 0
+max_env_step = None  # environment steps of each game; None takes the preset's own
+env = dict()  # changes in main_config.env, such as dict(evaluator_env_num=3)
+policy = dict()  # changes in main_config.policy, such as dict(num_simulations=25, model=dict(num_experts=4))
+# ==============================================================
+# end of the most frequently changed config specified by the user
+# ==============================================================
+
+settings = dict(
+    preset=preset, method=method, games=games, seed=seed, max_env_step=max_env_step, env=env, policy=policy
+)
+changes = dict(seed=seed, env=env, policy=policy)
+main_config, create_config = lightzero_configs(
+    build_config(preset or 'paper', games, [changes], suite='atari', method=method)
+)
+
+if __name__ == "__main__":
+    sys.exit(cli.train(settings=settings, suite='atari'))
