@@ -11,14 +11,14 @@ from lzero_mow import cli
 PROG = 'python -m lzero_mow.compare'
 
 
-def main(argv: Optional[Sequence[str]] = None, prog: str = PROG) -> int:
+def main(argv: Optional[Sequence[str]] = None) -> int:
     """
     Overview:
         Write the page that the command line asks for.
     Returns:
         - code (:obj:`int`): 0, or 2 after one line about bad input.
     """
-    parser = cli.Parser(prog=prog, description='Compare finished runs: one page with tables, curves and videos.')
+    parser = cli.Parser(prog=PROG, description='Compare finished runs: one page with tables, curves and videos.')
     parser.add_argument(
         'runs', nargs='+', metavar='RUN', help='run folders, any number of seeds and methods, random play too'
     )

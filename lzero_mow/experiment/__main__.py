@@ -45,7 +45,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except ValueError as error:
         parser.error(' '.join(str(error).split()))
     try:
-        return _run(plan, jobs, arguments.jobs, arguments.output)
+        return _run(plan, jobs, arguments.jobs, arguments.output, arguments.compare)
     except KeyboardInterrupt:
         logging.info('interrupted: the same command goes on from the last checkpoints')
         return cli.INTERRUPTED
@@ -94,6 +94,9 @@ def _parser() -> cli.Parser:
         '--random-episodes', type=int, default=100, metavar='N', help='of random play, a task and seed; default: 100'
     )
     parser.add_argument(
+        '--compare', metavar='HTML', help='also write a page that shows these runs side by side: tables, curves, videos'
+    )
+    parser.add_argument(
         'overrides', nargs='*', default=[], metavar='KEY=VALUE', help='leaves of the configuration, for every method'
     )
     return parser
@@ -116,7 +119,7 @@ def _held(plan: Plan, method: str) -> IO:
         ) from error
 
 
-def _run(plan: Plan, jobs: List[Job], at_once: int, output: str) -> int:
+def _run(plan: Plan, jobs: List[Job], at_once: int, output: str, page: Optional[str]) -> int:
     from .tables import write_tables
     tasks = resolve_games(plan.games, load_suite(plan.suite)['suites']) or \
         build_config(plan.preset, suite=plan.suite)['env']['tasks']
@@ -133,7 +136,12 @@ def _run(plan: Plan, jobs: List[Job], at_once: int, output: str) -> int:
     for job in failed:
         logging.error('%s failed: see %s', job, job.log)
     logging.info('results of %s: %s', ', '.join(plan.methods), os.path.join(output, plan.suite))
-    return cli.FAILED if failed else 0
+    if failed:
+        return cli.FAILED
+    if page is not None:
+        from lzero_mow.compare.__main__ import main as compare
+        return compare([*(job.run_dir for job in jobs), '--output', page])
+    return 0
 
 
 if __name__ == '__main__':

@@ -1,0 +1,157 @@
+"""Finished runs side by side: what may be compared, the numbers on the page, and that a browser shows it."""
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import yaml
+
+from lzero_mow.compare.__main__ import main
+from lzero_mow.compare.runs import check_comparable, load_run
+from lzero_mow.config import TOTAL_CONFIG, build_config, save_config
+from lzero_mow.diagnostics.table import DIAGNOSTICS, append_diagnostics
+from lzero_mow.paths import RESULTS
+from lzero_mow.report.results import Result, append_results
+from lzero_mow.report.router_map import write_router_map
+from lzero_mow.report.times import TIMES, Times, append_times
+from lzero_mow.report.video import write_open_loop_video
+from lzero_mow.run_record import RunRecord, write_run_record
+
+TASKS = ('Breakout', 'Freeway')
+BROWSER = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
+# Appended to a page, says what of it the browser could show.
+PROBE = """<script>window.onload = () => setTimeout(() => { document.title = JSON.stringify({
+  images: [...document.images].map(image => image.naturalWidth), videos: [...document.querySelectorAll('video')].map(
+  video => video.videoWidth), rows: [...document.querySelectorAll('table')].map(table => table.rows.length),
+  text: document.getElementById('games').innerText, elsewhere: performance.getEntriesByType('resource').length})}, 1500)
+</script>"""
+
+
+def make_run(folder, method='mow', seed=0, breakout=4.0, pictures=False, ended=True, **changes):
+    """The folder of a run that has ended, of numbers and without networks."""
+    config = build_config('debug', suite='minatar', method='mow' if method == 'random' else method)
+    config.update(seed=seed, method=method, exp_name=str(folder))
+    for path, value in changes.items():
+        part, _, key = path.partition('__')
+        config[part] = {**config[part], key: value} if key else value
+    os.makedirs(folder)
+    save_config(config, os.path.join(folder, TOTAL_CONFIG))
+    steps = (0, ) if method == 'random' else (0, 100, 192)
+    append_results(
+        os.path.join(folder, RESULTS), [
+            Result(method, seed, task, step, value * (1 + step / 100), None)
+            for step in steps for task, value in zip(TASKS, (breakout, 0.5))
+        ]
+    )
+    if method != 'random':
+        for step in steps:
+            append_times(os.path.join(folder, TIMES), Times(step, 2 * step, step // 10, step / 2, step, 0.002, 0.25))
+            append_diagnostics(os.path.join(folder, DIAGNOSTICS), step, {'dormant/encoder': step / 1000})
+    if pictures:
+        write_router_map(os.path.join(folder, 'report', 'router.png'), np.eye(2), TASKS)
+        frames = np.random.default_rng(0).random((3, 8, 3, 16, 16))
+        write_open_loop_video(os.path.join(folder, 'report', 'open_loop_Breakout.mp4'), frames, 4)
+    if ended:
+        write_run_record(
+            str(folder), RunRecord(method, seed, list(TASKS), 192, 384, 19, 90.0, 120.0, 4_000_000, 300 * 2 ** 20)
+        )
+    return str(folder)
+
+
+@pytest.fixture
+def runs(tmp_path):
+    made = [make_run(tmp_path / f'mow{s}', seed=s, breakout=4.0 + s, pictures=s == 0) for s in range(2)]
+    made += [make_run(tmp_path / f'sz{s}', 'scalezero', s, 2.0 + s, pictures=s == 0) for s in range(2)]
+    return made + [make_run(tmp_path / f'random{s}', 'random', s, 0.5 + 0.1 * s) for s in range(2)]
+
+
+def cells(page, table):
+    body = re.search(rf'<table id="{table}">(.*?)</table>', page, re.S).group(1)
+    rows = re.findall(r'<tr>(.*?)</tr>', body, re.S)
+    return [[re.sub('<.*?>', '', cell) for cell in re.findall(r'<t[hd]>(.*?)</t[hd]>', row, re.S)] for row in rows]
+
+
+@pytest.mark.unittest
+def test_the_page_has_the_numbers_of_the_runs(runs, tmp_path, capsys):
+    path = str(tmp_path / 'page.html')
+    assert main([*runs, '--output', path]) == 0 and capsys.readouterr().out == f'{path}\n'
+    with open(path) as file:
+        page = file.read()
+    scores = {row[0]: row for row in cells(page, 'scores')}
+    assert list(scores) == ['method', 'mow', 'scalezero', 'random'] and scores['mow'][1] == '2'
+    assert scores['scalezero'][-1].startswith('0.75 [')  # surely better in one game, equal in the other
+    games = {row[0]: row[1:] for row in cells(page, 'games')}
+    assert games['Breakout'][0].startswith(f'{4.5 * 2.92:.2f} [') and games['Breakout'][2].startswith('0.55 [')
+    header, mow, *_ = cells(page, 'costs')
+    costs = dict(zip(header, mow))
+    assert costs['million parameters'] == '1.00' and costs['interactions'] == '384'
+    assert costs['seconds a decision'] == '0.0020' and costs['seconds an update'] == '0.250'
+    assert costs['CPU minutes'] == '1.5' and costs['minutes'] == '2.0'
+    assert page.count('data:video/mp4;base64,') == 2 and 'src="/' not in page and 'http' not in page
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'changes, words', [
+        (dict(max_env_step=100), 'max_env_step=100'),
+        (dict(env__sticky_action_prob=0.9), 'env.sticky_action_prob=0.9'),
+        (dict(env__evaluator_env_num=3), 'env.evaluator_env_num=3'),
+        (dict(seed=0), "seed 0 of 'mow' is there twice"),
+        (dict(ended=False), 'has not ended'),
+    ]
+)
+def test_what_differs_in_more_than_the_method_is_refused(runs, tmp_path, capsys, changes, words):
+    other = make_run(tmp_path / 'other', **{'seed': 7, **changes})
+    with pytest.raises(SystemExit) as error:
+        main([*runs, other, '--output', str(tmp_path / 'page.html')])
+    assert error.value.code == 2 and words in capsys.readouterr().err
+    assert not os.path.exists(tmp_path / 'page.html')
+
+
+@pytest.mark.unittest
+def test_an_ensemble_is_compared_as_a_whole(runs, tmp_path):
+    members = []
+    for task in TASKS:
+        folder = make_run(tmp_path / f'storm_{task}', 'mow', 0)
+        for name in (TOTAL_CONFIG, 'run.yaml'):
+            with open(os.path.join(folder, name)) as file:
+                content = yaml.safe_load(file)
+            content['method'] = 'storm'
+            content.update(tasks=[task]) if name == 'run.yaml' else content['env'].update(tasks=[task])
+            with open(os.path.join(folder, name), 'w') as file:
+                yaml.safe_dump(content, file)
+        members.append(folder)
+    check_comparable([load_run(folder) for folder in [*runs, *members]])
+    with pytest.raises(ValueError, match="seed 0 of 'storm' has the games Breakout, .* has Breakout, Freeway"):
+        check_comparable([load_run(folder) for folder in [*runs, members[0]]])
+
+
+@pytest.mark.unittest
+def test_without_random_play_there_are_no_scores_and_the_page_says_why(runs, tmp_path):
+    path = str(tmp_path / 'page.html')
+    assert main([*runs[:4], '--output', path]) == 0
+    with open(path) as file:
+        page = file.read()
+    assert 'they need a run of random play' in page and cells(page, 'scores')[1][2] == '-'
+
+
+@pytest.mark.unittest
+@pytest.mark.skipif(BROWSER is None, reason='no Chromium or Chrome on this machine')
+def test_a_browser_shows_it_from_a_file(runs, tmp_path):
+    path = tmp_path / 'page.html'
+    assert main([*runs, '--output', str(path)]) == 0
+    path.write_text(path.read_text() + PROBE)
+    options = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking']
+    done = subprocess.run(
+        [BROWSER, *options, f'--user-data-dir={tmp_path / "profile"}', '--virtual-time-budget=10000', '--dump-dom',
+         path.as_uri()], capture_output=True, text=True, timeout=120
+    )
+    title = re.search(r'<title>(\{.*?\})</title>', done.stdout, re.S)
+    assert title, done.stderr[-2000:]
+    seen = json.loads(title.group(1).replace('&amp;', '&'))
+    assert len(seen['images']) >= 6 and min(seen['images']) > 100  # scores, curves twice, plasticity, two routers
+    assert len(seen['videos']) == 2 and min(seen['videos']) > 0
+    assert min(seen['rows']) > 2 and 'Breakout' in seen['text']

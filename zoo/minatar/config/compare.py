@@ -1,0 +1,30 @@
+"""
+MoW and ScaleZero head to head on MinAtar: the same games, seeds, environment steps and evaluation episodes. Trains what
+has not ended yet, as many runs at once as there are cores, then writes one page with tables, curves and videos. Given
+again, it goes on where it was stopped.
+
+    python zoo/minatar/config/compare.py
+    python zoo/minatar/config/compare.py --games Breakout Freeway --seeds 0 1 2 --methods mow scalezero
+"""
+import sys
+
+LZERO_MOW_COMMAND = True  # keeps `import lzero_mow` light, so that --help and mistakes answer at once
+from lzero_mow.experiment.__main__ import main
+
+# ==============================================================
+# begin of the most frequently changed config specified by the user
+# ==============================================================
+preset = 'laptop'  # one of config/minatar.yaml
+methods = ['mow', 'scalezero', 'scalezero_dps', 'unizero_multitask_dense', 'random']  # of config/methods.yaml
+seeds = [0, 1, 2]
+games = []  # names, or a suite of config/minatar.yaml; none takes the preset's own
+folder = 'data_mow/compare'  # of the runs and their tables
+page = 'compare_minatar.html'
+# ==============================================================
+# end of the most frequently changed config specified by the user
+# ==============================================================
+
+if __name__ == "__main__":
+    arguments = ['minatar', '--preset', preset, '--runs', folder, '--output', folder, '--compare', page]
+    arguments += ['--methods', *methods, '--seeds', *map(str, seeds), *(['--games', *games] if games else [])]
+    sys.exit(main([*arguments, *sys.argv[1:]]))  # what the command line says again, wins
