@@ -1,6 +1,6 @@
 # make train                              train MoW on Atari games
 # make train ARGS="--games Pong Boxing"   hand arguments on to zoo/atari/config/mow_multitask.py
-# make test                               run the tests (ARGS goes to pytest)
+# make test                               run the tests, a process a core (ARGS goes to pytest)
 # Each makes the environment .venv first, if it is not there.
 #     PYTHON=/path/to/python3.11          build it with this Python (3.10 or 3.11)
 #     TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
@@ -29,7 +29,7 @@ train: $(VENV)/.installed
 	@$(run) zoo/atari/config/mow_multitask.py $(ARGS)
 
 test: $(VENV)/.installed
-	@$(run) -m pytest $(ARGS)
+	@$(run) -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 # The two stamps are written last: an interrupted installation leaves none and is thrown away by the next make.
 $(VENV)/.packages: requirements.lock

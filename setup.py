@@ -37,7 +37,7 @@ setup(
         'eval': ['rliable==1.2.0', 'pandas<3'],
         # The suite minatar. GPL-3.0, so nothing else may depend on it.
         'minatar': ['MinAtar==1.0.15'],
-        'test': ['pytest>=7', 'pytest-timeout', 'hypothesis', 'atarihns'],
+        'test': ['pytest>=7', 'pytest-timeout', 'pytest-xdist', 'hypothesis', 'atarihns'],
         'style': ['yapf==0.29.0'],
     },
 )
