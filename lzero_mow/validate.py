@@ -69,7 +69,7 @@ IDENTITY = (
     'env.max_episode_steps', 'env.collector_env_num', 'policy.model',
     'policy.task_weighting', 'policy.clustering', 'policy.warmup_steps', 'policy.acting_window',
     'policy.context_length', 'policy.num_unroll_steps', 'policy.td_steps',
-    'policy.replay_buffer_size', 'policy.game_segment_length'
+    'policy.replay_buffer_size', 'policy.game_segment_length', 'policy.upstream_compat'
 )
 
 

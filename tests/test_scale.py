@@ -31,6 +31,7 @@ def test_a_game_in_which_nobody_beats_random_play_is_not_scored(tmp_path):
         ([(2.1, 9)], [(1.9, 9)], {'A': (1.0, 2.1, 'mow')}),  # one seed, above twice random play's interval
         ([(1.9, 9)], [(1.2, 9)], {}),
         ([(8, 9)], [(3, 9), (4, 9)], {'A': (1.0, 3.5, 'storm')}),  # one seed, beside a method that has two
+        ([(8, 9)], [(1, 9), (1, 9)], {}),  # the same where that one is not above random play
     ]
 )
 def test_a_game_counts_if_a_method_is_surely_better_than_random_play(mow, storm, expected):

@@ -143,7 +143,9 @@ def test_methods_stand_in_the_order_of_their_file():
 
 
 @pytest.mark.unittest
-def test_what_is_written(table):
+def test_what_is_written(table, tmp_path):
+    (tmp_path / 'mow.csv').unlink()
+    write(tmp_path, mow=rows_of('mow', [(8, 18), (12, 22)]))
     paths = write_summary(table, summarise(table, last=2))
     assert [Path(path).name for path in paths] == ['summary.md', 'summary.csv', 'games.csv', 'curves.png', 'iqm.png']
     text = Path(paths[0]).read_text()

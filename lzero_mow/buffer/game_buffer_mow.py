@@ -13,6 +13,7 @@ from .sampler import FairShares, draw_starts
 from .shards import ShardStore, prune
 from .stream import Fields, StepStream
 
+Draws = Tuple[StepStream, np.ndarray]  # a stream, and where the sequences from it start
 SAMPLED_FIELDS = ('obs', 'action', 'reward', 'terminated', 'life_loss', 'first')
 
 
@@ -117,8 +118,7 @@ class MoWGameBuffer(GameBuffer):
             obs=obs,
             action=np.asarray(data.action_segment[:count]).reshape(count),
             reward=np.asarray(data.reward_segment[:count]).reshape(count),
-            **{name: meta[name]
-               for name in ('terminated', 'truncated', 'life_loss')}
+            **{name: meta[name] for name in ('terminated', 'truncated', 'life_loss')}
         )
 
     def sample(self, batch_size: int, policy: Optional[Any] = None) -> Dict[str, Optional[SequenceBatch]]:
@@ -193,13 +193,12 @@ class MoWGameBuffer(GameBuffer):
                 row += len(starts)
         return out, tuple(task for task, share in shares.items() for _ in range(share))
 
-    def _draw(self, task: int, count: int, length: int,
-              rng: np.random.Generator) -> List[Tuple[StepStream, np.ndarray]]:
+    def _draw(self, task: int, count: int, length: int, rng: np.random.Generator) -> List[Draws]:
         if count == 0:
             return []
-        streams = self._streams[task * self._streams_a_task:(task + 1) * self._streams_a_task]
+        first = task * self._streams_a_task
         try:
-            return list(draw_starts(streams, count, length, rng))
+            return list(draw_starts(self._streams[first:first + self._streams_a_task], count, length, rng))
         except ValueError as error:
             raise ValueError(f'task {self._tasks[task]}: {error}') from error
 

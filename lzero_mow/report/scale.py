@@ -63,8 +63,8 @@ def table_scale(rows: Sequence[Result], last: int) -> Optional[Scale]:
         The scale of a table of methods: human-normalised where every evaluation is. Otherwise, task by task, 0 is
         random play's mean return and 1 the best mean of a method that is surely better than that: whose interval and
         random play's would not even meet if both were twice as wide, because intervals of few seeds are too
-        narrow. A method of one seed counts by its value, and only where none of several seeds does. A task without such
-        a method has no scale: scores would be divided by what may be noise.
+        narrow. Only the methods with the most seeds count; where that is one, by their values. A task without such a
+        method has no scale: scores would be divided by what may be noise.
     Arguments:
         - last (:obj:`int`): A run has ended with the mean of so many last evaluations.
     Returns:
@@ -75,11 +75,13 @@ def table_scale(rows: Sequence[Result], last: int) -> Optional[Scale]:
     methods = methods_of(rows)
     if RANDOM not in methods:
         return None
-    ends = {method: _ends([row for row in rows if row.method == method], last) for method in methods}
+    seeds = {method: len({row.seed for row in rows if row.method == method}) for method in methods}
+    most = max((number for method, number in seeds.items() if method != RANDOM), default=0)
+    counted = [method for method in methods if method == RANDOM or seeds[method] == most]
+    ends = {method: _ends([row for row in rows if row.method == method], last) for method in counted}
     bounds = {}
-    for task, random in ends[RANDOM].items():
+    for task, random in ends.pop(RANDOM).items():
         above = {method: own[task] for method, own in ends.items() if task in own and own[task].surely_above(random)}
-        above = {method: end for method, end in above.items() if end.seeds > 1} or above
         if above:
             best = max(above, key=lambda method: above[method].mean)
             bounds[task] = Bounds(random.mean, above[best].mean, best)
@@ -91,7 +93,6 @@ class _End(NamedTuple):
     mean: float
     low: float
     high: float
-    seeds: int
 
     def surely_above(self, other: '_End') -> bool:
         return self.mean - WIDER * (self.mean - self.low) > other.mean + WIDER * (other.high - other.mean)
@@ -104,4 +105,4 @@ def _ends(rows: Sequence[Result], last: int) -> Dict[str, _End]:
     mean, low, high = interval(lambda returns: returns.mean(axis=0), returns)
     if len(returns) == 1:
         low = high = mean
-    return {task: _End(*map(float, end), len(returns)) for task, *end in zip(tasks, mean, low, high)}
+    return {task: _End(*map(float, end)) for task, *end in zip(tasks, mean, low, high)}

@@ -46,8 +46,8 @@ def _head(folder: str, summary: 'Summary') -> List[str]:
         ends = [f'{task} {best:.2f} ({method})' for task, (_, best, method) in summary.scale.bounds.items()]
         lines.append(
             "- Scores: 0 is random play's mean return, 1 the best mean return of a method whose interval in that game "
-            "would lie above random play's even if both were twice as wide (of several seeds, if there is "
-            f"one that has them). So methods that are added may move the scale. 1 is {', '.join(ends)}."
+            "would lie above random play's even if both were twice as wide, among those with the most seeds. "
+            f"So methods that are added may move the scale. 1 is {', '.join(ends)}."
         )
         unscaled = [task for task in summary.tasks if not summary.scale.covers(task)]
         if unscaled:
