@@ -147,7 +147,7 @@ def _picture(
     pairs.set_ylabel('seed')
     pairs.set_title(f'adjusted Rand index, {lengths[-1]} updates')
     order = leaf_order(mean)
-    image = matrix.imshow(mean[np.ix_(order, order)], cmap='RdBu_r', vmin=-1, vmax=1)
+    image = matrix.imshow(mean[np.ix_(order, order)], cmap='RdBu', vmin=-1, vmax=1)
     matrix.set_xticks([])
     matrix.set_yticks(range(K), [tasks[k] for k in order])
     matrix.set_title("centred cosine of the tasks' gradients, mean over seeds")

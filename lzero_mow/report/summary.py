@@ -1,6 +1,7 @@
 """
 What methods have reached, from ``<method>.csv`` and ``runs.csv``: numbers with their intervals, as tables and pictures.
 """
+import contextlib
 import csv
 import os
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ CURVES = 5  # methods, the first of the table, beside random play: more hide one
 STATISTICS = {'iqm': iqm, 'mean': mean, 'median': median}
 # What is estimated, and the ends of its interval: NaN where there is one seed.
 Estimate = Tuple[float, float, float]
+NOTHING = (None, None, None)
 
 
 @dataclass
@@ -51,7 +53,7 @@ class Summary:
     """
     folder: str
     tasks: List[str]
-    scale: Scale
+    scale: Optional[Scale]  # None where nobody is above random play: there are no scores then
     baseline: Optional[str]
     last: int
     methods: List[MethodSummary]
@@ -86,8 +88,11 @@ def summarise(
         baseline = DEFAULT_METHOD
     drawn = drawn or [method for method in methods if method != RANDOM][:CURVES]
     scale = table_scale(rows, last)
-    if scale is None:
-        raise ValueError(_no_scale(folder, methods))
+    if scale is None and RANDOM not in methods:
+        raise ValueError(
+            f"'{folder}': {RANDOM}.csv is missing, and there are no human-normalised scores: add random play with "
+            f'`python -m lzero_mow.experiment SUITE --methods {RANDOM}`'
+        )
     by_method = {method: [row for row in rows if row.method == method] for method in methods}
     costs = read_costs(os.path.join(folder, RUNS))
     summaries = [_method(method, by_method, tasks, scale, baseline, last, costs) for method in methods]
@@ -97,25 +102,17 @@ def summarise(
     return Summary(folder, tasks, scale, baseline, last, summaries, drawn)
 
 
-def _no_scale(folder: str, methods: Sequence[str]) -> str:
-    if RANDOM in methods:
-        return f"'{folder}': no method has ended above random play in any task: there is no scale to average on"
-    return (
-        f"'{folder}': {RANDOM}.csv is missing, and there are no human-normalised scores: add random play with "
-        f'`python -m lzero_mow.experiment SUITE --methods {RANDOM}`'
-    )
-
-
 def _method(
-        method: str, rows: Dict[str, List[Result]], tasks: Sequence[str], scale: Scale, baseline: Optional[str],
-        last: int, costs: Sequence[RunCost]
+        method: str, rows: Dict[str, List[Result]], tasks: Sequence[str], scale: Optional[Scale],
+        baseline: Optional[str], last: int, costs: Sequence[RunCost]
 ) -> MethodSummary:
     own = rows[method]
     returns = _returns(own, tasks, last)
-    scores = finals(own, [task for task in tasks if scale.covers(task)], scale, last)
-    summary = MethodSummary(method, len(scores), _last_steps(own))
-    for name, statistic in STATISTICS.items():
-        summary.scores[name] = _estimate(interval(statistic, scores))
+    summary = MethodSummary(method, len(returns), _last_steps(own))
+    if scale is not None:
+        scores = finals(own, [task for task in tasks if scale.covers(task)], scale, last)
+        for name, statistic in STATISTICS.items():
+            summary.scores[name] = _estimate(interval(statistic, scores))
     if baseline not in (None, method):
         compared = _returns(rows[baseline], tasks, last), returns  # which is higher needs no scale
         summary.improvement = _estimate(interval(probability_of_improvement, *compared))
@@ -159,19 +156,23 @@ def _mark_above_random(summaries: Sequence[MethodSummary]) -> None:
 def write_summary(summary: Summary) -> List[str]:
     """
     Overview:
-        Write ``summary.md``, ``summary.csv``, ``games.csv``, ``curves.png`` and ``iqm.png`` into the tables' folder.
+        Write ``summary.md``, ``summary.csv``, ``games.csv``, ``curves.png``, and where there are scores ``iqm.png``, into
+        the tables' folder.
     Returns:
         - paths (:obj:`List[str]`): The files.
     """
     names = ('summary.md', 'summary.csv', 'games.csv', 'curves.png', 'iqm.png')
-    paths = [os.path.join(summary.folder, name) for name in names]
-    text, methods, games, curves, bars = paths
+    text, methods, games, curves, bars = paths = [os.path.join(summary.folder, name) for name in names]
     _write_methods(methods, summary)
     _write_games(games, summary)
     write_curves(curves, result_files(summary.folder), summary.scale, summary.drawn)
+    write_markdown(text, summary)
+    if summary.scale is None:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(bars)  # of an earlier summary
+        return paths[:-1]
     shown = {method.method: method.scores['iqm'] for method in summary.methods}
     write_intervals(bars, shown, f'IQM of the {summary.scale.label} ({summary.scale.meaning})')
-    write_markdown(text, summary)
     return paths
 
 
@@ -179,7 +180,7 @@ def _write_methods(path: str, summary: Summary) -> None:
     ends = [f'{name}{end}' for name in (*STATISTICS, 'improvement') for end in ('', '_low', '_high')]
     rows = []
     for method in summary.methods:
-        estimates = [*(method.scores[name] for name in STATISTICS), method.improvement or (None, ) * 3]
+        estimates = [method.scores.get(name, NOTHING) for name in STATISTICS] + [method.improvement or NOTHING]
         numbers = [_rounded(number) for estimate in estimates for number in estimate]
         costs = [_rounded(number) for number in (method.updates, method.cpu_minutes, method.megabytes)]
         rows.append([method.method, method.seeds, method.env_steps[0], *numbers, *costs])
