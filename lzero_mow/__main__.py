@@ -52,6 +52,9 @@ def draw_curves(argv: List[str]) -> int:
     arguments = parser.parse_args(argv)
     from lzero_mow.report.curves import write_curves
     try:
+        for run in arguments.runs:
+            if not os.path.isfile(run if run.endswith('.csv') else os.path.join(run, RESULTS)):
+                raise ValueError(f"'{run}' is no run folder and no table of results")
         tables = [run if run.endswith('.csv') else os.path.join(run, RESULTS) for run in arguments.runs]
         write_curves(arguments.output, tables)
     except (OSError, ValueError) as error:
@@ -113,7 +116,10 @@ def main(argv: List[str]) -> int:
     Returns:
         - code (:obj:`int`): Exit code.
     """
-    parser = cli.Parser(prog=PROG, description='MoW: a mixture of world models for several tasks at once.')
+    parser = cli.Parser(
+        prog=PROG, description='MoW: a mixture of world models for several tasks at once.',
+        epilog='Several methods and seeds as processes of this machine: python -m lzero_mow.experiment --help'
+    )
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', title='commands')
     for name, function in COMMANDS.items():
         commands.add_parser(name, help=function.__doc__, add_help=False)

@@ -21,7 +21,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lzero_mow.algorithms import ALGORITHMS, FIXED_KEYS
-from lzero_mow.clustering.assignment import inlined
+from lzero_mow.clustering.assignment import inlined, is_assignment, read_assignment
 from lzero_mow.files import replacing
 from lzero_mow.suites import DEFAULT_METHOD, DEFAULT_SUITE, algorithm_of, did_you_mean, load_suite, method_layer
 
@@ -120,7 +120,7 @@ def fill_derived(config: dict) -> dict:
     """
     Overview:
         Set the keys of ``DERIVED_KEYS`` in place, wherever ``config`` (a tree, or LightZero's main config) has them,
-        and put the content of an assignment file for its name.
+        put the content of an assignment file for its name, and count its clusters.
     """
     env, policy = config['env'], config['policy']
     policy['collector_env_num'] = env['collector_env_num']
@@ -132,6 +132,8 @@ def fill_derived(config: dict) -> dict:
         policy['model']['observation_shape'] = env['obs_shape']
     if 'clustering' in policy:
         policy['clustering'] = inlined(policy['clustering'], policy['tasks'])
+        if is_assignment(policy['clustering']) and policy['model']['num_clusters'] > 1:
+            policy['model']['num_clusters'] = max(read_assignment(policy['clustering'], policy['tasks'])) + 1
     return config
 
 

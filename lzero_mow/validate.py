@@ -106,6 +106,8 @@ def _check_run(config: dict) -> None:
             f"method '{method}' is one model a task, and this run has {len(tasks)} tasks: name one with --games, or "
             f'train them all with `python -m lzero_mow.experiment SUITE --methods {method}`'
         )
+    if not _is_whole(config['seed']) or not 0 <= config['seed'] < 2 ** 32:
+        raise ValueError(f"--seed is {config['seed']}: expected a whole number from 0 to {2 ** 32 - 1}")
     name = config['exp_name']
     if not isinstance(name, str) or not name:
         raise ValueError(f"exp_name is {name!r}: expected the name of a folder, such as exp_name=data_mow/my_run")

@@ -114,6 +114,17 @@ def test_wrong_keys_and_values(override, message):
 
 
 @pytest.mark.unittest
+@pytest.mark.parametrize('preset, method, expected', [('debug', 'mow', 3), ('debug', 'storm_multitask', 1)])
+def test_an_assignment_says_how_many_clusters_there_are(tmp_path, preset, method, expected):
+    path = tmp_path / 'groups.yaml'
+    path.write_text('{Pong: 0, Boxing: 7, Breakout: 1, Gopher: 0}')
+    games = ['Pong', 'Boxing', 'Breakout', 'Gopher']
+    config = build_config(preset, games, [], [f'policy.clustering={path}'], method=method)
+    assert config['policy']['model']['num_clusters'] == expected
+    assert config['policy']['clustering'] == '{Pong: 0, Boxing: 1, Breakout: 2, Gopher: 0}'
+
+
+@pytest.mark.unittest
 @pytest.mark.parametrize(
     'name, message', [
         ('lptop', "unknown preset 'lptop': did you mean 'laptop'?"),
@@ -130,6 +141,8 @@ def test_unknown_preset(name, message):
 @pytest.mark.parametrize(
     'overrides, message', [
         ('env.tasks=[]', 'env.tasks is empty'),
+        ('seed=-1', '--seed is -1: expected a whole number from 0 to 4294967295'),
+        ('seed=4294967296', '--seed is 4294967296: expected a whole number'),
         ('env.tasks=[pong]', "unknown game 'pong': did you mean Pong"),
         ('env.tasks=[Pong,Breakot]', "unknown game 'Breakot': did you mean Breakout"),
         ('env.tasks=[Pong,Pong]', 'Pong twice'),

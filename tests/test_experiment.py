@@ -208,7 +208,9 @@ def test_an_experiment_from_end_to_end_and_again(tmp_path):
     saved = yaml.safe_load((tmp_path / 'data_mow/experiment/atari/storm/Direct_seed0/total_config.yaml').read_text())
     assert saved['policy']['batch_size'] == 2, 'half of the batch'
     record = read_run_record(str(tmp_path / 'data_mow/experiment/atari/storm/Direct_seed0'))
-    again = run_experiment(tmp_path, *arguments)
+    other = run_experiment(tmp_path, *arguments)
+    assert other.returncode == 2 and 'a run with random_episodes=4, now 100 is asked for' in other.stderr
+    again = run_experiment(tmp_path, *arguments, '--random-episodes', '4')
     assert again.returncode == 0 and '3 of them finished' in again.stderr and 'started' not in again.stderr
     assert read_run_record(str(tmp_path / 'data_mow/experiment/atari/storm/Direct_seed0')) == record
 
@@ -218,6 +220,7 @@ def test_an_experiment_from_end_to_end_and_again(tmp_path):
     'arguments, line', [
         (['atri', '--methods', 'mow'], "unknown suite 'atri'"),
         (['atari', '--methods', 'mow', '--seeds', 'x'], "'x' is no seed"),
+        (['atari', '--methods', 'mow', 'exp_name=foo'], 'exp_name follows from --runs here'),
         (['atari'], 'the following arguments are required: --methods'),
         (['atari', '--methods', 'mow', 'policy.batch_size=x'], 'policy.batch_size takes a whole number'),
         (['atari', '--methods', 'random', '--random-episodes', '0'], '--random-episodes is to be 1 or more'),

@@ -5,14 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers.planted_env import PLANTED, TASKS
 from helpers.tiny_run import tiny_config, train
 
 from lzero_mow.clustering import stability
-from lzero_mow.clustering.table import similarity_file
+from lzero_mow.clustering.table import similarity_file, write_similarity
 from lzero_mow.entry import warm_up
-from lzero_mow.report.stability import LONGEST, PLANTED as WITH_PLANTED, SEEDS, planted_groups, rand_indices
+from lzero_mow.report.stability import (
+    LONGEST, PLANTED as WITH_PLANTED, POOLED, SEEDS, planted_groups, rand_indices, write_stability
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -120,3 +123,18 @@ def test_mistakes_get_one_line_without_importing_torch(tmp_path, arguments, line
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
     assert done.returncode == 2 and done.stdout == '' and done.stderr.count('\n') == 1, done.stderr
     assert line in done.stderr and done.stderr.startswith('python -m lzero_mow stability: error: ')
+
+
+@pytest.mark.unittest
+def test_cosines_averaged_over_seeds_are_compared_with_the_planted_groups(tmp_path):
+    tasks = ['A', 'A@1', 'B', 'B@1']
+    for seed, (i, j) in enumerate([(0, 2), (1, 3)]):  # each seed finds one pair of unlike tasks most alike
+        similarity = np.full((4, 4), -0.5)
+        similarity[[0, 1, 2, 3], [1, 0, 3, 2]] = 0.4
+        similarity[i, j] = similarity[j, i] = 0.6
+        np.fill_diagonal(similarity, 1.0)
+        write_similarity(similarity_file(str(tmp_path), seed, 7), similarity, tasks)
+    write_stability(str(tmp_path), [0, 1], [7], tasks, 'gradient', 2)
+    header, _, row = (tmp_path / 'stability.md').read_text().splitlines()[2:5]
+    cells = dict(zip(header.split(' | '), row.split(' | ')))
+    assert cells[f'{POOLED} |'] == '1.00 |' and not cells[WITH_PLANTED].startswith('1.00')

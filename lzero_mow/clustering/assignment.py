@@ -52,10 +52,10 @@ def read_assignment(source: str, tasks: Sequence[str]) -> List[int]:
     Errors:
         ``ValueError`` in one line if there is no such file, a task is missing, or an unknown one is named.
     """
-    if not _is_text(source) and not os.path.isfile(source):
+    if not is_assignment(source) and not os.path.isfile(source):
         raise ValueError(f"policy.clustering is '{source}': no file, and none of {', '.join(RULES)}")
     try:
-        if _is_text(source):
+        if is_assignment(source):
             clusters = yaml.safe_load(source)
         else:
             with open(source) as file:
@@ -73,8 +73,11 @@ def read_assignment(source: str, tasks: Sequence[str]) -> List[int]:
     return canonical([clusters[task] for task in tasks])
 
 
-def _is_text(rule: str) -> bool:
-    """Whether a rule is an assignment itself and no file of one."""
+def is_assignment(rule: str) -> bool:
+    """
+    Overview:
+        Whether a rule is an assignment itself, the content of a file.
+    """
     return rule.startswith('{')
 
 
@@ -84,7 +87,7 @@ def inlined(rule: str, tasks: Sequence[str]) -> str:
         The name of an assignment file as the text of it, so that a run keeps what it began with whatever becomes of the
         file; any other rule, and a file that does not fit, as it is.
     """
-    if rule in RULES or _is_text(rule):
+    if rule in RULES or is_assignment(rule):
         return rule
     try:
         clusters = read_assignment(rule, tasks)
@@ -120,7 +123,7 @@ def check_clustering(policy: dict, tasks: Sequence[str]) -> None:
         )
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
         raise ValueError(f'policy.warmup_steps is {steps}: expected a whole number of at least 0')
-    if num_clusters == 1 and (rule in RULES or _is_text(rule) or os.path.isfile(rule)):
+    if num_clusters == 1 and (rule in RULES or is_assignment(rule) or os.path.isfile(rule)):
         return
     if rule == 'auto' and K < 3:
         raise ValueError(f"policy.clustering is 'auto' with {K} tasks: a number can be chosen from 3 tasks on")

@@ -94,8 +94,9 @@ class Progress:
             - returns (:obj:`np.ndarray`): (K, episodes) raw returns.
             - score (:obj:`float`): Their aggregate.
         """
+        what = 'return' if None in self._scores else 'score'
         means = ', '.join(f'{task} {mean:.1f}' for task, mean in zip(self._tasks, returns.mean(axis=1)))
-        logging.info('evaluation at step %d: %s; score over tasks %.3f', env_step, means, score)
+        logging.info('evaluation at step %d: %s; mean %s over tasks %.3f', env_step, means, what, score)
 
     def _rows(self) -> List[tuple]:
         steps, speed = f'{self._env_step}/{self._max_env_step}', f'{self.steps_per_second:.1f}'

@@ -76,7 +76,7 @@ def _parser() -> cli.Parser:
         type=int,
         default=0,
         metavar='N',
-        help='runs at once, each with its share of the cores; default: as many as there are cores'
+        help='runs at once, each with its share of the cores; default: 0, as many as there are cores'
     )
     parser.add_argument(
         '--runs',

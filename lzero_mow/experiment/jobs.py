@@ -28,6 +28,9 @@ INDIFFERENT = {
     'policy.log_freq', 'create.env_manager.type'
 }
 
+# What every run of an experiment has for itself.
+OWN_KEYS = {'exp_name': '--runs', 'seed': '--seeds', 'env.tasks': '--games'}
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -98,6 +101,9 @@ def plan_jobs(plan: Plan) -> List[Job]:
         ``ValueError`` in one line for anything that is wrong with any of them, also if a folder holds a run with
         another configuration: of the same name, or of another seed, which would stand in the same table.
     """
+    for key, option in OWN_KEYS.items():
+        if key in leaves(parse_overrides(plan.overrides)):
+            raise ValueError(f'{key} follows from {option} here: set that instead')
     tasks = {method: _tasks(plan, method) for method in plan.methods}
     jobs = [_job(plan, method, seed, task) for seed in plan.seeds for method in plan.methods for task in tasks[method]]
     others = [
@@ -130,7 +136,7 @@ def _job(plan: Plan, method: str, seed: int, task: Optional[str]) -> Job:
     parser = cli.config_parser('', '', argv=arguments)
     config = cli.new_config(cli.parse(parser, arguments), {})
     if method == RANDOM:
-        config = dict(config, method=RANDOM, max_env_step=0)
+        config = dict(config, method=RANDOM, max_env_step=0, random_episodes=plan.random_episodes)
     return Job(method, seed, task, tuple(arguments), config)
 
 

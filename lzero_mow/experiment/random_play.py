@@ -55,7 +55,7 @@ def random_play(config: dict, episodes: int) -> None:
     """
     cost, run_dir, seed = Cost(), config['exp_name'], config['seed']
     check_run_folder(run_dir)
-    config = dict(config, method=RANDOM, max_env_step=0)
+    config = dict(config, method=RANDOM, max_env_step=0, random_episodes=episodes)
     main_config, create_config = lightzero_configs(config)
     save_config(config, os.path.join(run_dir, TOTAL_CONFIG))
     env_cls = get_env_cls(EasyDict(import_names=create_config.env.import_names, type=create_config.env.type))

@@ -27,8 +27,8 @@ def write_cluster_map(path: str, similarity: np.ndarray, clusters: Sequence[int]
     """
     K = len(tasks)
     size = 1.5 + 0.34 * K
-    figure = Figure(figsize=(size + 2.6, size + 1.6), layout='constrained')
-    figure.suptitle("Cosine of the tasks' gradients less their mean; clusters in brackets")
+    figure = Figure(figsize=(size + 2.6, size + 1.9), layout='constrained')
+    figure.suptitle("Cosine of the tasks' gradients\nless their mean; clusters in brackets", fontsize='medium')
     axes = figure.add_subplot()
     top = axes.inset_axes([0, 1.02, 1, 1.2 / size])  # a leaf above each column
     style = dict(no_labels=True, color_threshold=0, above_threshold_color='dimgrey')
@@ -38,7 +38,7 @@ def write_cluster_map(path: str, similarity: np.ndarray, clusters: Sequence[int]
     top.set_ylabel('1 - cosine')
     top.set_xlim(0, 10 * K)
     top.spines[['top', 'right', 'bottom']].set_visible(False)
-    image = axes.imshow(similarity[np.ix_(order, order)], cmap='RdBu_r', vmin=-1, vmax=1)
+    image = axes.imshow(similarity[np.ix_(order, order)], cmap='RdBu', vmin=-1, vmax=1)
     axes.set_xticks([])
     axes.set_yticks(range(K), [f'{tasks[k]} ({clusters[k]})' for k in order])
     start = 0

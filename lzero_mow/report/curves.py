@@ -57,7 +57,7 @@ def draw_curves(
             _draw(axes[task], of_task, [task], _return, mean, colour)
         scaled = [row for row in own if scale is None or scale.covers(row.task)]
         _draw(axes[ALL_TASKS], scaled, tasks_of(scaled), scale or _return, iqm, colour)
-    axes[ALL_TASKS].set_ylabel(f'IQM of the {"return" if scale is None else scale.label}')
+    axes[ALL_TASKS].set_ylabel(f'IQM of the\n{"return" if scale is None else scale.label}')
     if len(colours) > 1:
         handles, labels = axes[ALL_TASKS].get_legend_handles_labels()
         figure.legend(handles, labels, loc='outside lower center', ncols=LEGEND_COLUMNS, fontsize='small')

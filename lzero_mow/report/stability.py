@@ -15,6 +15,7 @@ from lzero_mow.clustering.table import read_similarity, similarity_file
 from lzero_mow.files import replacing
 
 SEEDS, LONGEST, PLANTED = 'between seeds', 'with the longest', 'with the planted groups'
+POOLED = 'cosines averaged over seeds, with the planted groups'
 # (seed, length) -> i_k of each task.
 Assignments = Dict[Tuple[int, int], List[int]]
 
@@ -42,6 +43,11 @@ def write_stability(
         for (seed, length), clusters in assignments.items():
             writer.writerows([seed, length, task, cluster] for task, cluster in zip(tasks, clusters))
     indices = rand_indices(assignments, seeds, lengths, planted)
+    means = {length: np.mean([similarity[seed, length] for seed in seeds], axis=0) for length in lengths}
+    if planted is not None:
+        indices[POOLED] = {
+            length: [adjusted_rand_score(group(mean, rule, num_clusters), planted)] for length, mean in means.items()
+        }
     silhouettes = {
         length: [silhouette_score(1 - similarity[seed, length], assignments[seed, length], metric='precomputed')
                  for seed in seeds]
@@ -49,8 +55,7 @@ def write_stability(
     }
     with replacing(os.path.join(folder, 'stability.md')) as temporary, open(temporary, 'w') as file:
         file.write(_table(assignments, indices, silhouettes, seeds, lengths, tasks))
-    mean = np.mean([similarity[seed, lengths[-1]] for seed in seeds], axis=0)
-    figure = _picture(assignments, indices, mean, seeds, lengths, tasks)
+    figure = _picture(assignments, indices, means[lengths[-1]], seeds, lengths, tasks)
     with replacing(os.path.join(folder, 'stability.png')) as temporary:
         figure.savefig(temporary, dpi=110)
 
@@ -109,7 +114,9 @@ def _table(
 
 
 def _spread(values: Sequence[float]) -> str:
-    return f'{np.mean(values):.2f} ({min(values):.2f} to {max(values):.2f})' if values else '-'
+    if len(values) < 2:
+        return ''.join(f'{value:.2f}' for value in values) or '-'
+    return f'{np.mean(values):.2f} ({min(values):.2f} to {max(values):.2f})'
 
 
 def _picture(
@@ -140,7 +147,7 @@ def _picture(
     pairs.set_ylabel('seed')
     pairs.set_title(f'adjusted Rand index, {lengths[-1]} updates')
     order = leaf_order(mean)
-    image = matrix.imshow(mean[np.ix_(order, order)], cmap='RdBu_r', vmin=-1, vmax=1)
+    image = matrix.imshow(mean[np.ix_(order, order)], cmap='RdBu', vmin=-1, vmax=1)
     matrix.set_xticks([])
     matrix.set_yticks(range(K), [tasks[k] for k in order])
     matrix.set_title("centred cosine of the tasks' gradients, mean over seeds")

@@ -1,6 +1,7 @@
 """
 What methods have reached, from ``<method>.csv`` and ``runs.csv``: numbers with their intervals, as tables and pictures.
 """
+import contextlib
 import csv
 import os
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ COSTS = ('interactions', 'updates', 'cpu_minutes', 'megabytes')
 STATISTICS = {'iqm': iqm, 'mean': mean, 'median': median}
 # What is estimated, and the ends of its interval: NaN where there is one seed.
 Estimate = Tuple[float, float, float]
+NOTHING = (None, None, None)
 
 
 @dataclass
@@ -52,7 +54,7 @@ class Summary:
         The numbers of all methods, and what they mean.
     """
     tasks: List[str]
-    scale: Scale
+    scale: Optional[Scale]  # None where nobody is above random play: there are no scores then
     baseline: Optional[str]
     last: int
     methods: List[MethodSummary]
@@ -84,8 +86,11 @@ def summarise(
         if named not in methods:
             raise ValueError(f"'{folder}' holds no method '{named}'{did_you_mean(named, methods)}")
     scale = table_scale(rows, last)
-    if scale is None:
-        raise ValueError(_no_scale(folder, methods))
+    if scale is None and RANDOM not in methods:
+        raise ValueError(
+            f"'{folder}': {RANDOM}.csv is missing, and there are no human-normalised scores: add random play with "
+            f'`python -m lzero_mow.experiment SUITE --methods {RANDOM}`'
+        )
     return summarise_rows(rows, read_costs(os.path.join(folder, RUNS)), scale, baseline, last, drawn)
 
 
@@ -117,18 +122,9 @@ def summarise_rows(
     return Summary(tasks, scale, baseline, last, summaries, drawn)
 
 
-def _no_scale(folder: str, methods: Sequence[str]) -> str:
-    if RANDOM in methods:
-        return f"'{folder}': no method has ended above random play in any task: there is no scale to average on"
-    return (
-        f"'{folder}': {RANDOM}.csv is missing, and there are no human-normalised scores: add random play with "
-        f'`python -m lzero_mow.experiment SUITE --methods {RANDOM}`'
-    )
-
-
 def _method(
-        method: str, rows: Dict[str, List[Result]], tasks: Sequence[str], scale: Scale, baseline: Optional[str],
-        last: int, costs: Sequence[RunCost]
+        method: str, rows: Dict[str, List[Result]], tasks: Sequence[str], scale: Optional[Scale],
+        baseline: Optional[str], last: int, costs: Sequence[RunCost]
 ) -> MethodSummary:
     own = rows[method]
     returns = _returns(own, tasks, last)
@@ -181,19 +177,23 @@ def _mark_above_random(summaries: Sequence[MethodSummary]) -> None:
 def write_summary(folder: str, summary: Summary) -> List[str]:
     """
     Overview:
-        Write ``summary.md``, ``summary.csv``, ``games.csv``, ``curves.png`` and ``iqm.png`` into the tables' folder.
+        Write ``summary.md``, ``summary.csv``, ``games.csv``, ``curves.png``, and where there are scores ``iqm.png``, into
+        the tables' folder.
     Returns:
         - paths (:obj:`List[str]`): The files.
     """
     names = ('summary.md', 'summary.csv', 'games.csv', 'curves.png', 'iqm.png')
-    paths = [os.path.join(folder, name) for name in names]
-    text, methods, games, curves, bars = paths
+    text, methods, games, curves, bars = paths = [os.path.join(folder, name) for name in names]
     _write_methods(methods, summary)
     _write_games(games, summary)
     write_curves(curves, result_files(folder), summary.scale, summary.drawn)
+    write_markdown(text, folder, summary)
+    if summary.scale is None:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(bars)  # of an earlier summary
+        return paths[:-1]
     shown = {method.method: method.scores['iqm'] for method in summary.methods}
     write_intervals(bars, shown, f'IQM of the {summary.scale.label} ({summary.scale.meaning})')
-    write_markdown(text, folder, summary)
     return paths
 
 
@@ -201,7 +201,7 @@ def _write_methods(path: str, summary: Summary) -> None:
     ends = [f'{name}{end}' for name in (*STATISTICS, 'improvement') for end in ('', '_low', '_high')]
     rows = []
     for method in summary.methods:
-        estimates = [*(method.scores[name] for name in STATISTICS), method.improvement or (None, ) * 3]
+        estimates = [method.scores.get(name, NOTHING) for name in STATISTICS] + [method.improvement or NOTHING]
         numbers = [_rounded(number) for estimate in estimates for number in estimate]
         costs = [_rounded(getattr(method, name)) for name in COSTS]
         rows.append([method.method, method.seeds, method.env_steps[0], *numbers, *costs])

@@ -16,10 +16,11 @@ def write_markdown(path: str, folder: str, summary: 'Summary') -> None:
     Overview:
         Write the text, which refers to the pictures beside it.
     """
+    bars = [] if summary.scale is None else ['![Interquartile mean of each method](iqm.png)', '']
     lines = [
-        f'# {os.path.basename(os.path.abspath(folder))}', '', *_head(folder, summary), '', *_methods(summary), '',
-        '![Interquartile mean of each method](iqm.png)', '', '## Games', '', *_games(summary), '',
-        f"Learning curves of {', '.join(summary.drawn)}.", '', '![Learning curves](curves.png)'
+        f'# {os.path.basename(os.path.abspath(folder))}', '', *_head(folder, summary), '', *_methods(summary), '', *bars,
+        '## Games', '', *_games(summary), '', f"Learning curves of {', '.join(summary.drawn)}.", '',
+        '![Learning curves](curves.png)'
     ]
     with replacing(path) as temporary, open(temporary, 'w') as file:
         file.write('\n'.join(lines) + '\n')
@@ -42,7 +43,9 @@ def _head(folder: str, summary: 'Summary') -> List[str]:
         'values, and is too narrow. So is that of a model which several games share: its games are resampled one by '
         'one, though they may rise and fall together.',
     ]
-    if summary.scale.bounds:
+    if summary.scale is None:
+        lines.append('- There are no scores: no method is surely above random play in any game, so that none says what 1 is.')
+    elif summary.scale.bounds:
         ends = [f'{task} {best:.2f} ({method})' for task, (_, best, method) in summary.scale.bounds.items()]
         lines.append(
             "- Scores: 0 is random play's mean return, 1 the best mean return of a method whose interval in that game "
@@ -80,7 +83,7 @@ def _methods(summary: 'Summary') -> List[str]:
     compared = summary.baseline is not None
     rows = []
     for method in summary.methods:
-        scores = [with_interval(method.scores[name], 3) for name in ('iqm', 'mean', 'median')]
+        scores = [with_interval(method.scores.get(name), 3) for name in ('iqm', 'mean', 'median')]
         better = [with_interval(method.improvement, 2)] if compared else []
         costs = [_plain(method.megabytes, 2), _plain(method.cpu_minutes, 1), _plain(method.updates, 0)]
         rows.append([method.method, str(method.seeds), _range(method.env_steps), *scores, *better, *costs])
