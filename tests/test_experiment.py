@@ -224,7 +224,7 @@ def test_an_experiment_from_end_to_end_and_again(tmp_path):
         (['atari'], 'the following arguments are required: --methods'),
         (['atari', '--methods', 'mow', 'policy.batch_size=x'], 'policy.batch_size takes a whole number'),
         (['atari', '--methods', 'random', '--random-episodes', '0'], '--random-episodes is to be 1 or more'),
-        (['atari', '--methods', 'storm_multitask', 'policy.model.num_clusters=2'], "what makes the method 'storm_multi"),
+        (['atari', '--methods', 'storm_multitask', 'policy.model.num_clusters=2'], "what makes the method 'storm_"),
     ]
 )
 def test_mistakes_are_one_line(tmp_path, arguments, line):

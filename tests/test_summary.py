@@ -167,7 +167,7 @@ def test_what_is_written(table, tmp_path):
 def test_where_nobody_is_above_random_play_there_are_tables_without_scores(tmp_path):
     folder = write(tmp_path, mow=rows_of('mow', [(1, 2)]), random=random_rows((3, 3)))
     (tmp_path / 'iqm.png').touch()  # of an earlier summary
-    paths = write_summary(summarise(folder))
+    paths = write_summary(folder, summarise(folder))
     assert [Path(path).name for path in paths] == ['summary.md', 'summary.csv', 'games.csv', 'curves.png']
     assert not (tmp_path / 'iqm.png').exists()
     text = (tmp_path / 'summary.md').read_text()

@@ -2,7 +2,6 @@
 from dataclasses import dataclass
 from typing import Tuple
 
-import torch
 from torch import Tensor
 
 from .batch import TaskBatch

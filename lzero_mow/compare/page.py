@@ -6,7 +6,6 @@ import tempfile
 from dataclasses import dataclass, replace
 from typing import Dict, List, Optional, Sequence
 
-import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from lzero_mow.files import replacing
@@ -14,7 +13,6 @@ from lzero_mow.report.curves import draw_curves
 from lzero_mow.report.interval_plot import write_intervals
 from lzero_mow.report.results import Result
 from lzero_mow.report.scale import table_scale
-from lzero_mow.report.scores import methods_of
 from lzero_mow.report.summary import Summary, summarise_rows
 from lzero_mow.suites import RANDOM
 from .plasticity import write_plasticity

@@ -55,7 +55,8 @@ def load_run(folder: str) -> FinishedRun:
     """
     config, record = load_run_config(folder), read_run_record(folder)
     if record is None:
-        raise ValueError(f"the run in '{folder}' has not ended: go on with `python -m lzero_mow train --resume {folder}`")
+        command = f'python -m lzero_mow train --resume {folder}'
+        raise ValueError(f"the run in '{folder}' has not ended: go on with `{command}`")
     times, diagnostics = os.path.join(folder, TIMES), os.path.join(folder, DIAGNOSTICS)
     return FinishedRun(
         folder, config, record, read_results(os.path.join(folder, RESULTS)),
@@ -67,7 +68,7 @@ def load_run(folder: str) -> FinishedRun:
 def check_comparable(runs: Sequence[FinishedRun]) -> None:
     """
     Overview:
-        Check that all but the methods is the same: games, their environments, environment steps, episodes an evaluation.
+        Check that all but the methods is the same: games, environments, environment steps, episodes an evaluation.
     Errors:
         ``ValueError`` in one line for the first difference.
     """
@@ -93,7 +94,8 @@ def check_comparable(runs: Sequence[FinishedRun]) -> None:
             raise ValueError(f"seed {seed} of '{method}' is there twice: a run folder for each seed is enough")
         if sorted(tasks) != sorted(expected):
             raise ValueError(
-                f"seed {seed} of '{method}' has the games {', '.join(tasks)}, '{first.folder}' has {', '.join(expected)}"
+                f"seed {seed} of '{method}' has the games {', '.join(tasks)}, '{first.folder}' has "
+                f"{', '.join(expected)}"
             )
 
 

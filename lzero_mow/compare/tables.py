@@ -24,8 +24,8 @@ def facts(summary: Summary, runs: Sequence[FinishedRun]) -> List[str]:
         f"Games: {', '.join(summary.tasks)}; {trained[0].config['max_env_step']:,} environment steps each.",
         f"An evaluation is {env['evaluator_env_num']} episodes a game; a run has reached what its last one shows.",
         f'Seeds: {seeds}.',
-        f'Brackets: 95 % stratified bootstrap intervals over seeds (rliable, {REPETITIONS} resamplings); of few seeds they '
-        'are too narrow.',
+        f'Brackets: 95 % stratified bootstrap intervals over seeds (rliable, {REPETITIONS} resamplings); of few seeds '
+        'they are too narrow.',
     ]
     if summary.scale is None:
         lines.append('There are no scores over all games: they need a run of random play (method random) beside these.')

@@ -177,8 +177,8 @@ def _mark_above_random(summaries: Sequence[MethodSummary]) -> None:
 def write_summary(folder: str, summary: Summary) -> List[str]:
     """
     Overview:
-        Write ``summary.md``, ``summary.csv``, ``games.csv``, ``curves.png``, and where there are scores ``iqm.png``, into
-        the tables' folder.
+        Write ``summary.md``, ``summary.csv``, ``games.csv``, ``curves.png``, and where there are scores ``iqm.png``,
+        into the tables' folder.
     Returns:
         - paths (:obj:`List[str]`): The files.
     """

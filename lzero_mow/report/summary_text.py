@@ -18,8 +18,8 @@ def write_markdown(path: str, folder: str, summary: 'Summary') -> None:
     """
     bars = [] if summary.scale is None else ['![Interquartile mean of each method](iqm.png)', '']
     lines = [
-        f'# {os.path.basename(os.path.abspath(folder))}', '', *_head(folder, summary), '', *_methods(summary), '', *bars,
-        '## Games', '', *_games(summary), '', f"Learning curves of {', '.join(summary.drawn)}.", '',
+        f'# {os.path.basename(os.path.abspath(folder))}', '', *_head(folder, summary), '', *_methods(summary), '',
+        *bars, '## Games', '', *_games(summary), '', f"Learning curves of {', '.join(summary.drawn)}.", '',
         '![Learning curves](curves.png)'
     ]
     with replacing(path) as temporary, open(temporary, 'w') as file:
@@ -44,7 +44,7 @@ def _head(folder: str, summary: 'Summary') -> List[str]:
         'one, though they may rise and fall together.',
     ]
     if summary.scale is None:
-        lines.append('- There are no scores: no method is surely above random play in any game, so that none says what 1 is.')
+        lines.append('- There are no scores: no method is surely above random play in any game, to say what 1 is.')
     elif summary.scale.bounds:
         ends = [f'{task} {best:.2f} ({method})' for task, (_, best, method) in summary.scale.bounds.items()]
         lines.append(
