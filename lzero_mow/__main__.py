@@ -52,10 +52,10 @@ def draw_curves(argv: List[str]) -> int:
     arguments = parser.parse_args(argv)
     from lzero_mow.report.curves import write_curves
     try:
-        for run in arguments.runs:
-            if not os.path.isfile(run if run.endswith('.csv') else os.path.join(run, RESULTS)):
-                raise ValueError(f"'{run}' is no run folder and no table of results")
         tables = [run if run.endswith('.csv') else os.path.join(run, RESULTS) for run in arguments.runs]
+        for run, table in zip(arguments.runs, tables):
+            if not os.path.isfile(table):
+                raise ValueError(f"'{run}' is no run folder and no table of results")
         write_curves(arguments.output, tables)
     except (OSError, ValueError) as error:
         parser.error(str(error))

@@ -101,8 +101,9 @@ def plan_jobs(plan: Plan) -> List[Job]:
         ``ValueError`` in one line for anything that is wrong with any of them, also if a folder holds a run with
         another configuration: of the same name, or of another seed, which would stand in the same table.
     """
+    overridden = set(leaves(parse_overrides(plan.overrides)))
     for key, option in OWN_KEYS.items():
-        if key in leaves(parse_overrides(plan.overrides)):
+        if key in overridden:
             raise ValueError(f'{key} follows from {option} here: set that instead')
     tasks = {method: _tasks(plan, method) for method in plan.methods}
     jobs = [_job(plan, method, seed, task) for seed in plan.seeds for method in plan.methods for task in tasks[method]]
