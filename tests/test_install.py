@@ -113,7 +113,9 @@ def test_command_lines_answer_without_torch(arguments):
 
 @pytest.mark.unittest
 @pytest.mark.parametrize(
-    'name, option', [('env_speed', '--game'), ('model_size', '--tasks'), ('update_speed', '--device')]
+    'name, option', [
+        ('env_speed', '--game'), ('model_size', '--tasks'), ('update_speed', '--device'), ('decision_speed', '--preset')
+    ]
 )
 def test_benchmarks_can_be_started(name, option):
     done = run_python('-m', f'lzero_mow.bench.{name}', '--help')

@@ -1,13 +1,38 @@
-"""Policy configurations for the benchmarks: a preset at any number of tasks."""
+"""Policy configurations and policies for the benchmarks: a preset at any number of tasks."""
+import time
+from typing import Callable
+
+import numpy as np
+import torch
+from ding.policy import Policy
 from easydict import EasyDict
 
-from lzero_mow.config import build_config
+from lzero_mow.config import DEFAULT_METHOD, build_config
 
 
-def policy_config(preset: str, num_tasks: int) -> EasyDict:
+def policy_config(preset: str, num_tasks: int, method: str = DEFAULT_METHOD) -> EasyDict:
     """The preset's policy configuration for `num_tasks` tasks without names that matter."""
-    cfg = EasyDict(build_config(preset)['policy'])
+    cfg = EasyDict(build_config(preset, method=method)['policy'])
     cfg.tasks = [f'task {k}' for k in range(num_tasks)]
     cfg.model.num_tasks = num_tasks
-    cfg.clustering, cfg.warmup_steps = 'order', 0
+    if 'clustering' in cfg:
+        cfg.clustering, cfg.warmup_steps = 'order', 0
     return cfg
+
+
+def decision(policy: Policy, num_tasks: int) -> Callable[[], None]:
+    """A call that chooses one action for each task, each in one environment of its own, from frames of noise."""
+    C, H, W = policy.cfg.model.observation_shape
+    frames, ids = torch.randint(0, 256, (num_tasks, C, H, W), dtype=torch.uint8), list(range(num_tasks))
+    legal = np.ones((num_tasks, policy.cfg.model.action_space_size))
+    return lambda: policy.collect_mode.forward(frames, legal, 1.0, ids, 0.0, ready_env_id=ids, timestep=ids)
+
+
+def timed(call: Callable[[], None], device: torch.device) -> float:
+    """Seconds that a call takes, the device's work included."""
+    synchronize = torch.cuda.synchronize if device.type == 'cuda' else lambda: None
+    synchronize()
+    start = time.perf_counter()
+    call()
+    synchronize()
+    return time.perf_counter() - start

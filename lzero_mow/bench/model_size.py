@@ -1,9 +1,9 @@
 """Parameters and megabytes of every module at a preset's size, beside the paper's numbers.
 
-    python -m lzero_mow.bench.model_size [--preset paper] [--tasks 26]
+    python -m lzero_mow.bench.model_size [--preset paper] [--tasks 26] [--method mow]
 
-Counted as in the paper: parameters and buffers of world model and agent, slow critic included, 4 bytes each,
-1 MB = 2^20.
+Counted as in MoW's paper: parameters and buffers of world model and agent, slow critic included, 4 bytes each,
+1 MB = 2^20. Of ScaleZero the model that acts: its slowly moving copy is as large again.
 """
 import argparse
 from typing import Dict, List, Tuple
@@ -14,15 +14,19 @@ from torch import nn
 
 from lzero_mow.bench.configs import policy_config
 from lzero_mow.model.mow_model import MoWModel
+from lzero_mow.model.scalezero.moe import DenseFeedForward, MoEFeedForward
+from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 from lzero_mow.model.size import numbers
+from lzero_mow.suites import algorithm_of
 
+Parts = Dict[str, Tuple[int, List[nn.Module]]]  # name: how many of it, and where they are
 PAPER_MOW_MB, PAPER_STORM_MB = 972.5, 76.06  # Table of model sizes: MoW for 26 games, STORM for one
 
 
-def rows(model: MoWModel) -> List[Tuple[str, int, int]]:
-    """(module, how many of it, numbers in all of them)."""
+def mow_parts(model: MoWModel) -> Parts:
+    """MoW's modules."""
     world, agent = model.world_model, model.agent
-    parts: Dict[str, Tuple[int, List[nn.Module]]] = {
+    return {
         'encoder': (world.num_clusters, [world.vae.encoders]),
         'posterior head': (world.num_clusters, [world.vae.posterior_head]),
         'decoder': (world.num_clusters, [world.vae.decoders]),
@@ -36,26 +40,51 @@ def rows(model: MoWModel) -> List[Tuple[str, int, int]]:
         'router': (1, [world.router]),
         'actor': (1, [agent.actor]),
     }
+
+
+def scalezero_parts(model: ScaleZeroModel) -> Parts:
+    """ScaleZero's modules, those of all layers of the backbone together."""
+    feed_forward = [block.feed_forward for block in model.backbone.blocks]
+    sparse = [layer for layer in feed_forward if isinstance(layer, MoEFeedForward)]
+    heads = [model.policy_head, model.value_head, model.reward_head, model.next_latent_head]
+    return {
+        'encoder': (1, [model.encoder]),
+        'attention': (1, [block.attention for block in model.backbone.blocks]),
+        'dense feed-forward': (1, [layer for layer in feed_forward if isinstance(layer, DenseFeedForward)]),
+        'expert': (len(sparse[0].share) if sparse else 0, [layer.experts for layer in sparse]),
+        'shared expert': (1, [layer.shared for layer in sparse]),
+        'router': (1, [layer.router for layer in sparse]),
+        'heads of a task': (model.num_tasks, heads),
+    }
+
+
+def rows(parts: Parts) -> List[Tuple[str, int, int]]:
+    """(module, how many of it, numbers in all of them), of those that are there."""
     return [
         (name, count, sum(numbers(module) for module in modules)) for name, (count, modules) in parts.items()
-        if all(module is not None for module in modules)
+        if modules and all(module is not None for module in modules)
     ]
+
+
+MODELS = {'mow': (MoWModel, mow_parts), 'scalezero': (ScaleZeroModel, scalezero_parts)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--preset', default='paper')
     parser.add_argument('--tasks', type=int, default=26)
+    parser.add_argument('--method', default='mow')
     args = parser.parse_args()
     storm = numbers(MoWModel(**policy_config('storm', 1).model))
-    model = MoWModel(**policy_config(args.preset, args.tasks).model)
-    table = Table(title=f'{args.preset}, {args.tasks} tasks')
+    model_cls, parts_of = MODELS[algorithm_of(args.method)]
+    model = model_cls(**policy_config(args.preset, args.tasks, args.method).model)
+    table = Table(title=f'{args.method}, {args.preset}, {args.tasks} tasks')
     for column in ('module', 'number', 'parameters each', 'MB each', 'MB'):
         table.add_column(column, justify='left' if column == 'module' else 'right')
     megabytes = lambda n: f'{4 * n / 2 ** 20:.2f}'
-    listed = rows(model)
+    listed = rows(parts_of(model))
     rest = numbers(model) - sum(total for _, _, total in listed)
-    for name, count, total in listed + [('task embeddings, weights, scales', 1, rest)]:
+    for name, count, total in listed + [('embeddings, norms and the like', 1, rest)]:
         table.add_row(name, str(count), f'{total // count:,}', megabytes(total / count), megabytes(total))
     table.add_section()
     table.add_row('all', '', f'{numbers(model):,}', '', megabytes(numbers(model)))

@@ -10,7 +10,6 @@ by torch, the machine's rate is that of a square product.
 import argparse
 import copy
 import resource
-import time
 from typing import Callable, Dict, List
 
 import numpy as np
@@ -20,7 +19,7 @@ from rich.progress import track
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
-from lzero_mow.bench.configs import policy_config
+from lzero_mow.bench.configs import decision, policy_config, timed
 from lzero_mow.buffer.batch import SequenceBatch
 from lzero_mow.memory import keep_freed_memory
 from lzero_mow.policy.mow import MoWPolicy
@@ -37,16 +36,6 @@ def random_sequences(number: int, length: int, num_tasks: int) -> SequenceBatch:
     )
 
 
-def timed(call: Callable, device: torch.device) -> float:
-    """Seconds that a call takes, the device's work included."""
-    synchronize = torch.cuda.synchronize if device.type == 'cuda' else lambda: None
-    synchronize()
-    start = time.perf_counter()
-    call()
-    synchronize()
-    return time.perf_counter() - start
-
-
 def gemm_rate(device: torch.device) -> float:
     """Best rate of a 2048^3 fp32 product, in GFLOP/s."""
     a = torch.randn(2048, 2048, device=device)
@@ -60,8 +49,6 @@ def measure(preset: str, num_tasks: int, source: str, sequences: int, device: to
     policy = MoWPolicy(copy.deepcopy(cfg), enable_field=['learn', 'collect'])
     batch = random_sequences(sequences, LENGTH, num_tasks).to(device)
     fresh = random_sequences(STARTS, cfg.context_length, num_tasks)
-    frames, ids = batch.obs[:1, 0].expand(num_tasks, -1, -1, -1), list(range(num_tasks))
-    everything = np.ones((num_tasks, 18))
     state = {}
 
     def world_model() -> None:
@@ -73,11 +60,8 @@ def measure(preset: str, num_tasks: int, source: str, sequences: int, device: to
     def agent() -> None:
         policy._update_agent(*state['rollout'])
 
-    def decision() -> None:
-        policy.collect_mode.forward(frames, everything, 1.0, ids, 0.0, ready_env_id=ids, timestep=ids)
-
-    phases = {'world model': world_model, 'imagination': imagination, 'agent': agent, 'decision': decision}
-    for phase in list(phases.values()) + [decision] * cfg.acting_window:  # first calls allocate; the windows fill
+    phases = {'world model': world_model, 'imagination': imagination, 'agent': agent, 'decision': decision(policy, num_tasks)}
+    for phase in list(phases.values()) + [phases['decision']] * cfg.acting_window:  # first calls allocate; the windows fill
         phase()
     seconds, gflop = {phase: [] for phase in phases}, {}
     for name, phase in phases.items():
