@@ -24,7 +24,7 @@ REGISTERING_MODULES = (
     'lzero_mow.policy.scalezero',
 )
 # What `python -m` runs and stays light.
-COMMANDS = ('lzero_mow', 'lzero_mow.experiment')
+COMMANDS = ('lzero_mow', 'lzero_mow.experiment', 'lzero_mow.compare')
 
 
 def register() -> None:

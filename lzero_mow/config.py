@@ -26,6 +26,8 @@ from lzero_mow.files import replacing
 from lzero_mow.suites import DEFAULT_METHOD, DEFAULT_SUITE, algorithm_of, did_you_mean, load_suite, method_layer
 
 # Keys that follow from another one; setting them would only make the two disagree.
+# Keys whose value is a tree of its own, replaced as a whole.
+WHOLE = ('policy.solved_returns',)
 DERIVED_KEYS = {
     'method': '--method',
     'policy.tasks': 'env.tasks',
@@ -111,7 +113,7 @@ def change(config: dict, layers: Sequence[dict] = (), overrides: Sequence[str] =
             if key in DERIVED_KEYS:
                 raise ValueError(f'{key} follows from {DERIVED_KEYS[key]}: set that instead')
             if key in fixed:
-                raise ValueError(f'{key} cannot be changed: LightZero needs it, and {policy} works with its value alone')
+                raise ValueError(f'{key} cannot be changed: LightZero needs it, {policy} works with its value alone')
         config = merge(config, layer)
     return fill_derived(config)
 
@@ -195,7 +197,9 @@ def _merge(base: dict, layer: dict, prefix: str, known: List[str]) -> dict:
         path = f'{prefix}{key}'
         if key not in base:
             raise _unknown_key(path, known)
-        if isinstance(base[key], dict) and isinstance(value, dict):
+        if path in WHOLE:
+            merged[key] = value
+        elif isinstance(base[key], dict) and isinstance(value, dict):
             merged[key] = _merge(base[key], value, path + '.', known)
         else:
             merged[key] = _typed(path, base[key], value)

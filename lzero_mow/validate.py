@@ -45,7 +45,13 @@ POSITIVE = (
     'policy.replay_ratio', 'policy.learning_rate', 'policy.agent_learning_rate', 'policy.grad_clip',
     'policy.agent_grad_clip', 'policy.agent_eps', 'policy.return_scale_floor', 'policy.reconstruction_weight',
     'policy.model.temperature_start', 'policy.model.unimix', 'policy.temperature', 'policy.root_dirichlet_alpha',
-    'policy.entropy_learning_rate', 'policy.model.adapter_alpha'
+    'policy.entropy_learning_rate', 'policy.model.adapter_alpha', 'policy.pb_c_base', 'policy.pb_c_init',
+    'policy.value_delta_max'
+)
+# Numbers that may be zero, which turns off what they weigh.
+NOT_NEGATIVE = (
+    'policy.weight_decay', 'policy.latent_weight', 'policy.reward_weight', 'policy.value_weight',
+    'policy.policy_weight', 'policy.model.num_experts', 'policy.model.num_shared_experts', 'policy.model.adapter_rank'
 )
 # Shares and probabilities, and the largest value that makes sense.
 SHARES = {
@@ -113,8 +119,19 @@ def _check_run(config: dict) -> None:
         raise ValueError(f"exp_name is {name!r}: expected the name of a folder, such as exp_name=data_mow/my_run")
     if config['create']['env']['type'] in SUITES:
         SUITES[config['create']['env']['type']](config['env'])
+        _check_solved(config)
     elif not config['env']['tasks']:
         raise ValueError('env.tasks is empty: name at least one task')
+
+
+def _check_solved(config: dict) -> None:
+    """Games in policy.solved_returns; not all of them have to be this run's."""
+    games = list(get(config, 'policy.solved_returns') or {})
+    if games:
+        try:
+            SUITES[config['create']['env']['type']](dict(config['env'], tasks=games))
+        except ValueError as error:
+            raise ValueError(str(error).replace('env.tasks', 'policy.solved_returns')) from None
 
 
 def _check_ranges(config: dict) -> None:
@@ -130,6 +147,10 @@ def _check_ranges(config: dict) -> None:
         value = get(config, path)
         if value is not None and not (_is_number(value) and value > 0):
             raise ValueError(f'{path} is {value}: expected more than 0')
+    for path in NOT_NEGATIVE:
+        value = get(config, path)
+        if value is not None and not (_is_number(value) and value >= 0):
+            raise ValueError(f'{path} is {value}: expected 0 or more')
     for path, most in SHARES.items():
         value = get(config, path)
         if value is not None and not (_is_number(value) and 0 <= value <= most):

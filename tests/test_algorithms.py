@@ -45,6 +45,45 @@ def test_the_dense_model_and_dps_differ_from_scalezero_in_what_their_names_say()
 
 
 @pytest.mark.unittest
+@pytest.mark.parametrize(
+    'override, message', [
+        ('policy.context_length=1', 'policy.context_length is 1: expected at least 2'),
+        ('policy.context_length=10', 'policy.context_length is 10: a search needs room behind it'),
+        ('policy.num_unroll_steps=11', 'policy.num_unroll_steps is 11 but the transformer ends at'),
+        ('policy.td_steps=12', "is 17: LightZero's collector needs segments as long, policy.game_segment_length is 16"),
+        ('policy.model.num_heads=5', 'policy.model.embed_dim 64 is not divisible by policy.model.num_heads 5'),
+        ('policy.model.patch_size=5', 'policy.model.patch_size is 5: frames of 16 pixels are no multiple of it'),
+        ('policy.model.encoder=cnn', "policy.model.encoder is 'cnn': expected vit or resnet"),
+        ('policy.model.num_experts=-1', 'policy.model.num_experts is -1: expected 0 or more'),
+        ('policy.model.num_shared_experts=-1', 'policy.model.num_shared_experts is -1: expected 0 or more'),
+        ('policy.model.experts_per_token=0', 'policy.model.experts_per_token is 0: choose 1 to'),
+        ('policy.model.experts_per_token=5', 'policy.model.experts_per_token is 5: choose 1 to'),
+        ('policy.model.value_support=[-50,50,0]', 'policy.model.value_support is [-50, 50, 0]: expected its lowest'),
+        ('policy.model.reward_support=[-50,50]', 'policy.model.reward_support is [-50, 50]: expected its lowest'),
+        ('policy.entropy_target=[0.98]', 'policy.entropy_target is [0.98]: expected two shares'),
+        ('policy.entropy_weight_bounds=[10.0,0.1]', 'policy.entropy_weight_bounds is [10.0, 0.1]: expected low'),
+        ('policy.policy_weight=-1.0', 'policy.policy_weight is -1.0: expected 0 or more'),
+        ('policy.value_delta_max=0.0', 'policy.value_delta_max is 0.0: expected more than 0'),
+        ('policy.solved_returns={Breakot: 3}', "policy.solved_returns names the unknown game 'Breakot'"),
+        ('policy.solved_returns={Breakout: high}', "policy.solved_returns.Breakout is 'high': expected a number"),
+    ]
+)
+def test_what_cannot_work(override, message):
+    with pytest.raises(ValueError) as raised:
+        validate(build_config('laptop', overrides=[override], suite='minatar', method='scalezero'))
+    assert message in str(raised.value) and '\n' not in str(raised.value)
+
+
+@pytest.mark.unittest
+def test_what_counts_as_solved_is_replaced_as_a_whole():
+    for given, expected in (('{Asterix: 3}', dict(Asterix=3)), ('null', None)):
+        overrides = [f'policy.solved_returns={given}']
+        config = build_config('laptop', overrides=overrides, suite='minatar', method='scalezero_dps')
+        validate(config)
+        assert config['policy']['solved_returns'] == expected
+
+
+@pytest.mark.unittest
 @pytest.mark.parametrize('script', sorted(path.relative_to(ZOO).as_posix() for path in ZOO.rglob('*_multitask.py')))
 def test_scripts_hold_lightzeros_two_configs(script):
     suite, _, name = script.split('/')

@@ -29,7 +29,10 @@ def finish(job, env_step=None, score=1.0):
     rows = [Result(job.method, job.seed, task, step, score, None) for step in (0, env_step) for task in tasks]
     append_results(str(run_dir / 'results.csv'), rows)
     write_run_record(
-        str(run_dir), RunRecord(job.method, job.seed, tasks, env_step, env_step * len(tasks), 7, 90.0, 120.0, 3 * 2 ** 20, 5 * 2 ** 20)
+        str(run_dir),
+        RunRecord(
+            job.method, job.seed, tasks, env_step, env_step * len(tasks), 7, 90.0, 120.0, 3 * 2 ** 20, 5 * 2 ** 20
+        )
     )
 
 

@@ -98,7 +98,8 @@ def test_first_action_is_random_and_later_ones_follow_the_window():
         plan = world.plan([0, 1, 2])
         with torch.no_grad():
             full = world.dynamics(torch.stack(latents[-6:], 1), torch.stack(actions[-6:], 1), plan)
-            torch.testing.assert_close(hidden_before(policy._model, memory, ids, plan), full[:, -1:], rtol=1e-4, atol=1e-5)
+            hidden = hidden_before(policy._model, memory, ids, plan)
+            torch.testing.assert_close(hidden, full[:, -1:], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.unittest

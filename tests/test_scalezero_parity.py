@@ -1,4 +1,4 @@
-"""LightZero's main branch and ours, with the same weights, compute the same (scalezero.md 1.1 to 1.5).
+"""LightZero's main branch and ours, with the same weights, compute the same.
 
 Skips unless that branch is what `import lzero` finds; 0.2.0 on PyPI has no multi-task UniZero.
 """

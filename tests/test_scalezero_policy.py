@@ -16,7 +16,8 @@ ALL = np.ones((6, 5), dtype=np.int8)
 
 def act(policy, obs, ids, epsilon=0.0, masks=ALL, mode='collect'):
     arguments = dict(
-        data=obs, action_mask=[masks[i] for i in ids], to_play=[-1] * len(ids), ready_env_id=ids, timestep=[0] * len(ids)
+        data=obs, action_mask=[masks[i] for i in ids], to_play=[-1] * len(ids), ready_env_id=ids,
+        timestep=[0] * len(ids)
     )
     if mode == 'eval':
         return policy.eval_mode.forward(**arguments)
@@ -52,6 +53,42 @@ def test_what_follows_an_end_is_not_learned_from():
         torch.testing.assert_close(term, two[name])
     whole = policy._terms(random_search_batch())
     assert not torch.allclose(whole['reward'], one['reward']) and not torch.allclose(whole['latent'], one['latent'])
+
+
+@pytest.mark.unittest
+def test_a_lost_life_ends_returns_and_leads_nowhere():
+    batch = random_search_batch()
+    batch.life_loss[:, 1] = True
+    other = copy.deepcopy(batch)
+    other.obs[:, 2:] = 255 - other.obs[:, 2:]
+    for ends in (True, False):
+        policy = tiny_scalezero_policy(life_loss_as_termination=ends)
+        assert batch.has_next(ends)[:, 1].eq(not ends).all() and batch.has_next(ends)[:, 2].all()
+        target = [make_targets(policy._target, b, policy._model.plan(b.task), policy._cfg) for b in (batch, other)]
+        assert torch.equal(target[0].value[:, 0], target[1].value[:, 0]) == ends
+
+
+@pytest.mark.unittest
+def test_random_play_is_no_target_of_the_policy():
+    policy, batch = tiny_scalezero_policy(), random_search_batch()
+    shares = np.array([act(policy, frames(6), list(range(6)), 1.0)[i]['visit_count_distributions'] for i in range(6)])
+    assert not shares.any()
+    batch.visits[:, 1:] = 0
+    assert batch.searched[:, 0].all() and not batch.searched[:, 1:].any()
+    first = copy.deepcopy(batch)
+    first.visits[:, 1:] = 1 / 5
+    terms, diluted = policy._terms(batch), policy._terms(first)
+    own = -(batch.visits[:, 0] * output_of_first(policy, batch)).sum(-1).view(3, 2).mean(1)
+    torch.testing.assert_close(terms['policy'], own)
+    assert not torch.allclose(terms['policy'], diluted['policy'])
+
+
+def output_of_first(policy, batch):
+    """ln of the policy at each sequence's first step, (B, A)."""
+    model = policy._model
+    with torch.no_grad():
+        latent = model.encode(batch.obs[:, :L].flatten(0, 1)).unflatten(0, (-1, L))
+        return model(latent, batch.action[:, :L], model.plan(batch.task)).policy[:, 0].log_softmax(-1)
 
 
 @pytest.mark.unittest
@@ -93,7 +130,7 @@ def test_illegal_actions_are_neither_taken_nor_learned():
             output = act(policy, frames(6, seed), list(range(6)), epsilon, masks)
             assert output[0]['action'] < 3 and output[1]['action'] < 3
             assert output[0]['visit_count_distributions'][3:] == [0, 0]
-            assert sum(output[4]['visit_count_distributions']) == pytest.approx(1)
+            assert sum(output[4]['visit_count_distributions']) == pytest.approx(float(epsilon < 1))
     batch = random_search_batch()
     batch.visits[:2, :, 3:] = 0
     policy._model.policy_head.out.bias.data[0, 3:] = 50.0  # would swallow all probability
@@ -132,6 +169,34 @@ def test_the_entropys_weight_rises_while_there_is_too_little():
     for _ in range(100):
         policy._update_entropy_weight(torch.full((3, ), float(np.log(5))), (0, 1, 2))
     assert policy._entropy_weight() < 1
+
+
+@pytest.mark.unittest
+def test_the_entropys_weight_does_not_wind_up_beyond_its_bounds():
+    policy = tiny_scalezero_policy(
+        entropy_target=(0.5, 0.5), entropy_learning_rate=0.1, entropy_weight_bounds=(0.1, 2.0)
+    )
+    for entropy, bound in ((np.log(5), 0.1), (0.0, 2.0)):
+        for _ in range(300):
+            policy._update_entropy_weight(torch.full((3, ), float(entropy)), (0, 1, 2))
+        assert float(policy._log_alpha.detach().exp()) == pytest.approx(bound)
+
+
+@pytest.mark.unittest
+def test_heads_of_a_resting_task_stand_still():
+    policy = tiny_scalezero_policy(
+        model=dict(stages=2), stage_min_updates=1000, solved_returns=dict(green=1.0), solved_patience=1
+    )
+    for seed in range(3):
+        policy.learn_mode.forward(dict(search=random_search_batch(seed=seed)))
+    policy.note_evaluation(dict(red=0.0, green=2.0, blue=0.0))
+    assert policy.active_tasks == [0, 2]
+    heads = {name: p for name, p in policy._model.named_parameters() if '_head.' in name}
+    before = {name: p.detach().clone() for name, p in heads.items()}
+    policy.learn_mode.forward(dict(search=random_search_batch((0, 0, 2, 2))))
+    for name, p in heads.items():
+        assert torch.equal(p[1], before[name][1]), name
+    assert any(not torch.equal(p[0], before[name][0]) for name, p in heads.items())
 
 
 @torch.no_grad()

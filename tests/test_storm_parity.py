@@ -1,4 +1,4 @@
-"""mow.md section 8: with one task, no experts, one cluster and no task inputs the model is STORM."""
+"""With one task, no experts, one cluster and no task inputs the model is STORM."""
 import pytest
 import torch
 import torch.nn.functional as F

@@ -34,8 +34,9 @@ def test_the_loss_is_counted_twice_and_summed_over_tasks():
     theirs, ours = policies(model=dict(num_experts=0))
     logs = [policy.learn_mode.forward(dict(search=random_search_batch())) for policy in (theirs, ours)]
     for task in ('red', 'green', 'blue'):
-        terms = {name: float(logs[0][f'task/{task}/world_model/{name}']) for name in ('latent', 'reward', 'value', 'policy')}
-        assert terms == {name: float(logs[1][f'task/{task}/world_model/{name}']) for name in terms}
+        for name in ('latent', 'reward', 'value', 'policy'):
+            term = f'task/{task}/world_model/{name}'
+            assert float(logs[0][term]) == float(logs[1][term])
     entropy = float(logs[1]['world_model/entropy'])
     once = float(logs[1]['world_model/loss'])
     assert float(logs[0]['world_model/loss']) == pytest.approx(2 * once + (2 - 1.0001) * entropy, rel=1e-5)
@@ -57,10 +58,11 @@ def test_an_encoder_of_long_latents_shrinks_as_a_whole():
     with torch.no_grad():
         model.latent_norm.weight *= scale
         model.latent_norm.bias *= scale
-    before['latent_norm.weight'] = model.latent_norm.weight.detach().clone()
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
     encoder_clip(model, batch, updates=100000)()
-    for name, p in model.encoder.named_parameters():
-        torch.testing.assert_close(p, before[f'encoder.{name}'] * 10 / 40)
+    for name, p in model.named_parameters():
+        shrinks = name.startswith(('encoder.', 'latent_norm.'))
+        torch.testing.assert_close(p, before[name] * (10 / 40 if shrinks else 1))
 
 
 @pytest.mark.unittest
@@ -73,6 +75,8 @@ def test_in_later_stages_nothing_of_the_backbone_learns():
         policy.learn_mode.forward(dict(search=random_search_batch()))
         moved = {name.split('.')[0] for name, p in policy._model.named_parameters() if not torch.equal(p, before[name])}
         assert ('backbone' in moved) == learns and 'policy_head' in moved
+        conflict = policy.diagnose([random_search_batch()])['conflict']
+        assert ('backbone' in conflict) == learns and 'encoder' in conflict
 
 
 @pytest.mark.unittest
@@ -81,4 +85,6 @@ def test_one_ended_episode_empties_every_memory():
         act(policy, frames(6), list(range(6)), epsilon=1.0)
         policy.collect_mode.reset([2])
         assert list(policy._collect_memory.steps) == [kept, kept, 0, kept, kept, kept]
-    assert np.all(policy._eval_memory.steps == 0)
+        act(policy, frames(3), list(range(3)), mode='eval')
+        policy.eval_mode.reset([2])
+        assert list(policy._eval_memory.steps) == [kept, kept, 0]

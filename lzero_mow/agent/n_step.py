@@ -1,4 +1,4 @@
-"""n-step returns: the value targets of ScaleZero (scalezero.md 1.9)."""
+"""n-step returns: the value targets of ScaleZero (and of MuZero)."""
 from typing import Tuple
 
 import torch

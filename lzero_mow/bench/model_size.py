@@ -46,7 +46,6 @@ def scalezero_parts(model: ScaleZeroModel) -> Parts:
     """ScaleZero's modules, those of all layers of the backbone together."""
     feed_forward = [block.feed_forward for block in model.backbone.blocks]
     sparse = [layer for layer in feed_forward if isinstance(layer, MoEFeedForward)]
-    heads = [model.policy_head, model.value_head, model.reward_head, model.next_latent_head]
     return {
         'encoder': (1, [model.encoder]),
         'attention': (1, [block.attention for block in model.backbone.blocks]),
@@ -54,7 +53,7 @@ def scalezero_parts(model: ScaleZeroModel) -> Parts:
         'expert': (len(sparse[0].share) if sparse else 0, [layer.experts for layer in sparse]),
         'shared expert': (1, [layer.shared for layer in sparse]),
         'router': (1, [layer.router for layer in sparse]),
-        'heads of a task': (model.num_tasks, heads),
+        'heads of a task': (model.num_tasks, list(model.task_heads())),
     }
 
 

@@ -10,7 +10,7 @@ by torch, the machine's rate is that of a square product.
 import argparse
 import copy
 import resource
-from typing import Callable, Dict, List
+from typing import Dict, List
 
 import numpy as np
 import torch
@@ -60,8 +60,9 @@ def measure(preset: str, num_tasks: int, source: str, sequences: int, device: to
     def agent() -> None:
         policy._update_agent(*state['rollout'])
 
-    phases = {'world model': world_model, 'imagination': imagination, 'agent': agent, 'decision': decision(policy, num_tasks)}
-    for phase in list(phases.values()) + [phases['decision']] * cfg.acting_window:  # first calls allocate; the windows fill
+    decide = decision(policy, num_tasks)
+    phases = {'world model': world_model, 'imagination': imagination, 'agent': agent, 'decision': decide}
+    for phase in list(phases.values()) + [decide] * cfg.acting_window:  # first calls allocate; the windows fill
         phase()
     seconds, gflop = {phase: [] for phase in phases}, {}
     for name, phase in phases.items():

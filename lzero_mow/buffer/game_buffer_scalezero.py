@@ -9,21 +9,21 @@ from .game_buffer_mow import MoWGameBuffer
 from .search_batch import SearchBatch
 from .stream import Fields
 
-SAMPLED_FIELDS = ('obs', 'action', 'reward', 'terminated', 'truncated', 'life_loss', 'visits', 'root_value')
+SAMPLED_FIELDS = ('obs', 'action', 'reward', 'terminated', 'truncated', 'life_loss', 'visits')
 
 
 @BUFFER_REGISTRY.register('game_buffer_scalezero')
 class ScaleZeroGameBuffer(MoWGameBuffer):
     """
     Overview:
-        MoW's replay, which also keeps the visit distribution and the root value of each step's search, 2 A + 4 bytes
-        a step: the policy target, as stored, since ScaleZero reanalyses nothing (scalezero.md 1.9).
+        MoW's replay, which also keeps the visit distribution of each step's search, 2 A bytes a step: the policy
+        target, as stored, since ScaleZero reanalyses nothing.
     Interfaces:
         ``sample``, ``sample_search``; the rest is inherited.
     """
 
     def _more_fields(self) -> Fields:
-        return dict(visits=((self._cfg.model.action_space_size, ), np.float16), root_value=((), np.float32))
+        return dict(visits=((self._cfg.model.action_space_size, ), np.float16))
 
     def _lengths(self) -> Dict[str, int]:
         return {'num_unroll_steps + td_steps': self._cfg.num_unroll_steps + self._cfg.td_steps}
@@ -38,8 +38,7 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
                 'the replay stores visit distributions over all actions, 0 for illegal ones: it expected '
                 f'child_visit_segment of shape {expected} and got {visits.shape}'
             )
-        root_value = np.asarray(data.root_value_segment[:count]).reshape(count)
-        return dict(steps, visits=visits, root_value=root_value)
+        return dict(steps, visits=visits)
 
     def sample(self, batch_size: int, policy: Optional[Any] = None) -> Dict[str, SearchBatch]:
         """

@@ -13,7 +13,8 @@ class SearchBatch(TaskBatch):
     Overview:
         B sequences of L steps to learn from and n more for their value targets, sorted by task. Along the time axis
         ``o_0 a_0 r_0 | o_1 a_1 r_1 ...``: ``reward[:, t]`` and the flags at t are the results of ``action[:, t]``
-        taken at ``obs[:, t]``; ``visits[:, t]`` and ``root_value[:, t]`` are what the search said of ``obs[:, t]``.
+        taken at ``obs[:, t]``; ``visits[:, t]`` are what the search said of ``obs[:, t]``, where there was one
+        (``searched``).
         Sequences run on across the ends of episodes; what of them may be learned from, ``valid`` and ``has_next`` say.
     """
     # (B, L + n, C, H, W) uint8 frames.
@@ -26,17 +27,16 @@ class SearchBatch(TaskBatch):
     terminated: Tensor
     truncated: Tensor
     life_loss: Tensor
-    # (B, L, A) float32, share of the search's visits that went to each action; 0 for illegal ones.
+    # (B, L, A) float32, share of the search's visits that went to each action; 0 for illegal ones, and for all of them
+    # where nothing was searched.
     visits: Tensor
-    # (B, L + n) float32.
-    root_value: Tensor
     # B task ids, ascending, on the host: knowing them never waits for a device.
     task: Tuple[int, ...]
 
     def __post_init__(self) -> None:
         shape = self.action.shape
         assert self.obs.dim() == 5 and self.obs.shape[:2] == shape, (self.obs.shape, shape)
-        for name in ('reward', 'terminated', 'truncated', 'life_loss', 'root_value'):
+        for name in ('reward', 'terminated', 'truncated', 'life_loss'):
             assert getattr(self, name).shape == shape, (name, getattr(self, name).shape, shape)
         assert self.visits.dim() == 3 and len(self.visits) == shape[0], (self.visits.shape, shape)
         assert self.visits.shape[1] < shape[1], (self.visits.shape, shape)
@@ -52,12 +52,23 @@ class SearchBatch(TaskBatch):
         return self._ended.cumsum(1) == self._ended
 
     @property
-    def has_next(self) -> Tensor:
+    def searched(self) -> Tensor:
         """
         Overview:
-            (B, L) bool: step t is valid and so is the frame that follows it: ``obs[:, t + 1]`` is its next latent.
+            (B, L) bool: the action of step t was searched for; it was not in random play.
         """
-        return self._ended.cumsum(1) == 0
+        return self.visits.sum(-1) > 0
+
+    def has_next(self, life_loss_as_termination: bool) -> Tensor:
+        """
+        Overview:
+            Where the frame that follows, ``obs[:, t + 1]``, is what step t led to: step t is valid and ended nothing. A
+            lost life after which nothing counts any more leads nowhere, or a search would go on in the next life.
+        Returns:
+            - has_next (:obj:`Tensor`): (B, L) bool.
+        """
+        lost = self.return_ends(life_loss_as_termination)[:, :self.visits.shape[1]]
+        return (self._ended.cumsum(1) == 0) & ~lost
 
     def return_ends(self, life_loss_as_termination: bool) -> Tensor:
         """

@@ -3,6 +3,7 @@ import base64
 import glob
 import os
 import tempfile
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Dict, List, Optional, Sequence
 
@@ -98,19 +99,21 @@ def _curves(folder: str, rows: Sequence[Result], runs: Sequence[FinishedRun], su
     path = os.path.join(folder, 'steps.png')
     draw_curves(path, rows, summary.scale)
     pictures = [embedded(path, 'Returns over environment steps; bands: 95 % intervals over seeds')]
-    timed = [row for run in runs for row in _by_minutes(run)]
+    models = Counter((run.method, run.record.seed) for run in runs)
+    timed = [row for run in runs for row in _by_minutes(run, models[run.method, run.record.seed])]
     if any(row.method != RANDOM for row in timed):
         path = os.path.join(folder, 'minutes.png')
         draw_curves(path, timed, summary.scale, x='minutes by the clock')
-        pictures.append(embedded(path, 'The same over time by the clock, evaluations included'))
+        caption = "The same over time by the clock, evaluations included; an ensemble's models one after the other"
+        pictures.append(embedded(path, caption))
     return pictures
 
 
-def _by_minutes(run: FinishedRun) -> List[Result]:
-    """A run's evaluations with minutes in the place of environment steps."""
+def _by_minutes(run: FinishedRun, models: int) -> List[Result]:
+    """A run's evaluations with minutes in the place of environment steps, for so many models of its kind."""
     if run.method == RANDOM:
         return run.rows
-    minutes = {times.env_step: times.wall_seconds / 60 for times in run.times}
+    minutes = {times.env_step: models * times.wall_seconds / 60 for times in run.times}
     return [replace(row, env_step=minutes[row.env_step]) for row in run.rows if row.env_step in minutes]
 
 

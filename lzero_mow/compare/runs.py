@@ -11,9 +11,12 @@ from lzero_mow.report.results import Result, read_results
 from lzero_mow.report.times import TIMES, Times, read_times
 from lzero_mow.run_record import RunRecord, read_run_record
 from lzero_mow.suites import RANDOM, one_model_a_task
+from lzero_mow.validate import get
 
 # Keys of a run's environments that may differ: which games it has, and how many are stepped at once.
 INDIFFERENT = ('tasks', 'collector_env_num', 'manager')
+# Keys of a trained run that may not, besides its environments'.
+SCHEDULE = ('max_env_step', 'policy.train_start_after_envsteps', 'policy.replay_ratio', 'policy.eval_freq')
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ def load_run(folder: str) -> FinishedRun:
 def check_comparable(runs: Sequence[FinishedRun]) -> None:
     """
     Overview:
-        Check that all but the methods is the same: games, environments, environment steps, episodes an evaluation.
+        Check that all but the methods is the same: games, environments, environment steps, updates, episodes an
+        evaluation, seeds; and that every run went on to its end. Random play may have seeds of its own.
     Errors:
         ``ValueError`` in one line for the first difference.
     """
@@ -82,9 +86,24 @@ def check_comparable(runs: Sequence[FinishedRun]) -> None:
                 continue
             if value != first.config['env'].get(key):
                 raise ValueError(_differ(run, first, f'env.{key}', value, first.config['env'].get(key)))
-        if run.method != RANDOM and run.config['max_env_step'] != first.config['max_env_step']:
-            steps = run.config['max_env_step'], first.config['max_env_step']
-            raise ValueError(_differ(run, first, 'max_env_step', *steps))
+    for run in trained:
+        for key in SCHEDULE:
+            value, expected = get(run.config, key), get(first.config, key)
+            if value != expected:
+                raise ValueError(_differ(run, first, key, value, expected))
+        if run.record.env_step < run.config['max_env_step']:
+            raise ValueError(
+                f"'{run.folder}' ended at environment step {run.record.env_step} of {run.config['max_env_step']}: "
+                f'go on with `python -m lzero_mow train --resume {run.folder}`'
+            )
+    seeds: Dict[str, List[int]] = {}
+    for run in trained:
+        seeds[run.method] = sorted({*seeds.get(run.method, []), run.record.seed})
+    for method, own in seeds.items():
+        if own != seeds[first.method]:
+            raise ValueError(
+                f"'{method}' has the seeds {own} and '{first.method}' {seeds[first.method]}: compare the same ones"
+            )
     games: Dict[Tuple[str, int], List[str]] = {}
     for run in runs:
         games.setdefault((run.method, run.record.seed), []).extend(run.record.tasks)

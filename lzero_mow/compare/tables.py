@@ -19,13 +19,15 @@ def facts(summary: Summary, runs: Sequence[FinishedRun]) -> List[str]:
     """
     trained = [run for run in runs if run.method != RANDOM]
     env = trained[0].config['env']
-    seeds = ', '.join(f'{method.method} {method.seeds}' for method in summary.methods)
+    seeds = sorted({run.record.seed for run in trained})
+    devices = ' and '.join(sorted({run.config['policy']['device'] for run in trained}))
     lines = [
         f"Games: {', '.join(summary.tasks)}; {trained[0].config['max_env_step']:,} environment steps each.",
         f"An evaluation is {env['evaluator_env_num']} episodes a game; a run has reached what its last one shows.",
-        f'Seeds: {seeds}.',
+        f"Seeds: {', '.join(map(str, seeds))}, the same for every method.",
         f'Brackets: 95 % stratified bootstrap intervals over seeds (rliable, {REPETITIONS} resamplings); of few seeds '
         'they are too narrow.',
+        f"Times were measured on {devices}; runs side by side share the machine's cores.",
     ]
     if summary.scale is None:
         lines.append('There are no scores over all games: they need a run of random play (method random) beside these.')

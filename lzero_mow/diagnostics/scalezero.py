@@ -1,4 +1,4 @@
-"""What is measured of ScaleZero: units, latents and the use of experts in one pass, gradients of the tasks over several."""
+"""What is measured of ScaleZero: units, latents, use of experts in one pass, gradients of the tasks over several."""
 from typing import Any, Callable, Dict, Iterable, List, Sequence
 
 import torch
@@ -30,16 +30,18 @@ def diagnose(
         - diagnosis (:obj:`dict`): 'scalars': name -> number; 'conflict': shared part -> (K, K) cosines.
     """
     scalars, together = {}, [0] * model.num_tasks
-    shared = {'encoder': model.encoder, 'backbone': model.backbone}
-    parts = {name: TaskGradients(together) for name in shared}
+    learning = {
+        name: [p for p in module.parameters() if p.requires_grad]
+        for name, module in (('encoder', model.encoder), ('backbone', model.backbone))
+    }
+    parts = {name: TaskGradients(together) for name, parameters in learning.items() if parameters}
     for batch in batches:
         if not scalars:
             scalars.update(_one_pass(model, batch, names))
         for k in sorted(set(batch.task)):
             loss = losses_of(batch.of_task(k))[k]
-            for name, module in shared.items():
-                learning = [p for p in module.parameters() if p.requires_grad]
-                parts[name].add(k, torch.autograd.grad(loss, learning, retain_graph=True, materialize_grads=True))
+            for name, gradients in parts.items():
+                gradients.add(k, torch.autograd.grad(loss, learning[name], retain_graph=True, materialize_grads=True))
     matrices = {}
     for part, gradients in parts.items():
         cosine = gradients.cosines()

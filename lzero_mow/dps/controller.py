@@ -8,8 +8,7 @@ class StageController:
     Overview:
         Stage 0 trains the backbone itself, every later one a new low-rank adapter. A stage ends when its share of the
         tasks has been solved since it began, so that the adapters that are left suffice for the tasks that are left, or
-        when it has lasted long enough; stage 0 lasts at least ``min_first_updates``. There is no way back
-        (scalezero.md 1.12).
+        when it has lasted long enough; stage 0 lasts at least ``min_first_updates``. There is no way back.
     Arguments:
         - num_stages (:obj:`int`): Stage 0 and one an adapter.
         - min_first_updates (:obj:`int`): Updates that stage 0 lasts at least.

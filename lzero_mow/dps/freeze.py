@@ -13,7 +13,7 @@ def enter_stage(model: ScaleZeroModel, stage: int, adapters_learn: bool = True) 
         Stage 0 trains everything but adapters and scales. From stage 1 on, of the parts that have adapters only the
         newest adapter and all scales in use train; what was learned before stays as it is, bit by bit: weights,
         biases, older adapters, and also norms, routers, shared experts and positions beside them. Parts without
-        adapters (heads, action embedding, an encoder without) train in every stage.
+        adapters (heads, action embedding, the latents' norm, an encoder without) train in every stage.
     Arguments:
         - adapters_learn (:obj:`bool`): Whether adapters and scales train at all; in LightZero they are in no optimizer.
     Raises:

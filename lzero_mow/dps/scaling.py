@@ -1,6 +1,8 @@
 """Dynamic Parameter Scaling as a policy uses it: which tasks are active, and which stage the networks are in."""
-from typing import Any, Dict, List, Mapping
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, Mapping
 
+import torch
 from ditk import logging
 from easydict import EasyDict
 
@@ -47,6 +49,21 @@ class ParameterScaling:
         for task in self._tasks:
             if (task in before) != (task in self._solved.solved):
                 logging.info('%s is %s', task, 'no longer solved' if task in before else 'solved: it rests from now on')
+
+    @contextmanager
+    def resting_kept(self) -> Iterator[None]:
+        """
+        Overview:
+            Around a step of the optimizer: leaves the heads of resting tasks as they are, bit by bit. They get no
+            gradient, but momentum and weight decay would go on moving them.
+        """
+        resting = [k for k, task in enumerate(self._tasks) if task in self._solved.solved]
+        heads = [p for head in self._model.task_heads() for p in head.parameters()] if resting else []
+        kept = [p.detach()[resting].clone() for p in heads]
+        yield
+        with torch.no_grad():
+            for parameter, rows in zip(heads, kept):
+                parameter[resting] = rows
 
     def step(self, updates: int) -> None:
         """

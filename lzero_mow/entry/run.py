@@ -132,6 +132,8 @@ class Run:
             Write down that the run has reached its end, and what it cost.
         """
         cost, env_step = self.cost.state_dict(), self.workers.env_step()
+        policy = self.workers.policy
+        networks = [policy._model, *getattr(policy, 'slow_copies', [])]
         record = RunRecord(
             method=self.config['method'],
             seed=self.config['seed'],
@@ -141,7 +143,7 @@ class Run:
             updates=self.schedule.warm_up_iter + self.schedule.train_iter,
             cpu_seconds=round(cost['cpu'], 1),
             wall_seconds=round(cost['wall'], 1),
-            model_bytes=4 * numbers(self.workers.policy._model),
+            model_bytes=4 * sum(map(numbers, networks)),
             peak_memory_bytes=cost['peak_memory']
         )
         write_run_record(self.run_dir, record)
@@ -183,7 +185,8 @@ class Run:
         self.log.time(
             Times(
                 env_step, self.workers.interactions(), self.schedule.warm_up_iter + self.schedule.train_iter,
-                round(spent['cpu'], 1), round(spent['wall'], 1), round(self.cost.mean('decision'), 6), round(self.cost.mean('update'), 6)
+                round(spent['cpu'], 1), round(spent['wall'], 1), round(self.cost.mean('decision'), 6),
+                round(self.cost.mean('update'), 6)
             )
         )
 

@@ -1,4 +1,4 @@
-"""What a run writes down, over environment steps: ``results.csv``, ``diagnostics.csv``, ``times.csv``, and all in TensorBoard."""
+"""What a run writes down, over environment steps: ``results.csv``, ``diagnostics.csv``, ``times.csv``, TensorBoard."""
 import os
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -127,7 +127,9 @@ class RunLog:
             self.writer.add_scalar(name, float(total) / self._counts[name], env_step)
         self._sums, self._counts, self._updates = {}, {}, 0
 
-    def speed(self, env_step: int, train_iter: int, steps_per_second: float, transitions: int, interactions: int) -> None:
+    def speed(
+            self, env_step: int, train_iter: int, steps_per_second: float, transitions: int, interactions: int
+    ) -> None:
         """
         Overview:
             Write down how far and how fast the run is, and what it occupies.

@@ -51,7 +51,7 @@ class WorldModel(nn.Module):
     """
     Overview:
         One model of K tasks made of modules: N_m VAEs, predictors and N_e expert transformers.
-        Degenerate cases: K = 1 without experts, embedding and task head is STORM (mow.md section 8).
+        Degenerate cases: K = 1 without experts, embedding and task head is STORM.
     Arguments:
         - cfg (:obj:`EasyDict`): See `lzero_mow/policy/mow_config.py`, MODEL_CONFIG.
     """

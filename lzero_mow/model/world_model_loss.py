@@ -1,4 +1,4 @@
-"""The world-model loss of mow.md section 4: unreduced terms, their mean a task, and how tasks are added up.
+"""The world-model loss (MoW section 3): unreduced terms, their mean a task, and how tasks are added up.
 
 The time axis, once:      o_0   o_1   o_2        reward[t] and terminated[t] are the results of action[t] at obs[t].
                           z_0   z_1   z_2        posterior z_t = q(o_t)

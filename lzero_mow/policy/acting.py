@@ -1,4 +1,4 @@
-"""Acting: the choice of an action from a present frame and the steps before it (mow.md section 5)."""
+"""Acting: the choice of an action from a present frame and the steps before it."""
 from typing import Dict, List, Sequence
 
 import numpy as np

@@ -102,7 +102,7 @@ class ActingPolicy(Policy):
     # LightZero's collectors build segments themselves; DI-engine's transition interface is not used by them.
 
     def _process_transition(self, obs: Any, policy_output: Any, timestep: Any) -> None:
-        raise RuntimeError(f"the {self._cfg.type} policy collects segments: use LightZero's collectors, not DI-engine's")
+        raise RuntimeError(f"policy {self._cfg.type} collects segments: use LightZero's collectors, not DI-engine's")
 
     def _get_train_sample(self, data: Any) -> None:
-        raise RuntimeError(f"the {self._cfg.type} policy has its own replay: use LightZero's collectors, not DI-engine's")
+        raise RuntimeError(f"policy {self._cfg.type} has its own replay: use LightZero's collectors, not DI-engine's")

@@ -1,5 +1,6 @@
 """The `scalezero` policy: one latent world model of all tasks, trained on what its own searches found."""
 import copy
+from math import log
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from lzero_mow.policy.finite import FiniteWatch
 from lzero_mow.policy.optimise import clipped_step, decay_groups, load_optimizer
 from lzero_mow.policy.scalezero_acting import act_by_search
 from lzero_mow.policy.scalezero_config import SCALEZERO_CONFIG
-from lzero_mow.policy.upstream_compat import as_upstream, doubled_loss, encoder_clip
+from lzero_mow.policy.upstream_compat import ENTROPY_WEIGHT_FLOOR, as_upstream, doubled_loss, encoder_clip
 
 
 @POLICY_REGISTRY.register('scalezero')
@@ -77,7 +78,8 @@ class ScaleZeroPolicy(ActingPolicy):
         loss, clip = losses.sum() / present, None
         if cfg.upstream_compat:
             loss, clip = losses.sum(), encoder_clip(model, batch, self._updates)
-        norm = clipped_step(self._optimizer, loss, cfg.grad_clip, clip)
+        with self._scaling.resting_kept():
+            norm = clipped_step(self._optimizer, loss, cfg.grad_clip, clip)
         model.eval()
         self._update_entropy_weight(terms['entropy'].detach(), batch.task)
         self._update_target()
@@ -95,7 +97,8 @@ class ScaleZeroPolicy(ActingPolicy):
     def _terms(self, batch: SearchBatch) -> Dict[str, Tensor]:
         """The terms of every task's loss, (K,) each; see `scalezero_terms`."""
         plan = self._model.plan(batch.task)
-        legal = self._model.action_mask[list(batch.task)]  # (B, A)
+        task = torch.tensor(batch.task).to(self._device, non_blocking=True)
+        legal = self._model.action_mask[task]  # (B, A)
         with self._autocast():
             targets = make_targets(self._target, batch, plan, self._cfg)
             return scalezero_terms(self._model, batch, targets, legal, plan, self._cfg)
@@ -115,23 +118,33 @@ class ScaleZeroPolicy(ActingPolicy):
     def _update_entropy_weight(self, entropy: Tensor, tasks: Sequence[int]) -> None:
         """
         Overview:
-            Move alpha so that the policies' entropy (K,) follows a share of its greatest value, ln of the legal actions,
-            which falls linearly (scalezero.md 1.8).
+            Move alpha so that the policies' entropy (K,) follows a share of its greatest value, ln of the legal
+            actions,
+            which falls linearly.
         """
-        cfg, present = self._cfg, sorted(set(tasks))
+        cfg, model = self._cfg, self._model
+        present = torch.tensor([k in tasks for k in range(model.num_tasks)]).to(self._device, non_blocking=True)
         start, end = cfg.entropy_target
         share = start + (end - start) * min(1.0, self._updates / cfg.entropy_target_updates)
-        greatest = self._model.action_mask[present].sum(1).float().log()
-        excess = (entropy[present] - share * greatest).mean()
+        greatest = model.action_mask.sum(1).float().log()
+        excess = torch.where(present, entropy - share * greatest, 0).sum() / present.sum()
         self._alpha_optimizer.zero_grad(set_to_none=True)
         (self._log_alpha * excess).backward()
         self._alpha_optimizer.step()
+        low, high = cfg.entropy_weight_bounds
+        with torch.no_grad():  # what lies beyond the bounds would have to be undone before anything changed again
+            self._log_alpha.clamp_(log(ENTROPY_WEIGHT_FLOOR if cfg.upstream_compat else low), log(high))
 
     @torch.no_grad()
     def _update_target(self) -> None:
         """The slowly moving copy takes a step towards the model."""
         slow, fast = list(self._target.parameters()), list(self._model.parameters())
         torch._foreach_lerp_(slow, fast, self._cfg.target_momentum)
+
+    @property
+    def slow_copies(self) -> List[torch.nn.Module]:
+        """Networks beside the model that learning needs."""
+        return [self._target]
 
     @property
     def active_tasks(self) -> List[int]:
@@ -220,8 +233,11 @@ class ScaleZeroPolicy(ActingPolicy):
         # Upstream forgets the episodes of all environments whenever one ends.
         super()._reset_collect(None if self._cfg.upstream_compat else env_id)
 
+    def _reset_eval(self, env_id=None, **kwargs) -> None:
+        super()._reset_eval(None if self._cfg.upstream_compat else env_id)
+
     def _memory_sizes(self) -> Tuple[int, int]:
-        return max(1, self._cfg.context_length - 1), self._cfg.model.embed_dim
+        return self._cfg.context_length - 1, self._cfg.model.embed_dim
 
     def _action_table(self) -> Tensor:
         return self._model.action_mask

@@ -1,6 +1,8 @@
 """What the `scalezero` policy's configuration has to fulfil. Light: imports no torch."""
 from .checks import check_frames, check_replay
 
+SIM_GROUP = 8  # as `lzero_mow.model.scalezero.norms` has it, which imports torch
+
 
 def check_scalezero(config: dict) -> None:
     """
@@ -15,6 +17,7 @@ def check_scalezero(config: dict) -> None:
     length = policy['num_unroll_steps'] + policy['td_steps']
     check_replay(config, length, 'policy.num_unroll_steps + policy.td_steps', ('batch_size', ))
     _check_networks(policy['model'])
+    _check_entropy(policy)
     _check_scaling(policy)
 
 
@@ -24,6 +27,10 @@ def _check_lengths(policy: dict) -> None:
         raise ValueError(
             f'policy.num_unroll_steps is {unroll} but the transformer ends at policy.model.max_steps = {longest}'
         )
+    if policy['context_length'] < 2:
+        raise ValueError(
+            f"policy.context_length is {policy['context_length']}: expected at least 2, the present step and one before"
+        )
     if policy['context_length'] >= longest:
         raise ValueError(
             f"policy.context_length is {policy['context_length']}: a search needs room behind it, below "
@@ -31,33 +38,51 @@ def _check_lengths(policy: dict) -> None:
         )
     if unroll + td > policy['game_segment_length']:
         raise ValueError(
-            f'policy.num_unroll_steps + policy.td_steps is {unroll + td}: LightZero\'s collector needs segments as long, '
-            f"policy.game_segment_length is {policy['game_segment_length']}"
+            f"policy.num_unroll_steps + policy.td_steps is {unroll + td}: LightZero's collector needs segments as "
+            f"long, policy.game_segment_length is {policy['game_segment_length']}"
         )
 
 
 def _check_networks(model: dict) -> None:
     if model['embed_dim'] % model['num_heads']:
         raise ValueError(
-            f"policy.model.embed_dim {model['embed_dim']} is not divisible by policy.model.num_heads {model['num_heads']}"
+            f"policy.model.embed_dim {model['embed_dim']} is not divisible by policy.model.num_heads "
+            f"{model['num_heads']}"
         )
     size, patch = model['observation_shape'][1], model['patch_size']
     if model['encoder'] == 'vit' and size % patch:
-        raise ValueError(f'policy.model.patch_size is {patch}: frames of {size} pixels cannot be cut into such patches')
-    if not 0 <= model['experts_per_token'] <= model['num_experts'] and model['num_experts'] > 0:
+        raise ValueError(f'policy.model.patch_size is {patch}: frames of {size} pixels are no multiple of it')
+    if model['latent_norm'] == 'sim' and model['embed_dim'] % SIM_GROUP:
+        raise ValueError(f"policy.model.embed_dim is {model['embed_dim']}: SimNorm needs a multiple of {SIM_GROUP}")
+    if model['num_experts'] and not 1 <= model['experts_per_token'] <= model['num_experts']:
         raise ValueError(
             f"policy.model.experts_per_token is {model['experts_per_token']}: choose 1 to policy.model.num_experts = "
             f"{model['num_experts']}"
         )
+    for key in ('value_support', 'reward_support'):
+        if len(model[key]) != 3 or model[key][0] >= model[key][1] or model[key][2] <= 0:
+            raise ValueError(
+                f'policy.model.{key} is {list(model[key])}: expected its lowest and highest atom and their distance'
+            )
+
+
+def _check_entropy(policy: dict) -> None:
+    low_high, shares = policy['entropy_weight_bounds'], policy['entropy_target']
+    if len(low_high) != 2 or not 0 < low_high[0] <= low_high[1]:
+        raise ValueError(f'policy.entropy_weight_bounds is {list(low_high)}: expected low and high, above 0')
+    if len(shares) != 2 or not all(0 <= share <= 1 for share in shares):
+        raise ValueError(f'policy.entropy_target is {list(shares)}: expected two shares from 0 to 1')
 
 
 def _check_scaling(policy: dict) -> None:
     model, targets = policy['model'], policy['solved_returns']
     if model['stages'] > 1 and model['adapter_rank'] < 1:
         raise ValueError(
-            f"policy.model.stages is {model['stages']} but policy.model.adapter_rank is {model['adapter_rank']}: a stage "
-            'beyond the first trains an adapter, whose rank is at least 1'
+            f"policy.model.stages is {model['stages']} but policy.model.adapter_rank is {model['adapter_rank']}: a "
+            'stage beyond the first trains an adapter, whose rank is at least 1'
         )
     for task, value in (targets or {}).items():
+        if not isinstance(task, str):
+            raise ValueError(f'policy.solved_returns has {task!r}: expected the names of tasks')
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ValueError(f'policy.solved_returns.{task} is {value!r}: expected a number')

@@ -115,14 +115,14 @@ SCALEZERO_CONFIG = dict(
     label_smoothing=0.1,
     # (float) What the slowly moving copy takes over of the model at each update.
     target_momentum=0.05,
-    # (tuple) Entropy that the policies are kept at, as a share of the greatest there is: at the start and at the end ...
+    # (tuple) Entropy that the policies are kept at, as a share of the greatest there is: at the start, at the end ...
     entropy_target=(0.98, 0.1),
     # (int) ... after so many updates, linearly.
     entropy_target_updates=150000,
     # (float) Learning rate of the entropy's weight, and (tuple) its bounds.
     entropy_learning_rate=1e-3,
     entropy_weight_bounds=(5e-3, 10.0),
-    # ------------------------------------------------------------------ dynamic parameter scaling, with model.stages > 1
+    # ------------------------------------------------------------------ dynamic parameter scaling (model.stages > 1)
     # (dict) Task -> mean return of an evaluation from which on it is solved: then it is neither collected nor trained,
     # only evaluated. A task without one is never solved.
     solved_returns=None,

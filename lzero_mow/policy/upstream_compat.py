@@ -1,6 +1,6 @@
 """
-``upstream_compat``: what LightZero's ScaleZero does to the numbers and ours does not, by default (see UPSTREAM.md beside
-the model). It is here so that a difference between the two can be traced.
+``upstream_compat``: what LightZero's ScaleZero does to the numbers and ours does not, by default (see UPSTREAM.md
+beside the model). It is here so that a difference between the two can be traced.
 """
 from math import cos, pi
 from typing import Callable, Dict
@@ -13,6 +13,7 @@ from lzero_mow.buffer.search_batch import SearchBatch
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 
 FIXED_ENTROPY_WEIGHT = 1e-4
+ENTROPY_WEIGHT_FLOOR = 1e-4  # of the learned weight between updates; the loss takes it within its bounds
 # The largest norm of a latent that is let be: at first, in the end, and after how many updates.
 CLIP_START, CLIP_END, CLIP_UPDATES = 30.0, 10.0, 100000
 
@@ -39,8 +40,8 @@ def encoder_clip(model: ScaleZeroModel, batch: SearchBatch, updates: int) -> Cal
     """
     Overview:
         What upstream does between gradients and step: where a latent of the last task is longer than a threshold that
-        falls by a cosine, every tensor of the encoder that learns is multiplied by threshold / length, norms and
-        positions included.
+        falls by a cosine, every tensor of the encoder that learns is multiplied by threshold / length, positions and
+        all norms included. The last of them, `latent_norm`, is what makes latents shorter.
     Returns:
         - clip (:obj:`Callable`): Does it.
     """
@@ -52,6 +53,7 @@ def encoder_clip(model: ScaleZeroModel, batch: SearchBatch, updates: int) -> Cal
         threshold = CLIP_END + (CLIP_START - CLIP_END) * falling
         longest = model.encode(last.obs[:, :last.visits.shape[1]].flatten(0, 1)).norm(dim=-1).max()
         factor = (threshold / longest).clamp(max=1.0)
-        torch._foreach_mul_([p for p in model.encoder.parameters() if p.requires_grad], factor)
+        encoder = [*model.encoder.parameters(), *model.latent_norm.parameters()]
+        torch._foreach_mul_([p for p in encoder if p.requires_grad], factor)
 
     return clip

@@ -1,4 +1,4 @@
-"""The router's heat map: which task uses which expert, and how strongly (mow.md section 2)."""
+"""The router's heat map: which task uses which expert, and how strongly."""
 from typing import Sequence
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Monte-Carlo tree search over a learned model (MuZero; scalezero.md 1.9), batched over environments of any tasks."""
+"""Monte-Carlo tree search over a learned model (MuZero appendix B), batched over environments of any tasks."""
 from typing import TYPE_CHECKING, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
@@ -41,7 +41,7 @@ def search(
     """
     Overview:
         Run `num_simulations` simulations from each of R roots. Each costs one step of the model for all rows together,
-        and one copy to the host.
+        and one copy to the host; layers of experts wait for the device once more a token.
     Arguments:
         - model (:obj:`ScaleZeroModel`): In eval mode; `plan`, `open`, `extend` and the two supports are used.
         - window (:obj:`Window`): The roots.

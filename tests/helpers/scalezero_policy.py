@@ -38,6 +38,5 @@ def random_search_batch(tasks=(0, 0, 1, 1, 2, 2), seed: int = 0) -> SearchBatch:
         truncated=never.clone(),
         life_loss=never.clone(),
         visits=(6 * torch.rand(B, L, A, generator=generator)).softmax(-1),
-        root_value=torch.zeros(B, T),
         task=tuple(tasks),
     )

@@ -16,7 +16,6 @@ class SearchStep(NamedTuple):
     episode: int
     action: int
     reward: float
-    root_value: float
     visits: np.ndarray
     terminated: bool
     truncated: bool
@@ -50,7 +49,6 @@ class RandomPlay:
             episode=self._episode,
             action=int(rng.integers(NUM_ACTIONS)),
             reward=float(rng.normal()),
-            root_value=float(rng.normal()),
             visits=visits,
             terminated=bool(ends and (not truncated or rng.random() < 0.2)),
             truncated=bool(truncated),
@@ -77,13 +75,12 @@ class RandomPlay:
         if steps[-1].terminated or steps[-1].truncated:
             self._episode, self._timestep = self._episode + 1, 0
         # Padding that must not be taken for steps.
-        padded = [*steps, *[steps[0]._replace(reward=99., root_value=99., action=0)] * 3]
+        padded = [*steps, *[steps[0]._replace(reward=99., action=0)] * 3]
         segment = SimpleNamespace(
             obs_segment=np.array([encode(first + index) for index in range(len(padded))]),
             action_segment=np.array([s.action for s in padded]),
             reward_segment=np.array([s.reward for s in padded]),
-            child_visit_segment=np.array([s.visits for s in padded]),
-            root_value_segment=np.array([s.root_value for s in padded])
+            child_visit_segment=np.array([s.visits for s in padded])
         )
         return segment, meta
 

@@ -1,4 +1,4 @@
-"""The sequence model: a pre-norm causal transformer over the tokens o_0 a_0 o_1 a_1 ... (scalezero.md 1.3)."""
+"""The sequence model: a pre-norm causal transformer over the tokens o_0 a_0 o_1 a_1 ... (UniZero section 3)."""
 from typing import Callable, Optional, Tuple
 
 import torch

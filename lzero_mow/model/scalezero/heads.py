@@ -1,4 +1,4 @@
-"""Heads, one of each kind a task (scalezero.md 1.5)."""
+"""Heads, one of each kind a task, as in LightZero's code."""
 from typing import Optional
 
 from torch import Tensor, nn

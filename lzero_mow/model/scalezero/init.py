@@ -1,4 +1,4 @@
-"""How weights begin (scalezero.md 1.3)."""
+"""How weights begin, as in LightZero's code."""
 import math
 
 from torch import nn

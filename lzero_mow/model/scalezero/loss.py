@@ -1,4 +1,4 @@
-"""ScaleZero's losses on real sequences with what the search said of them (scalezero.md 1.8, 1.9)."""
+"""ScaleZero's losses on real sequences with what the search said of them (UniZero section 3)."""
 from typing import Dict, NamedTuple
 
 import torch
@@ -24,14 +24,14 @@ class Targets(NamedTuple):
 def make_targets(target: ScaleZeroModel, batch: SearchBatch, plan: Groups, cfg: EasyDict) -> Targets:
     """
     Overview:
-        Latents and n-step returns by the slowly moving copy of the model. V_{t+n} is read from sequences that begin with
-        frame n, as the predictions' begin with frame 0.
+        Latents and n-step returns by the slowly moving copy of the model. V_{t+n} is read from sequences that begin
+        with frame n, as the predictions' begin with frame 0.
     Arguments:
         - target (:obj:`ScaleZeroModel`): The copy, in eval mode.
         - cfg (:obj:`EasyDict`): td_steps, discount_factor and life_loss_as_termination are used.
     """
     L, n = batch.visits.shape[1], cfg.td_steps
-    latent = target.encode(batch.obs[:, 1:].flatten(0, 1)).unflatten(0, (len(batch.obs), -1))  # of frames 1 to L + n - 1
+    latent = target.encode(batch.obs[:, 1:].flatten(0, 1)).unflatten(0, (len(batch.obs), -1))  # frames 1 to L + n - 1
     logits = target(latent[:, n - 1:n - 1 + L], batch.action[:, n:n + L], plan).value
     value, usable = n_step_return(
         batch.reward, target.value_support.mean(logits), batch.return_ends(cfg.life_loss_as_termination),
@@ -48,7 +48,7 @@ def scalezero_terms(
         The terms of every task's loss, each a mean over the steps that it can be learned from.
     Arguments:
         - legal (:obj:`Tensor`): (B, A) bool, the actions of each sequence's task.
-        - cfg (:obj:`EasyDict`): label_smoothing and model.latent_norm are used.
+        - cfg (:obj:`EasyDict`): label_smoothing, life_loss_as_termination and model.latent_norm are used.
     Returns:
         - terms (:obj:`dict`): 'latent', 'reward', 'value', 'policy': (K,) each, 0 for tasks without a row. 'entropy':
           (K,) of the policy over legal actions, in nats, to be subtracted.
@@ -60,12 +60,13 @@ def scalezero_terms(
     value = model.value_support.two_hot(targets.value, cfg.label_smoothing)
     log_policy = F.log_softmax(predicted.policy.float().masked_fill(~legal.unsqueeze(1), -torch.inf), -1)
     log_policy = log_policy.masked_fill(~legal.unsqueeze(1), 0.0)
-    entropy = -(log_policy.exp() * log_policy).sum(-1)  # an illegal action has a logarithm of 0 here, so it adds nothing
+    entropy = -(log_policy.exp() * log_policy).sum(-1)  # an illegal action's logarithm is 0, so it adds nothing
+    distance = latent_distance(predicted.next_latent, targets.next_latent, cfg.model.latent_norm)
     steps = {
-        'latent': (latent_distance(predicted.next_latent, targets.next_latent, cfg.model.latent_norm), batch.has_next),
+        'latent': (distance, batch.has_next(cfg.life_loss_as_termination)),
         'reward': (cross_entropy(predicted.reward, reward), batch.valid),
         'value': (cross_entropy(predicted.value, value), batch.valid & targets.usable),
-        'policy': (-(batch.visits * log_policy).sum(-1), batch.valid),
+        'policy': (-(batch.visits * log_policy).sum(-1), batch.valid & batch.searched),
         'entropy': (entropy, batch.valid),
     }
     task = torch.tensor(batch.task).to(latent.device, non_blocking=True)

@@ -1,4 +1,4 @@
-"""Feed-forward layers of the backbone: a sparse mixture of experts, or one MLP (scalezero.md 1.3, 1.4)."""
+"""Feed-forward layers of the backbone: a sparse mixture of experts, or one MLP (ScaleZero section 4)."""
 from typing import Tuple
 
 import torch
@@ -55,7 +55,7 @@ class MoEFeedForward(nn.Module):
         - num_experts (:obj:`int`), experts_per_token (:obj:`int`): E and k.
         - num_shared (:obj:`int`): Width of the shared expert in experts; 0 for none.
         - router_norm (:obj:`str`): 'all': w is the softmax over all experts, so that a router with k = 1 learns too;
-          'topk': over the k chosen ones, as LightZero has it: 1 for k = 1, without gradient (scalezero.md 1.13).
+          'topk': over the k chosen ones, as LightZero has it: 1 for k = 1, without gradient (UPSTREAM.md, 1).
         - staging (:obj:`Staging`): Adapters of the routed experts.
     Fields:
         - share (:obj:`Tensor`): (E,) share of the (token, choice) pairs that went to each expert in the last pass.

@@ -1,4 +1,4 @@
-"""How latents are normalised (scalezero.md 1.2): the encoder's output and the predicted next latent alike."""
+"""How latents are normalised: the encoder's output and the predicted next latent alike."""
 import torch.nn.functional as F
 from torch import Tensor, nn
 

@@ -1,4 +1,4 @@
-"""Residual network: UniZero's encoder (scalezero.md 1.1)."""
+"""Residual network: UniZero's encoder."""
 from typing import Sequence
 
 from torch import Tensor, nn

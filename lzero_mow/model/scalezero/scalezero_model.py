@@ -117,6 +117,10 @@ class ScaleZeroModel(nn.Module):
         """The stage that layers with adapters are in; 0 where there are none."""
         return max((layer.current for layer in self.modules() if isinstance(layer, StagedLinear)), default=0)
 
+    def task_heads(self) -> Sequence[TaskHead]:
+        """The heads; the first dimension of all their tensors is the task."""
+        return self.policy_head, self.value_head, self.reward_head, self.next_latent_head
+
     def plan(self, tasks: Sequence[int]) -> Groups:
         """The heads of B sequences from their task ids (on the host)."""
         return Groups.of(tasks, self.num_tasks, self.action_embedding.weight.device)

@@ -1,4 +1,4 @@
-"""Linear layers whose weight grows in stages: ScaleZero's dynamic parameter scaling (scalezero.md 1.12)."""
+"""Linear layers whose weight grows in stages: ScaleZero's dynamic parameter scaling (section 4)."""
 from typing import NamedTuple
 
 import torch

@@ -1,4 +1,4 @@
-"""Scalars as distributions over a support (MuZero appendix F; scalezero.md 1.8)."""
+"""Scalars as distributions over a support (MuZero appendix F)."""
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

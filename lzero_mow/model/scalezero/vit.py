@@ -1,4 +1,4 @@
-"""Vision transformer: the encoder of ScaleZero (scalezero.md 1.1)."""
+"""Vision transformer: the encoder of ScaleZero."""
 from typing import Sequence
 
 import torch
