@@ -4,13 +4,18 @@ import importlib
 
 import numpy as np
 import pytest
+import torch
 from helpers.collection import collect_logs, make_collector, real_steps
 from helpers.two_task_env import TASKS
 from helpers.tiny_run import load, train
+from test_resume import assert_same_run
 
 from lzero_mow.buffer.game_buffer_scalezero import ScaleZeroGameBuffer
 from lzero_mow.config import build_config, fill_derived
+from lzero_mow.policy import scalezero_acting
+from lzero_mow.policy.scalezero import ScaleZeroPolicy
 from lzero_mow.run_record import read_run_record
+from lzero_mow.search.mcts import SearchResult
 from lzero_mow.worker import MoWEvaluator
 
 ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')
@@ -100,6 +105,40 @@ def test_stages_pass_and_a_resume_goes_on_in_the_middle_of_one(tmp_path, scripte
         '.scales.' in name and int(name.rsplit('.', 1)[1]) <= stage
     )
     assert resumed.value.msg == f'{(stage, [1], state["sat_out"], learning)}'
+
+
+class Stopped(Exception):
+    """Stands for a process that is killed."""
+
+
+def prior_in_place_of_a_search(model, window, cfg, rng=None):
+    """LightZero 0.2.0's trees break ties by the clock, so nothing that searches can be repeated."""
+    roots = model.open(window.latent, window.action, torch.from_numpy(window.length), model.plan(window.task))
+    visits = roots.policy.masked_fill(~torch.from_numpy(window.legal), -torch.inf).softmax(-1).numpy()
+    value = model.value_support.mean(roots.value).numpy()
+    return SearchResult(visits, value, value, roots.policy.numpy())
+
+
+@pytest.mark.unittest
+def test_a_run_stopped_in_the_middle_of_a_stage_goes_on_bit_for_bit(tmp_path, monkeypatch):
+    monkeypatch.setattr(ENTRY, 'write_report', lambda *_: None)
+    monkeypatch.setattr(scalezero_acting, 'search', prior_in_place_of_a_search)
+    monkeypatch.setattr(MoWEvaluator, 'eval_tasks', lambda self, *_: np.array([[20.0], [0.0]]))
+    train(config_of(tmp_path / 'whole'))
+    learn = ScaleZeroPolicy._forward_learn
+
+    def learn_until(self, data):
+        if self._updates == 7:
+            assert 1 <= self._model.stage < 4 and self.active_tasks == [1]
+            raise Stopped
+        return learn(self, data)
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(ScaleZeroPolicy, '_forward_learn', learn_until)
+        train(config_of(tmp_path / 'stopped'))
+    assert 0 < load(tmp_path / 'stopped')['train_iter'] < 7
+    train(config_of(tmp_path / 'stopped'), resume=str(tmp_path / 'stopped'))
+    assert_same_run(tmp_path / 'stopped', tmp_path / 'whole')
 
 
 def inspected(run):
