@@ -4,6 +4,8 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from lzero_mow.report.times import TIMES, Times, append_times
 from lzero_mow.report.video import write_open_loop_video
 from lzero_mow.run_record import RunRecord, write_run_record
 
+ROOT = Path(__file__).resolve().parent.parent
 TASKS = ('Breakout', 'Freeway')
 BROWSER = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
 # Appended to a page, says what of it the browser could show.
@@ -114,6 +117,24 @@ def test_what_differs_in_more_than_the_method_is_refused(runs, tmp_path, capsys,
         main([*runs, other, '--output', str(tmp_path / 'page.html')])
     assert error.value.code == 2 and words in capsys.readouterr().err
     assert not os.path.exists(tmp_path / 'page.html')
+
+
+@pytest.mark.unittest
+def test_the_script_trains_and_compares_in_one_command(tmp_path):
+    """The real thing, two methods of a minute each at most: training, tables, page; given again, only the page."""
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / 'tests')]), OMP_NUM_THREADS='1')
+    command = [
+        sys.executable, str(ROOT / 'zoo/atari/config/compare.py'), '--preset', 'debug', '--games', 'Direct', 'Shifted',
+        '--methods', 'mow', 'scalezero_dps', 'random', '--seeds', '0', '--random-episodes', '2', 'max_env_step=112',
+        'create.env.type=two_task_mow', 'create.env.import_names=[helpers.two_task_env]', 'policy.device=cpu'
+    ]
+    for words in ('mow, seed 0: started', '3 of them finished'):
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=280)
+        assert done.returncode == 0 and words in done.stderr, done.stderr
+    page = (tmp_path / 'compare_atari.html').read_text()
+    assert [row[0] for row in cells(page, 'costs')[1:]] == ['mow', 'scalezero_dps']
+    assert page.count('data:video/mp4;base64,') == 2 and page.count('alt="Which game uses which expert"') == 2
+    assert 'The same over time by the clock' in page
 
 
 @pytest.mark.unittest
