@@ -83,6 +83,14 @@ def run_name(seed: int, task: Optional[str] = None) -> str:
     return f'seed{seed}' if task is None else f'{task}_seed{seed}'
 
 
+def of_random_play(config: dict, episodes: int) -> dict:
+    """
+    Overview:
+        A configuration as random play writes it down, which trains nothing.
+    """
+    return dict(config, method=RANDOM, max_env_step=0, random_episodes=episodes)
+
+
 def seeds_in(folder: str) -> List[int]:
     """
     Overview:
@@ -137,7 +145,7 @@ def _job(plan: Plan, method: str, seed: int, task: Optional[str]) -> Job:
     parser = cli.config_parser('', '', argv=arguments)
     config = cli.new_config(cli.parse(parser, arguments), {})
     if method == RANDOM:
-        config = dict(config, method=RANDOM, max_env_step=0, random_episodes=plan.random_episodes)
+        config = of_random_play(config, plan.random_episodes)
     return Job(method, seed, task, tuple(arguments), config)
 
 

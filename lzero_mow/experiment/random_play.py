@@ -23,6 +23,7 @@ from lzero_mow.report.results import Result, append_results
 from lzero_mow.run_record import RunRecord, write_run_record
 from lzero_mow.suites import RANDOM
 from lzero_mow.validate import check_run_folder
+from .jobs import of_random_play
 
 EPISODES = 100
 
@@ -55,7 +56,7 @@ def random_play(config: dict, episodes: int) -> None:
     """
     cost, run_dir, seed = Cost(), config['exp_name'], config['seed']
     check_run_folder(run_dir)
-    config = dict(config, method=RANDOM, max_env_step=0, random_episodes=episodes)
+    config = of_random_play(config, episodes)
     main_config, create_config = lightzero_configs(config)
     save_config(config, os.path.join(run_dir, TOTAL_CONFIG))
     env_cls = get_env_cls(EasyDict(import_names=create_config.env.import_names, type=create_config.env.type))
