@@ -25,9 +25,8 @@ from lzero_mow.clustering.assignment import inlined, is_assignment, read_assignm
 from lzero_mow.files import replacing
 from lzero_mow.suites import DEFAULT_METHOD, DEFAULT_SUITE, algorithm_of, did_you_mean, load_suite, method_layer
 
+WHOLE = ('policy.solved_returns', )  # keys whose value is a tree of its own, replaced as a whole
 # Keys that follow from another one; setting them would only make the two disagree.
-# Keys whose value is a tree of its own, replaced as a whole.
-WHOLE = ('policy.solved_returns',)
 DERIVED_KEYS = {
     'method': '--method',
     'policy.tasks': 'env.tasks',
@@ -197,12 +196,10 @@ def _merge(base: dict, layer: dict, prefix: str, known: List[str]) -> dict:
         path = f'{prefix}{key}'
         if key not in base:
             raise _unknown_key(path, known)
-        if path in WHOLE:
-            merged[key] = value
-        elif isinstance(base[key], dict) and isinstance(value, dict):
+        if path not in WHOLE and isinstance(base[key], dict) and isinstance(value, dict):
             merged[key] = _merge(base[key], value, path + '.', known)
         else:
-            merged[key] = _typed(path, base[key], value)
+            merged[key] = value if path in WHOLE else _typed(path, base[key], value)
     return merged
 
 
@@ -300,5 +297,4 @@ def load_run_config(run_dir: str) -> dict:
         raise ValueError(f"'{run_dir}' is no run folder: there is no {path}")
     with open(path) as file:
         config = yaml.safe_load(file)
-    config.setdefault('method', DEFAULT_METHOD)  # runs from before there were methods
-    return config
+    return config if 'method' in config else dict(config, method=DEFAULT_METHOD)  # there were none at first

@@ -1,5 +1,5 @@
 """Gradient conflict: whether tasks pull the weights they share the same way, past each other, or apart."""
-from typing import Dict, List, Sequence
+from typing import Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -73,3 +73,22 @@ def conflict(cosine: np.ndarray) -> Dict[str, float]:
     if not len(pairs):
         return {}
     return {'mean_cosine': float(pairs.mean()), 'negative_share': float((pairs < 0).mean())}
+
+
+def conflicts(parts: Mapping[str, TaskGradients]) -> Tuple[Dict[str, float], Dict[str, np.ndarray]]:
+    """
+    Overview:
+        What there is to say of each part of a model.
+    Returns:
+        - scalars (:obj:`dict`): Name -> number, of parts that several tasks share.
+        - matrices (:obj:`dict`): Part -> (K, K) cosines, of the same.
+    """
+    scalars, matrices = {}, {}
+    for part, gradients in parts.items():
+        cosine = gradients.cosines()
+        measured = conflict(cosine)
+        if measured:
+            matrices[part] = cosine
+            measured['signal'] = gradients.signal()
+        scalars.update({f'gradient_conflict/{part}/{name}': value for name, value in measured.items()})
+    return scalars, matrices

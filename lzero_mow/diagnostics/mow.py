@@ -10,7 +10,7 @@ from lzero_mow.agent.actor_critic import agent_terms
 from lzero_mow.agent.imagination import ImaginedRollout, context_windows, imagine
 from lzero_mow.buffer.batch import SequenceBatch
 from lzero_mow.clustering.signatures import LossOf, task_gradients
-from lzero_mow.diagnostics.conflict import TaskGradients, conflict
+from lzero_mow.diagnostics.conflict import TaskGradients, conflicts
 from lzero_mow.diagnostics.dormant import DormantUnits
 from lzero_mow.diagnostics.expert_use import expert_use
 from lzero_mow.diagnostics.latent_norm import norm_by_task
@@ -52,15 +52,8 @@ def diagnose(
         if world.router is not None:
             use = expert_use(world.router.chosen_on_host, world.router.scores(world.embedding()))
             scalars.update({f'expert_use/{name}': value for name, value in use.items()})
-    matrices = {}
-    for part, gradients in parts.items():
-        cosine = gradients.cosines()
-        measured = conflict(cosine)
-        if measured:
-            matrices[part] = cosine
-            measured['signal'] = gradients.signal()
-        scalars.update({f'gradient_conflict/{part}/{name}': value for name, value in measured.items()})
-    return dict(scalars=scalars, conflict=matrices)
+    of_gradients, matrices = conflicts(parts)
+    return dict(scalars={**scalars, **of_gradients}, conflict=matrices)
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from lzero_mow.buffer.search_batch import SearchBatch
-from lzero_mow.diagnostics.conflict import TaskGradients, conflict
+from lzero_mow.diagnostics.conflict import TaskGradients, conflicts
 from lzero_mow.diagnostics.dormant import DormantUnits
 from lzero_mow.diagnostics.expert_use import evenness
 from lzero_mow.diagnostics.latent_norm import norm_by_task
@@ -42,15 +42,8 @@ def diagnose(
             loss = losses_of(batch.of_task(k))[k]
             for name, gradients in parts.items():
                 gradients.add(k, torch.autograd.grad(loss, learning[name], retain_graph=True, materialize_grads=True))
-    matrices = {}
-    for part, gradients in parts.items():
-        cosine = gradients.cosines()
-        measured = conflict(cosine)
-        if measured:
-            matrices[part] = cosine
-            measured['signal'] = gradients.signal()
-        scalars.update({f'gradient_conflict/{part}/{name}': value for name, value in measured.items()})
-    return dict(scalars=scalars, conflict=matrices)
+    of_gradients, matrices = conflicts(parts)
+    return dict(scalars={**scalars, **of_gradients}, conflict=matrices)
 
 
 @torch.no_grad()
