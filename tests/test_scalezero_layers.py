@@ -75,6 +75,18 @@ def test_first_stage_is_the_plain_layer_and_a_new_stage_changes_nothing():
 
 
 @pytest.mark.unittest
+@pytest.mark.parametrize('stage', range(4))
+def test_a_folded_layer_is_the_same_in_stage_0(stage):
+    layer, x = disturbed(StagedLinear(7, 5, True, 3, 6.0, 0.5, 4, groups=2)).eval(), torch.randn(6, 7)
+    layer.set_stage(stage)
+    groups = Groups.of([0, 0, 0, 1, 1, 1], 2, x.device)
+    before = layer(x, groups)
+    layer.fold()
+    assert layer.current == 0
+    torch.testing.assert_close(layer(x, groups), before, **CLOSE)
+
+
+@pytest.mark.unittest
 def test_only_the_adapters_up_to_the_stage_get_gradients():
     layer = disturbed(StagedLinear(7, 5, True, 3, 6.0, 0.0, 4, groups=2))
     layer.set_stage(2)

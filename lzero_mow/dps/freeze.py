@@ -1,4 +1,5 @@
-"""Which tensors learn in which stage (ScaleZero section 4.3)."""
+"""Which tensors learn in which stage (ScaleZero section 4.3), and a model to act with."""
+import copy
 from typing import Iterator, Tuple
 
 from torch import nn
@@ -36,6 +37,17 @@ def set_stage(model: ScaleZeroModel, stage: int) -> None:
     """
     for layer in _staged(model):
         layer.set_stage(stage)
+
+
+def folded(model: ScaleZeroModel) -> ScaleZeroModel:
+    """
+    Overview:
+        A copy to act with: adapters are folded into the weights, so that it is as fast as before the first of them.
+    """
+    model = copy.deepcopy(model).eval()
+    for layer in _staged(model):
+        layer.fold()
+    return model
 
 
 def _staged(module: nn.Module) -> Iterator[StagedLinear]:

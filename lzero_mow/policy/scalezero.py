@@ -11,8 +11,10 @@ from torch import Tensor
 
 from lzero_mow.buffer.search_batch import SearchBatch
 from lzero_mow.diagnostics.scalezero import diagnose, expert_layers, expert_shares
+from lzero_mow.dps.freeze import folded
 from lzero_mow.dps.scaling import ParameterScaling
 from lzero_mow.model.scalezero.loss import make_targets, scalezero_terms
+from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 from lzero_mow.policy.acting_memory import ActingMemory
 from lzero_mow.policy.acting_policy import ActingPolicy
 from lzero_mow.policy.finite import FiniteWatch
@@ -32,6 +34,7 @@ class ScaleZeroPolicy(ActingPolicy):
         DI-engine's learn, collect and eval modes; ``check_finite`` for the training entry.
     """
     config = copy.deepcopy(SCALEZERO_CONFIG)
+    _folded: Optional[ScaleZeroModel] = None
 
     def __init__(
             self, cfg: EasyDict, model: Optional[torch.nn.Module] = None, enable_field: Optional[List[str]] = None
@@ -85,6 +88,7 @@ class ScaleZeroPolicy(ActingPolicy):
         self._update_target()
         self._updates += 1
         self._scaling.step(self._updates)
+        self._folded = None
         terms = {f'world_model/{name}': term.detach() for name, term in terms.items()}
         self._finite.note({**terms, 'world_model/grad_norm': norm.reshape(1)}, self._updates)
         log = {name: term.sum() / present for name, term in terms.items()}
@@ -208,6 +212,7 @@ class ScaleZeroPolicy(ActingPolicy):
             self._log_alpha.copy_(state_dict['log_alpha'])
         self._updates = state_dict['updates']
         self._scaling.load_state_dict(state_dict['scaling'])
+        self._folded = None
         self._collect_memory.load_state_dict(state_dict['collect_memory'])
         self._rng.bit_generator.state = state_dict['rng']
 
@@ -221,6 +226,7 @@ class ScaleZeroPolicy(ActingPolicy):
         self._model.load_state_dict(networks)
         self._target.load_state_dict(networks)
         self._scaling.begin_at(self._model.stage)
+        self._folded = None
 
     # ------------------------------------------------------------------ collect and eval
 
@@ -250,4 +256,14 @@ class ScaleZeroPolicy(ActingPolicy):
         cfg = EasyDict(self._cfg, num_simulations=self._cfg.eval_simulations) if evaluating else self._cfg
         rng = None if evaluating else self._rng
         with self._autocast():
-            return act_by_search(self._model, memory, obs, action_mask, env_ids, tasks, timestep, cfg, epsilon, rng)
+            return act_by_search(
+                self._acting_model(), memory, obs, action_mask, env_ids, tasks, timestep, cfg, epsilon, rng
+            )
+
+    def _acting_model(self) -> ScaleZeroModel:
+        """The model; once it has adapters in use, a copy without, which is made anew when weights have changed."""
+        if self._model.stage == 0:
+            return self._model
+        if self._folded is None:
+            self._folded = folded(self._model)
+        return self._folded

@@ -79,6 +79,20 @@ class StagedLinear(GroupedLinear):
         scale = 1 + SCALE_RANGE * torch.tanh(self.scales[stage])  # (G,)
         return scale if len(scale) == 1 else scale[groups.index].view(-1, *[1] * (x.dim() - 1))
 
+    @torch.no_grad()
+    def fold(self) -> None:
+        """
+        Overview:
+            Put W = a_0 W_0 + sum_j a_j (alpha / rank) B_j A_j in the weight's place and go back to stage 0: without
+            dropout the same layer, as fast as the plain one. There is no way back.
+        """
+        scale = [1 + SCALE_RANGE * torch.tanh(logit).view(-1, 1, 1) for logit in self.scales]
+        whole = scale[0] * self.weight if self.current else self.weight.clone()  # (G, out, in)
+        for stage, adapter in zip(range(1, self.current + 1), self.adapters):
+            whole += self.strength * scale[stage] * (adapter.up.weight @ adapter.down.weight)
+        self.weight.copy_(whole)
+        self.set_stage(0)
+
     def forward(self, x: Tensor, groups: Groups = ONE_GROUP) -> Tensor:
         """x (R, ..., in), rows sorted by group -> (R, ..., out)."""
         if self.current == 0:

@@ -1,0 +1,91 @@
+"""Dynamic Parameter Scaling in the policy: what learns, what stands still, and what acts."""
+import pytest
+import torch
+from helpers.scalezero_policy import random_search_batch, tiny_scalezero_policy
+from test_scalezero_policy import act, frames
+
+from lzero_mow.dps.freeze import enter_stage
+from lzero_mow.model.scalezero.staged_linear import Adapter, StagedLinear
+
+
+@pytest.mark.unittest
+def test_heads_of_a_resting_task_stand_still():
+    policy = tiny_scalezero_policy(
+        model=dict(stages=2), stage_min_updates=1000, solved_returns=dict(green=1.0), solved_patience=1
+    )
+    for seed in range(3):
+        policy.learn_mode.forward(dict(search=random_search_batch(seed=seed)))
+    policy.note_evaluation(dict(red=0.0, green=2.0, blue=0.0))
+    assert policy.active_tasks == [0, 2]
+    heads = {name: p for name, p in policy._model.named_parameters() if '_head.' in name}
+    before = {name: p.detach().clone() for name, p in heads.items()}
+    policy.learn_mode.forward(dict(search=random_search_batch((0, 0, 2, 2))))
+    for name, p in heads.items():
+        assert torch.equal(p[1], before[name][1]), name
+    assert any(not torch.equal(p[0], before[name][0]) for name, p in heads.items())
+
+
+@torch.no_grad()
+def output_of(model):
+    latent = model.encode(frames(6)).view(2, 3, -1)
+    return model(latent, torch.tensor([[0, 1, 2], [3, 4, 0]]), model.plan([0, 2]))
+
+
+def changed(policy, before):
+    return {name for name, p in policy._model.named_parameters() if not torch.equal(p, before[name])}
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('adapt_encoder', [False, True])
+def test_in_each_stage_exactly_the_intended_tensors_change(adapt_encoder):
+    model = dict(stages=3, adapter_rank=2, adapter_dropout=0.0, adapt_encoder=adapt_encoder)
+    policy = tiny_scalezero_policy(model=model, learning_rate=1e-2)
+    for module in policy._model.modules():
+        if isinstance(module, StagedLinear):
+            for part in (*module.adapters, *([module.scales] if module.adapters else [])):
+                part.reset() if isinstance(part, Adapter) else [scale.data.zero_() for scale in part]
+    grown = ('backbone.', 'encoder.') if adapt_encoder else ('backbone.', )
+    for stage in range(3):
+        before_output = output_of(policy._model)
+        enter_stage(policy._model, stage)
+        for one, other in zip(before_output, output_of(policy._model)):
+            torch.testing.assert_close(one, other, msg=f'the output jumps where stage {stage} begins')
+        before = {name: p.detach().clone() for name, p in policy._model.named_parameters()}
+        for seed in range(3):
+            policy.learn_mode.forward(dict(search=random_search_batch(seed=seed)))
+        moved = changed(policy, before)
+        for name in before:
+            part_grows = name.startswith(grown)
+            newest = f'.adapters.{stage - 1}.' in name
+            scale = '.scales.' in name and int(name.rsplit('.', 1)[1]) <= stage
+            adapter = '.adapters.' in name or '.scales.' in name
+            if part_grows and stage > 0:
+                assert name not in moved or newest or scale, (stage, name)
+            if adapter and stage == 0:
+                assert name not in moved, name
+        assert any('policy_head' in name for name in moved) and any('action_embedding' in name for name in moved)
+        if stage > 0:
+            layers = {name.split('.adapters.')[0] for name in before if '.adapters.' in name}
+            for layer in layers:
+                assert f'{layer}.adapters.{stage - 1}.up.weight' in moved, layer
+        else:
+            assert 'backbone.norm.weight' in moved
+
+
+@pytest.mark.unittest
+def test_with_adapters_it_acts_on_the_weights_of_the_last_update():
+    policy = tiny_scalezero_policy(model=dict(stages=3), stage_min_updates=1, stage_max_updates=1, learning_rate=1e-2)
+    seen = []
+    for seed in range(4):
+        policy.learn_mode.forward(dict(search=random_search_batch(seed=seed)))
+        assert policy._model.stage == min(seed + 1, 2)
+        policy.eval_mode.reset()
+        output = act(policy, frames(3), [0, 1, 2], mode='eval')
+        with torch.no_grad():
+            latent = policy._model.encode(frames(3)).unsqueeze(1)
+            plan, nothing = policy._model.plan([0, 1, 2]), torch.zeros(3, 0, dtype=torch.long)
+            roots = policy._model.open(latent, nothing, torch.ones(3, dtype=torch.long), plan)
+            value = policy._model.value_support.mean(roots.value)
+        seen.append([output[i]['predicted_value'] for i in range(3)])
+        assert seen[-1] == pytest.approx(value.tolist(), abs=1e-5)
+    assert seen[2] != seen[3]
