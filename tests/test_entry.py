@@ -33,6 +33,8 @@ class RandomPolicy(Policy):
         batch_size=2,
         batch_length=8,
         game_segment_length=6,
+        num_unroll_steps=1,
+        td_steps=1,
         discount_factor=0.99,
         train_start_after_envsteps=24,
         replay_ratio=0.5,

@@ -19,7 +19,7 @@ METHODS = (
     'mow storm storm_multitask storm_multi_vae mow_no_experts mow_no_shared mow_no_task_loss mow_no_balance '
     'mow_plain_sum mow_no_clustering mow_vae_per_task mow_router_none mow_random_clusters mow_group_norm'
 ).split()
-OTHERS = 'scalezero unizero_multitask_dense'.split()
+OTHERS = 'scalezero scalezero_dps unizero_multitask_dense'.split()
 
 
 def config_of(method, suite='atari', preset='laptop', **changes):
