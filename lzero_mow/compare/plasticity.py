@@ -49,6 +49,7 @@ def write_plasticity(path: str, runs: Sequence[FinishedRun], methods: Sequence[s
         panel.set_title(title, fontsize='medium')
         panel.set_xlabel('environment steps a task')
         panel.grid(alpha=0.3)
+        panel.locator_params(axis='x', nbins=4)
         for method, (steps, values) in of_method.items():
             point, low, high = interval(mean, values[:, None])  # (seeds, 1, T)
             panel.plot(steps, point, color=colours[method], label=method)
