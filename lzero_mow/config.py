@@ -33,6 +33,7 @@ DERIVED_KEYS = {
     'policy.model.num_tasks': 'env.tasks',
     'policy.model.cluster_of_task': 'policy.clustering',
     'policy.model.observation_shape': 'env.obs_shape',
+    'policy.model.max_steps': 'policy.num_unroll_steps',
     'policy.collector_env_num': 'env.collector_env_num',
     'policy.evaluator_env_num': 'env.evaluator_env_num',
     'policy.cuda': 'policy.device',
@@ -82,18 +83,13 @@ def build_config(
         config = merge(config, changes)
     config = change(config, layers, overrides)
     model, changed = config['policy']['model'], [*layers, parse_overrides(overrides)]
-    if 'policy.model.num_clusters' not in {key for layer in changed for key in leaves(layer)}:
-        _leave_out_clusters(model)
+    asked_for = {key for layer in changed for key in leaves(layer)}
+    if 'num_clusters' in model and 'policy.model.num_clusters' not in asked_for:
+        model['num_clusters'] = min(model['num_clusters'], model['num_tasks'])
     if config['exp_name'] is None:
         named = [name for name in (suite, method) if name not in (DEFAULT_SUITE, DEFAULT_METHOD)]
         config['exp_name'] = os.path.join('data_mow', '_'.join([*named, preset, f"seed{config['seed']}"]))
     return config
-
-
-def _leave_out_clusters(model: dict) -> None:
-    """No more clusters than tasks, in a model that has some."""
-    if 'num_clusters' in model:
-        model['num_clusters'] = min(model['num_clusters'], model['num_tasks'])
 
 
 def change(config: dict, layers: Sequence[dict] = (), overrides: Sequence[str] = ()) -> dict:
@@ -131,6 +127,8 @@ def fill_derived(config: dict) -> dict:
     policy['model']['num_tasks'] = len(env['tasks'])
     if 'obs_shape' in env:
         policy['model']['observation_shape'] = env['obs_shape']
+    if 'max_steps' in policy['model']:
+        policy['model']['max_steps'] = policy['num_unroll_steps']
     if 'clustering' in policy:
         policy['clustering'] = inlined(policy['clustering'], policy['tasks'])
         if is_assignment(policy['clustering']) and policy['model']['num_clusters'] > 1:

@@ -22,19 +22,15 @@ def check_scalezero(config: dict) -> None:
 
 
 def _check_lengths(policy: dict) -> None:
-    unroll, td, longest = policy['num_unroll_steps'], policy['td_steps'], policy['model']['max_steps']
-    if unroll > longest:
-        raise ValueError(
-            f'policy.num_unroll_steps is {unroll} but the transformer ends at policy.model.max_steps = {longest}'
-        )
+    unroll, td = policy['num_unroll_steps'], policy['td_steps']
     if policy['context_length'] < 2:
         raise ValueError(
             f"policy.context_length is {policy['context_length']}: expected at least 2, the present step and one before"
         )
-    if policy['context_length'] >= longest:
+    if policy['context_length'] >= unroll:
         raise ValueError(
             f"policy.context_length is {policy['context_length']}: a search needs room behind it, below "
-            f'policy.model.max_steps = {longest}'
+            f'policy.num_unroll_steps = {unroll}'
         )
     if unroll + td > policy['game_segment_length']:
         raise ValueError(
