@@ -51,7 +51,7 @@ def test_the_dense_model_and_dps_differ_from_scalezero_in_what_their_names_say()
         ('policy.context_length=10', 'policy.context_length is 10: a search needs room behind it'),
         ('policy.num_unroll_steps=4', 'policy.context_length is 4: a search needs room behind it'),
         ('policy.model.max_steps=9', 'policy.model.max_steps follows from policy.num_unroll_steps: set that instead'),
-        ('policy.td_steps=12', "is 22: LightZero's collector needs segments as long, policy.game_segment_length is 16"),
+        ('policy.td_steps=12', "is 20: LightZero's collector needs segments as long, policy.game_segment_length is 16"),
         ('policy.model.num_heads=5', 'policy.model.embed_dim 64 is not divisible by policy.model.num_heads 5'),
         ('policy.model.patch_size=5', 'policy.model.patch_size is 5: frames of 16 pixels are no multiple of it'),
         ('policy.model.encoder=cnn', "policy.model.encoder is 'cnn': expected vit or resnet"),
