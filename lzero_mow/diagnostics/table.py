@@ -1,10 +1,9 @@
 """``diagnostics.csv``: one row a measured number, over environment steps."""
-import csv
 from typing import Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
 
-from lzero_mow.report.results import append_rows
+from lzero_mow.report.results import append_rows, read_rows
 
 DIAGNOSTICS = 'diagnostics.csv'
 COLUMNS = ('env_step', 'name', 'value')
@@ -27,12 +26,8 @@ def read_diagnostics(path: str) -> List[Tuple[int, str, float]]:
     Errors:
         ``ValueError`` if the file has other columns.
     """
-    with open(path, newline='') as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            columns = list(COLUMNS)
-            raise ValueError(f'{path} is no diagnostics table: its columns are {reader.fieldnames}, not {columns}')
-        return [(int(row['env_step']), row['name'], float(row['value'])) for row in reader]
+    rows = read_rows(path, COLUMNS, 'diagnostics table')
+    return [(int(row['env_step']), row['name'], float(row['value'])) for row in rows]
 
 
 def _pairs(part: str, tasks: Sequence[str]) -> Iterator[Tuple[int, int, str]]:

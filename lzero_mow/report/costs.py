@@ -6,6 +6,7 @@ from typing import Iterable, List
 
 from lzero_mow.files import replacing
 from lzero_mow.run_record import RunRecord
+from .results import read_rows
 
 RUNS = 'runs.csv'
 ALL_TASKS = 'all'
@@ -64,9 +65,5 @@ def read_costs(path: str) -> List[RunCost]:
     """
     if not os.path.isfile(path):
         return []
-    with open(path, newline='') as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise ValueError(f'{path} is no table of runs: its columns are {reader.fieldnames}, not {list(COLUMNS)}')
-        types = [field.type for field in fields(RunCost)]
-        return [RunCost(*(kind(row[name]) for kind, name in zip(types, COLUMNS))) for row in reader]
+    types, rows = [field.type for field in fields(RunCost)], read_rows(path, COLUMNS, 'table of runs')
+    return [RunCost(*(kind(row[name]) for kind, name in zip(types, COLUMNS))) for row in rows]

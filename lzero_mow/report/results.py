@@ -69,6 +69,22 @@ def append_rows(path: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
         raise OSError(error.errno, error.strerror, path) from error
 
 
+def read_rows(path: str, columns: Sequence[str], kind: str) -> List[Dict[str, str]]:
+    """
+    Overview:
+        Read a table that ``append_rows`` wrote.
+    Arguments:
+        - kind (:obj:`str`): What the table is, for the error.
+    Errors:
+        ``ValueError`` if the file has other columns.
+    """
+    with open(path, newline='') as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != tuple(columns):
+            raise ValueError(f'{path} is no {kind}: its columns are {reader.fieldnames}, not {list(columns)}')
+        return list(reader)
+
+
 def read_results(path: str) -> List[Result]:
     """
     Overview:
@@ -76,16 +92,12 @@ def read_results(path: str) -> List[Result]:
     Errors:
         ``ValueError`` if the file has other columns.
     """
-    with open(path, newline='') as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise ValueError(f"{path} is no results table: its columns are {reader.fieldnames}, not {list(COLUMNS)}")
-        return [
-            Result(
-                row['method'], int(row['seed']), row['task'], int(row['env_step']), float(row['episode_return']),
-                float(row['human_normalised']) if row['human_normalised'] else None
-            ) for row in reader
-        ]
+    return [
+        Result(
+            row['method'], int(row['seed']), row['task'], int(row['env_step']), float(row['episode_return']),
+            float(row['human_normalised']) if row['human_normalised'] else None
+        ) for row in read_rows(path, COLUMNS, 'results table')
+    ]
 
 
 def cut_results(path: str, size: int) -> int:

@@ -1,9 +1,8 @@
 """``times.csv``: what a run had done and how long it had taken, one row an evaluation."""
-import csv
 from dataclasses import astuple, dataclass, fields
 from typing import List
 
-from .results import append_rows
+from .results import append_rows, read_rows
 
 TIMES = 'times.csv'
 
@@ -43,9 +42,5 @@ def read_times(path: str) -> List[Times]:
     Errors:
         ``ValueError`` if the file has other columns.
     """
-    with open(path, newline='') as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise ValueError(f'{path} is no table of times: its columns are {reader.fieldnames}, not {list(COLUMNS)}')
-        kinds = [(field.name, field.type) for field in fields(Times)]
-        return [Times(*(kind(row[name]) for name, kind in kinds)) for row in reader]
+    kinds = [(field.name, field.type) for field in fields(Times)]
+    return [Times(*(kind(row[name]) for name, kind in kinds)) for row in read_rows(path, COLUMNS, 'table of times')]
