@@ -37,8 +37,8 @@ SCALEZERO_MODEL_CONFIG = dict(
     # (int) Layers and heads of the transformer.
     num_layers=4,
     num_heads=24,
-    # (int) Longest sequence in steps, of two tokens each: in training, and in a search context and path together. Filled
-    # in from `policy.num_unroll_steps`: positions that training does not reach would mean nothing in a search.
+    # (int) Longest sequence in steps, of two tokens each: in training, and in a search context and path together.
+    # Filled in from `policy.num_unroll_steps`: positions that training does not reach mean nothing in a search.
     max_steps=10,
     # (float) Dropout inside the backbone.
     dropout=0.1,
