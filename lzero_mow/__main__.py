@@ -15,8 +15,8 @@ import yaml
 
 from lzero_mow import cli
 from lzero_mow.clustering import stability
-from lzero_mow.config import plain
 from lzero_mow.paths import RESULTS
+from lzero_mow.saved_config import plain
 
 PROG = 'python -m lzero_mow'
 
@@ -117,7 +117,7 @@ def main(argv: List[str]) -> int:
         - code (:obj:`int`): Exit code.
     """
     parser = cli.Parser(
-        prog=PROG, description='MoW: a mixture of world models for several tasks at once.',
+        prog=PROG, description='MoW and ScaleZero: one agent for several visual tasks.',
         epilog='Several methods and seeds as processes of this machine: python -m lzero_mow.experiment --help'
     )
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', title='commands')

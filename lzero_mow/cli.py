@@ -7,9 +7,8 @@ import logging
 import sys
 from typing import Callable, NoReturn, Optional, Sequence
 
-from lzero_mow.config import (
-    build_config, change, lightzero_configs, load_run_config, parse_overrides, refuse_own_keys, resolve_games
-)
+from lzero_mow.config import build_config, change, lightzero_configs, parse_overrides, refuse_own_keys, resolve_games
+from lzero_mow.saved_config import load_run_config
 from lzero_mow.screen import set_up_screen
 from lzero_mow.suites import DEFAULT_METHOD, DEFAULT_SUITE, load_suite, method_names, suite_names
 from lzero_mow.validate import check_identity, check_run_folder, run_identity, validate

@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lzero_mow.algorithms import ALGORITHMS, FIXED_KEYS
 from lzero_mow.clustering.assignment import inlined, is_assignment, read_assignment
-from lzero_mow.files import replacing
+from lzero_mow.saved_config import plain
 from lzero_mow.suites import DEFAULT_METHOD, DEFAULT_SUITE, algorithm_of, did_you_mean, load_suite, method_layer
 
 WHOLE = ('policy.solved_returns', )  # keys whose value is a tree of its own, replaced as a whole
@@ -38,7 +38,6 @@ DERIVED_KEYS = {
     'policy.evaluator_env_num': 'env.evaluator_env_num',
     'policy.cuda': 'policy.device',
 }
-TOTAL_CONFIG = 'total_config.yaml'
 
 
 def build_config(
@@ -154,6 +153,9 @@ def parse_overrides(overrides: Sequence[str]) -> dict:
     for override in overrides:
         if '=' not in override:
             raise ValueError(f"'{override}' is not of the form KEY=VALUE, such as policy.batch_size=8")
+        for key in WHOLE:
+            if override.startswith(f'{key}.'):
+                raise ValueError(f"'{override}' is a part of {key}: give the whole, such as '{key}={{Pong: 20}}'")
     try:
         return OmegaConf.to_container(OmegaConf.from_dotlist(list(overrides)), resolve=True)
     except (OmegaConfBaseException, yaml.YAMLError) as error:
@@ -260,39 +262,3 @@ def lightzero_configs(config: dict) -> Tuple[EasyDict, EasyDict]:
     config = copy.deepcopy(config)
     main_config = {key: config[key] for key in ('exp_name', 'method', 'env', 'policy')}
     return EasyDict(main_config), EasyDict(config['create'])
-
-
-def save_config(config: dict, path: str) -> None:
-    """
-    Overview:
-        Write a configuration as YAML.
-    """
-    with replacing(path) as temporary, open(temporary, 'w') as file:
-        yaml.safe_dump(plain(config), file, sort_keys=False, width=120)
-
-
-def plain(value: Any) -> Any:
-    """
-    Overview:
-        A tree with dicts and lists where it has EasyDicts and tuples.
-    """
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return value
-
-
-def load_run_config(run_dir: str) -> dict:
-    """
-    Overview:
-        Read the configuration of an existing run.
-    Errors:
-        ``ValueError`` if the folder is no run folder.
-    """
-    path = os.path.join(run_dir, TOTAL_CONFIG)
-    if not os.path.isfile(path):
-        raise ValueError(f"'{run_dir}' is no run folder: there is no {path}")
-    with open(path) as file:
-        config = yaml.safe_load(file)
-    return config if 'method' in config else dict(config, method=DEFAULT_METHOD)  # there were none at first

@@ -45,9 +45,14 @@ def read_run_record(run_dir: str) -> Optional[RunRecord]:
     """
     Overview:
         Read a run's record, or None if the run has not ended.
+    Errors:
+        ``ValueError`` if the file is damaged, or of a version that wrote other columns.
     """
     path = os.path.join(run_dir, RUN_RECORD)
     if not os.path.isfile(path):
         return None
-    with open(path) as file:
-        return RunRecord(**yaml.safe_load(file))
+    try:
+        with open(path) as file:
+            return RunRecord(**yaml.safe_load(file))
+    except (yaml.YAMLError, TypeError) as error:
+        raise ValueError(f"{path} cannot be read: {' '.join(str(error).split())}") from error

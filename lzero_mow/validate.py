@@ -8,8 +8,10 @@ import os
 from typing import Any
 
 from lzero_mow.algorithms import ALGORITHMS
-from lzero_mow.config import TOTAL_CONFIG, leaves
+from lzero_mow.config import leaves
 from lzero_mow.envs import atari_config, minatar_config
+from lzero_mow.policy.checks import is_number
+from lzero_mow.saved_config import TOTAL_CONFIG
 from lzero_mow.suites import one_model_a_task
 
 # Environment: the check of its part of the configuration.
@@ -126,10 +128,12 @@ def _check_run(config: dict) -> None:
 
 def _check_solved(config: dict) -> None:
     """Games in policy.solved_returns; not all of them have to be this run's."""
-    games = list(get(config, 'policy.solved_returns') or {})
-    if games:
+    solved = get(config, 'policy.solved_returns')
+    if solved:
+        if not isinstance(solved, dict):
+            raise ValueError(f'policy.solved_returns is {solved}: expected a number a game, such as {{Pong: 20.0}}')
         try:
-            SUITES[config['create']['env']['type']](dict(config['env'], tasks=games))
+            SUITES[config['create']['env']['type']](dict(config['env'], tasks=list(solved)))
         except ValueError as error:
             raise ValueError(str(error).replace('env.tasks', 'policy.solved_returns')) from None
 
@@ -145,24 +149,20 @@ def _check_ranges(config: dict) -> None:
             raise ValueError(f'{path} is {value}: expected a whole number of at least 1')
     for path in POSITIVE:
         value = get(config, path)
-        if value is not None and not (_is_number(value) and value > 0):
+        if value is not None and not (is_number(value) and value > 0):
             raise ValueError(f'{path} is {value}: expected more than 0')
     for path in NOT_NEGATIVE:
         value = get(config, path)
-        if value is not None and not (_is_number(value) and value >= 0):
+        if value is not None and not (is_number(value) and value >= 0):
             raise ValueError(f'{path} is {value}: expected 0 or more')
     for path, most in SHARES.items():
         value = get(config, path)
-        if value is not None and not (_is_number(value) and 0 <= value <= most):
+        if value is not None and not (is_number(value) and 0 <= value <= most):
             raise ValueError(f'{path} is {value}: expected 0 to {most}')
 
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, float) or _is_whole(value)
 
 
 def check_run_folder(run_dir: str) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from lzero_mow.config import DERIVED_KEYS, FIXED_KEYS, build_config, change, leaves, lightzero_configs, \
-    load_run_config, load_suite, merge, parse_overrides, resolve_games, save_config
+    load_suite, merge, parse_overrides, resolve_games
 from lzero_mow.envs.atari_config import ATARI_CONFIG
 from lzero_mow.envs.games import ATARI_100K
 from lzero_mow.policy.mow_config import MOW_CONFIG
+from lzero_mow.saved_config import load_run_config, save_config
 from lzero_mow.validate import run_identity, validate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -210,6 +211,17 @@ def test_saved_configuration_reads_back(tmp_path):
     assert list(leaves(saved)) == list(leaves(config))
     with pytest.raises(ValueError, match='is no run folder'):
         load_run_config(str(tmp_path / 'elsewhere'))
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'text, message', [('', 'cannot be read'), ('{a: [', 'cannot be read'), ('seed: 1', 'it has no create, env')]
+)
+def test_a_damaged_configuration_is_refused_in_one_line(tmp_path, text, message):
+    (tmp_path / 'total_config.yaml').write_text(text)
+    with pytest.raises(ValueError, match=message) as raised:
+        load_run_config(str(tmp_path))
+    assert '\n' not in str(raised.value)
 
 
 @pytest.mark.unittest

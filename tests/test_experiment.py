@@ -9,12 +9,12 @@ import pytest
 import yaml
 from helpers.experiments import held_by_another_process, make_plan
 
-from lzero_mow.config import save_config
 from lzero_mow.experiment.jobs import command, is_finished, plan_jobs
 from lzero_mow.experiment.tables import write_tables
 from lzero_mow.report.costs import read_costs
 from lzero_mow.report.results import Result, append_results, read_results
 from lzero_mow.run_record import RunRecord, read_run_record, write_run_record
+from lzero_mow.saved_config import save_config
 
 ROOT = Path(__file__).resolve().parent.parent
 TASKS = ['Pong', 'Boxing']

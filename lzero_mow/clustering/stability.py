@@ -18,7 +18,8 @@ import numpy as np
 from lzero_mow import cli
 from lzero_mow.clustering.assignment import BY_GRADIENT
 from lzero_mow.clustering.table import similarity_file
-from lzero_mow.config import TOTAL_CONFIG, change, leaves, lightzero_configs, load_run_config, plain, save_config
+from lzero_mow.config import change, leaves, lightzero_configs
+from lzero_mow.saved_config import TOTAL_CONFIG, load_run_config, plain, save_config
 from lzero_mow.screen import SCREEN, set_up_screen
 from lzero_mow.validate import get
 

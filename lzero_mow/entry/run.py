@@ -8,11 +8,11 @@ import torch
 from ding.envs import get_env_cls
 from ditk import logging
 
-from lzero_mow.config import TOTAL_CONFIG, load_run_config, save_config
 from lzero_mow.files import locked
 from lzero_mow.model.size import numbers
 from lzero_mow.report.times import Times
 from lzero_mow.run_record import RunRecord, write_run_record
+from lzero_mow.saved_config import TOTAL_CONFIG, load_run_config, save_config
 from lzero_mow.validate import check_identity, check_run_folder, run_identity
 from . import checkpoint
 from .cost import Cost

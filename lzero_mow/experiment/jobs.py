@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from lzero_mow import cli
-from lzero_mow.config import (
-    TOTAL_CONFIG, build_config, leaves, load_run_config, parse_overrides, plain, refuse_own_keys
-)
+from lzero_mow.config import build_config, leaves, parse_overrides, refuse_own_keys
 from lzero_mow.files import locked
 from lzero_mow.paths import LATEST
 from lzero_mow.run_record import read_run_record
+from lzero_mow.saved_config import TOTAL_CONFIG, load_run_config, plain
 from lzero_mow.suites import RANDOM, one_model_a_task
 from lzero_mow.validate import get
 

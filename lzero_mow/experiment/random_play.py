@@ -14,13 +14,14 @@ from ding.envs import get_env_cls
 from easydict import EasyDict
 
 from lzero_mow import cli
-from lzero_mow.config import TOTAL_CONFIG, lightzero_configs, save_config
+from lzero_mow.config import lightzero_configs
 from lzero_mow.entry.cost import Cost
 from lzero_mow.entry.workers import reference_scores
 from lzero_mow.envs.scores import human_normalised
 from lzero_mow.paths import RESULTS
 from lzero_mow.report.results import Result, append_results
 from lzero_mow.run_record import RunRecord, write_run_record
+from lzero_mow.saved_config import TOTAL_CONFIG, save_config
 from lzero_mow.suites import RANDOM
 from lzero_mow.validate import check_run_folder
 from .jobs import of_random_play

@@ -3,10 +3,27 @@ Checks that every policy needs: frames, actions and the replay. Light: imports n
 
 Each raises ``ValueError`` with one line.
 """
-from typing import Sequence
+from math import isfinite
+from typing import Any, Sequence
 
 FRAME_SIZES = (16, 32, 64, 128)  # halvings lead to 4 x 4
 ACTIONS = {'atari_mow': 18, 'minatar_mow': 6}  # by environment
+
+
+def is_number(value: Any) -> bool:
+    """
+    Overview:
+        Whether a value is a finite number.
+    """
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+
+
+def are_numbers(values: Any, count: int) -> bool:
+    """
+    Overview:
+        Whether a value is a list of so many finite numbers.
+    """
+    return isinstance(values, (list, tuple)) and len(values) == count and all(map(is_number, values))
 
 
 def check_frames(config: dict) -> None:

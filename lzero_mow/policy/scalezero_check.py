@@ -1,5 +1,7 @@
 """What the `scalezero` policy's configuration has to fulfil. Light: imports no torch."""
-from .checks import check_frames, check_replay
+from typing import Sequence
+
+from .checks import are_numbers, check_frames, check_replay, is_number
 
 SIM_GROUP = 8  # as `lzero_mow.model.scalezero.norms` has it, which imports torch
 
@@ -56,17 +58,25 @@ def _check_networks(model: dict) -> None:
             f"{model['num_experts']}"
         )
     for key in ('value_support', 'reward_support'):
-        if len(model[key]) != 3 or model[key][0] >= model[key][1] or model[key][2] <= 0:
+        if not _is_support(model[key]):
             raise ValueError(
-                f'policy.model.{key} is {list(model[key])}: expected its lowest and highest atom and their distance'
+                f'policy.model.{key} is {list(model[key])}: expected its lowest and highest atom and their distance, '
+                'of which the range is a multiple'
             )
+
+
+def _is_support(atoms: Sequence[float]) -> bool:
+    if not are_numbers(atoms, 3) or atoms[0] >= atoms[1] or atoms[2] <= 0:
+        return False
+    steps = (atoms[1] - atoms[0]) / atoms[2]
+    return abs(steps - round(steps)) < 1e-6
 
 
 def _check_entropy(policy: dict) -> None:
     low_high, shares = policy['entropy_weight_bounds'], policy['entropy_target']
-    if len(low_high) != 2 or not 0 < low_high[0] <= low_high[1]:
+    if not are_numbers(low_high, 2) or not 0 < low_high[0] <= low_high[1]:
         raise ValueError(f'policy.entropy_weight_bounds is {list(low_high)}: expected low and high, above 0')
-    if len(shares) != 2 or not all(0 <= share <= 1 for share in shares):
+    if not are_numbers(shares, 2) or not all(0 <= share <= 1 for share in shares):
         raise ValueError(f'policy.entropy_target is {list(shares)}: expected two shares from 0 to 1')
 
 
@@ -80,5 +90,5 @@ def _check_scaling(policy: dict) -> None:
     for task, value in (targets or {}).items():
         if not isinstance(task, str):
             raise ValueError(f'policy.solved_returns has {task!r}: expected the names of tasks')
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if not is_number(value):
             raise ValueError(f'policy.solved_returns.{task} is {value!r}: expected a number')
