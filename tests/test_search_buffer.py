@@ -24,7 +24,8 @@ def run_folder(tmp_path, monkeypatch):
 
 def make_config(**changes):
     model = dict(observation_shape=FRAME_SHAPE, action_space_size=NUM_ACTIONS)
-    return make_policy_config(**{**dict(num_unroll_steps=L, td_steps=N, collector_env_num=2, model=model), **changes})
+    sizes = dict(num_unroll_steps=L, td_steps=N, collector_env_num=2, clip_rewards=False, model=model)
+    return make_policy_config(**{**sizes, **changes})
 
 
 def push(buffers, plays, rounds):
@@ -50,6 +51,14 @@ def rows(batch, plays):
         same = [log for log in long_enough if np.float32(log[start].reward) == batch.reward[row, 0].numpy()]
         assert len(same) == 1
         yield row, start, same[0]
+
+
+@pytest.mark.unittest
+def test_rewards_are_clipped_to_their_signs_where_that_is_asked_for():
+    raw, clipped = (filled(60, clip_rewards=clip)[0] for clip in (False, True))
+    batches = [buffer.sample_search(30, np.random.default_rng(0)) for buffer in (raw, clipped)]
+    assert batches[0].reward.abs().max() > 1
+    assert torch.equal(batches[0].reward.sign(), batches[1].reward)
 
 
 @pytest.mark.unittest
@@ -119,7 +128,7 @@ def test_what_the_collector_returns():
             output[env_id].update(visit_count_distributions=(49. * counts + 1).tolist())
         return output
 
-    config = make_policy_config(num_unroll_steps=3, td_steps=2)
+    config = make_policy_config(num_unroll_steps=3, td_steps=2, clip_rewards=False)
     buffer, collector = ScaleZeroGameBuffer(config, TASKS), make_collector(3, config)
     collector.reset(Mode(forward, lambda *_, **__: None, lambda name: config))
     for _ in range(20):

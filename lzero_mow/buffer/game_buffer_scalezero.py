@@ -79,5 +79,7 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
         arrays, task = self._sample_arrays(n, length + self._cfg.td_steps, SAMPLED_FIELDS, rng, among)
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         tensors['action'] = tensors['action'].long()
+        if self._cfg.clip_rewards:
+            tensors['reward'] = tensors['reward'].sign()
         tensors['visits'] = tensors['visits'][:, :length].float()
         return SearchBatch(**tensors, task=task)

@@ -21,7 +21,7 @@ class SearchBatch(TaskBatch):
     obs: Tensor
     # (B, L + n) int64.
     action: Tensor
-    # (B, L + n) float32, raw.
+    # (B, L + n) float32, raw, or their signs (`policy.clip_rewards`).
     reward: Tensor
     # (B, L + n) bool: step t was the last of its episode, it was cut off there, it cost a life (`return_ends`).
     terminated: Tensor

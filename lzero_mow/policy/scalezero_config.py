@@ -82,6 +82,9 @@ SCALEZERO_CONFIG = dict(
     # (int) Steps that are learned from in a sequence, and further ones for the value targets.
     num_unroll_steps=10,
     td_steps=5,
+    # (bool) Learn from the sign of rewards, as LightZero does in Atari: the supports are made for that. Evaluations
+    # tell raw returns.
+    clip_rewards=True,
     # (int) Steps that LightZero's collector gathers in a segment, no fewer than the two together.
     game_segment_length=20,
     # ------------------------------------------------------------------ search
