@@ -3,13 +3,15 @@ import os
 from dataclasses import dataclass
 from typing import Dict, List, Sequence, Tuple
 
-from lzero_mow.config import load_run_config
+from lzero_mow.config import DERIVED_KEYS, leaves
 from lzero_mow.diagnostics.table import DIAGNOSTICS, read_diagnostics
+from lzero_mow.experiment.jobs import INDIFFERENT as INDIFFERENT_KEYS
 from lzero_mow.paths import RESULTS
 from lzero_mow.report.costs import ALL_TASKS, RunCost, run_cost
 from lzero_mow.report.results import Result, read_results
 from lzero_mow.report.times import TIMES, Times, read_times
 from lzero_mow.run_record import RunRecord, read_run_record
+from lzero_mow.saved_config import load_run_config
 from lzero_mow.suites import RANDOM, one_model_a_task
 from lzero_mow.validate import get
 
@@ -71,8 +73,9 @@ def load_run(folder: str) -> FinishedRun:
 def check_comparable(runs: Sequence[FinishedRun]) -> None:
     """
     Overview:
-        Check that all but the methods is the same: games, environments, environment steps, updates, episodes an
-        evaluation, seeds; and that every run went on to its end. Random play may have seeds of its own.
+        Check that all but the methods is the same: games, environments, environment steps, updates a step, episodes an
+        evaluation, seeds; that a method is the same in all its runs; and that every run went on to its end. Random play
+        may have seeds of its own.
     Errors:
         ``ValueError`` in one line for the first difference.
     """
@@ -96,6 +99,7 @@ def check_comparable(runs: Sequence[FinishedRun]) -> None:
                 f"'{run.folder}' ended at environment step {run.record.env_step} of {run.config['max_env_step']}: "
                 f'go on with `python -m lzero_mow train --resume {run.folder}`'
             )
+    _check_methods(trained)
     seeds: Dict[str, List[int]] = {}
     for run in trained:
         seeds[run.method] = sorted({*seeds.get(run.method, []), run.record.seed})
@@ -116,6 +120,19 @@ def check_comparable(runs: Sequence[FinishedRun]) -> None:
                 f"seed {seed} of '{method}' has the games {', '.join(tasks)}, '{first.folder}' has "
                 f"{', '.join(expected)}"
             )
+
+
+def _check_methods(trained: Sequence[FinishedRun]) -> None:
+    firsts: Dict[str, FinishedRun] = {}
+    for run in trained:
+        first = firsts.setdefault(run.method, run)
+        for key in leaves(run.config['policy'], 'policy.'):
+            value, expected = get(run.config, key), get(first.config, key)
+            if key not in DERIVED_KEYS and key not in INDIFFERENT_KEYS and value != expected:
+                raise ValueError(
+                    f"'{run.folder}' has {key}={value}, '{first.folder}' has {expected}: runs of one method, "
+                    f"'{run.method}', differ in their seeds alone"
+                )
 
 
 def _differ(run: FinishedRun, first: FinishedRun, key: str, value: object, expected: object) -> str:
