@@ -112,7 +112,7 @@ def _collect(run: Run, epsilon: float) -> int:
     workers = run.workers
     run.progress.phase('collecting')
     decided, seconds = workers.interactions(), workers.collector.deciding_seconds
-    steps = workers.collect(run.schedule.train_iter, epsilon)
+    steps = workers.collect(run.schedule.train_iter, epsilon, until=run.config['max_env_step'])
     if epsilon < 1:
         run.cost.add(
             'decision', workers.collector.deciding_seconds - seconds, workers.interactions() - decided

@@ -66,17 +66,17 @@ class Workers:
     def _steps_taken(self) -> np.ndarray:
         return self.collector.envsteps.reshape(len(self.cfg.env.tasks), -1).sum(axis=1)
 
-    def collect(self, train_iter: int, epsilon: float) -> int:
+    def collect(self, train_iter: int, epsilon: float, until: int) -> int:
         """
         Overview:
             Collect about one segment of every environment of the active tasks into the replay. Where all tasks rest,
-            time passes until the next evaluation, which may wake some.
+            time passes until the next evaluation, which may wake some, or until the run's last step.
         Returns:
             - steps (:obj:`int`): The steps that each active task took.
         """
         before, taken, active = self.env_step(), self._steps_taken(), self.active_tasks
         if not active:
-            self._sat_out += self.cfg.policy.eval_freq
+            self._sat_out += min(self.cfg.policy.eval_freq, until - before)
             return 0
         envs_a_task = self.cfg.env.collector_env_num
         segments = self.collector.collect(
