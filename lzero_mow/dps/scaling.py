@@ -24,12 +24,13 @@ class ParameterScaling:
     """
 
     def __init__(self, model: ScaleZeroModel, target: ScaleZeroModel, cfg: EasyDict) -> None:
-        targets = dict(cfg.solved_returns or {}) if cfg.model.stages > 1 else {}
+        self._scaled = cfg.model.stages > 1
+        targets = dict(cfg.solved_returns or {}) if self._scaled else {}
         self._model, self._target, self._tasks = model, target, list(cfg.tasks)
         self._solved = SolvedTasks(self._tasks, targets, cfg.solved_patience)
         self._controller = StageController(cfg.model.stages, cfg.stage_min_updates, cfg.stage_max_updates)
         self._adapters_learn = not cfg.upstream_compat
-        self._enter()
+        self.begin_at(model.stage)  # of a model that is handed in
 
     @property
     def active_tasks(self) -> List[int]:
@@ -92,8 +93,10 @@ class ParameterScaling:
     def scalars(self) -> Dict[str, float]:
         """
         Overview:
-            The stage, how many tasks are solved, and which.
+            The stage, how many tasks are solved, and which; nothing where there is one stage.
         """
+        if not self._scaled:
+            return {}
         solved = self._solved.solved
         return {
             'dps/stage': float(self._controller.stage),

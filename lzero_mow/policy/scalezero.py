@@ -21,7 +21,7 @@ from lzero_mow.policy.finite import FiniteWatch
 from lzero_mow.policy.optimise import clipped_step, decay_groups, load_optimizer
 from lzero_mow.policy.scalezero_acting import act_by_search
 from lzero_mow.policy.scalezero_config import SCALEZERO_CONFIG
-from lzero_mow.policy.upstream_compat import ENTROPY_WEIGHT_FLOOR, as_upstream, doubled_loss, encoder_clip
+from lzero_mow.policy.upstream_compat import as_upstream, doubled_loss, encoder_clip
 
 
 @POLICY_REGISTRY.register('scalezero')
@@ -123,8 +123,7 @@ class ScaleZeroPolicy(ActingPolicy):
         """
         Overview:
             Move alpha so that the policies' entropy (K,) follows a share of its greatest value, ln of the legal
-            actions,
-            which falls linearly.
+            actions. That share falls linearly.
         """
         cfg, model = self._cfg, self._model
         present = torch.tensor([k in tasks for k in range(model.num_tasks)]).to(self._device, non_blocking=True)
@@ -137,7 +136,7 @@ class ScaleZeroPolicy(ActingPolicy):
         self._alpha_optimizer.step()
         low, high = cfg.entropy_weight_bounds
         with torch.no_grad():  # what lies beyond the bounds would have to be undone before anything changed again
-            self._log_alpha.clamp_(log(ENTROPY_WEIGHT_FLOOR if cfg.upstream_compat else low), log(high))
+            self._log_alpha.clamp_(log(low), log(high))
 
     @torch.no_grad()
     def _update_target(self) -> None:

@@ -13,7 +13,6 @@ from lzero_mow.buffer.search_batch import SearchBatch
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 
 FIXED_ENTROPY_WEIGHT = 1e-4
-ENTROPY_WEIGHT_FLOOR = 1e-4  # of the learned weight between updates; the loss takes it within its bounds
 # The largest norm of a latent that is let be: at first, in the end, and after how many updates.
 CLIP_START, CLIP_END, CLIP_UPDATES = 30.0, 10.0, 100000
 

@@ -29,7 +29,7 @@ class Window(NamedTuple):
 class SearchResult(NamedTuple):
     """What a search found, on the host."""
     visits: np.ndarray  # (R, A) float32, each action's share of the simulations
-    value: np.ndarray  # (R,) float32, mean return of the simulations
+    value: np.ndarray  # (R,) float32, of the root: the simulations' returns added up, over their number and one
     predicted_value: np.ndarray  # (R,) float32, the value head at the roots
     policy_logits: np.ndarray  # (R, A) float32, the policy head at the roots, without noise
 

@@ -91,7 +91,7 @@ class Trees:
         return shares / shares.sum(1, keepdims=True)
 
     def values(self) -> np.ndarray:
-        """(R,) float32, mean return of the simulations."""
+        """(R,) float32, of the roots: the simulations' returns added up, over their number and one, as in LightZero."""
         return np.asarray(self._roots.get_values(), dtype=np.float32)
 
     def _numbered(self, policy_logits: np.ndarray) -> list:
