@@ -123,6 +123,30 @@ def test_benchmarks_can_be_started(name, option):
 
 
 @pytest.mark.unittest
+def test_benchmarks_of_models_measure_what_they_say():
+    """Tiny, and really run: a row for each method and module."""
+    done = run_python('-m', 'lzero_mow.bench.decision_speed', '--preset', 'debug', '--tasks', '2', '--repeats', '1')
+    assert done.returncode == 0, done.stderr
+    assert all(method in done.stdout for method in ('mow', 'unizero_multitask_dense', 'scalezero')), done.stdout
+    done = run_python('-m', 'lzero_mow.bench.model_size', '--preset', 'debug', '--tasks', '2', '--method', 'scalezero')
+    assert done.returncode == 0 and 'shared expert' in done.stdout and 'heads of a task' in done.stdout, done.stderr
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'arguments, message', [
+        (('model_size', '--method', 'foo'), "unknown method 'foo'"),
+        (('decision_speed', '--preset', 'foo'), "unknown preset 'foo'"),
+        (('decision_speed', '--device', 'foo'), 'device'),
+        (('update_speed', '--repeats', '0'), '--repeats is 0: expected at least 1'),
+    ]
+)
+def test_benchmarks_refuse_what_cannot_be_in_one_line(arguments, message):
+    done = run_python('-m', f'lzero_mow.bench.{arguments[0]}', *arguments[1:])
+    assert done.returncode == 2 and message in done.stderr and 'Traceback' not in done.stderr, done.stderr
+
+
+@pytest.mark.unittest
 def test_other_modules_run_with_m_still_register(tmp_path):
     (tmp_path / 'plugin').mkdir()
     (tmp_path / 'plugin' / '__init__.py').write_text('import lzero_mow\n')

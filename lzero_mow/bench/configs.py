@@ -1,6 +1,7 @@
-"""Policy configurations and policies for the benchmarks: a preset at any number of tasks."""
+"""Command lines, policy configurations and policies for the benchmarks: a preset at any number of tasks."""
+import argparse
 import time
-from typing import Callable
+from typing import Callable, Optional
 
 import numpy as np
 import torch
@@ -8,6 +9,26 @@ from ding.policy import Policy
 from easydict import EasyDict
 
 from lzero_mow.config import DEFAULT_METHOD, build_config
+
+
+def command_line(text: Optional[str]) -> argparse.ArgumentParser:
+    """A parser whose description is a benchmark's docstring."""
+    return argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """The command line; a number, device, preset or method that cannot be is one line."""
+    args = parser.parse_args()
+    given = vars(args)
+    for name in ('tasks', 'repeats'):
+        if given.get(name, 1) < 1:
+            parser.error(f'--{name} is {given[name]}: expected at least 1')
+    try:
+        torch.zeros(1, device=given.get('device', 'cpu'))
+        policy_config(given.get('preset', 'paper'), given.get('tasks', 1), given.get('method', DEFAULT_METHOD))
+    except (ValueError, RuntimeError, AssertionError) as error:  # torch's, where there is no such device or no CUDA
+        parser.error(str(error).splitlines()[0])
+    return args
 
 
 def policy_config(preset: str, num_tasks: int, method: str = DEFAULT_METHOD) -> EasyDict:

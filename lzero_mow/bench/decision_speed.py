@@ -5,15 +5,13 @@ Seconds for one action in every task: what MoW's actor costs beside the searches
 
 Each task has one environment, and all are decided in one call, on full windows of past steps.
 """
-import argparse
-
 import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from lzero_mow.bench.configs import decision, policy_config, timed
+from lzero_mow.bench.configs import command_line, decision, parse, policy_config, timed
 from lzero_mow.memory import keep_freed_memory
 from lzero_mow.model.size import numbers
 from lzero_mow.policy.mow import MoWPolicy
@@ -24,12 +22,12 @@ WINDOW = 16  # calls after which every method's window of past steps is full
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument('--preset', default='paper')
     parser.add_argument('--tasks', type=int, default=26)
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--repeats', type=int, default=5)
-    args = parser.parse_args()
+    args = parse(parser)
     device = torch.device(args.device)
     torch.manual_seed(0)
     keep_freed_memory()

@@ -5,14 +5,13 @@
 Counted as in MoW's paper: parameters and buffers of world model and agent, slow critic included, 4 bytes each,
 1 MB = 2^20. Of ScaleZero the model that acts: its slowly moving copy is as large again.
 """
-import argparse
 from typing import Dict, List, Tuple
 
 from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from lzero_mow.bench.configs import policy_config
+from lzero_mow.bench.configs import command_line, parse, policy_config
 from lzero_mow.model.mow_model import MoWModel
 from lzero_mow.model.scalezero.moe import DenseFeedForward, MoEFeedForward
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
@@ -69,11 +68,11 @@ MODELS = {'mow': (MoWModel, mow_parts), 'scalezero': (ScaleZeroModel, scalezero_
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument('--preset', default='paper')
     parser.add_argument('--tasks', type=int, default=26)
     parser.add_argument('--method', default='mow')
-    args = parser.parse_args()
+    args = parse(parser)
     storm = numbers(MoWModel(**policy_config('storm', 1).model))
     model_cls, parts_of = MODELS[algorithm_of(args.method)]
     model = model_cls(**policy_config(args.preset, args.tasks, args.method).model)

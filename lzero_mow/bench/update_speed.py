@@ -7,7 +7,6 @@ Imagination is 1024 rollouts of 16 steps from 8 real ones in every row; MoW shar
 and 12 clusters. A decision chooses one action for each task, from full windows. Floating-point operations are counted
 by torch, the machine's rate is that of a square product.
 """
-import argparse
 import copy
 import resource
 from typing import Dict, List
@@ -19,7 +18,7 @@ from rich.progress import track
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
-from lzero_mow.bench.configs import decision, policy_config, timed
+from lzero_mow.bench.configs import command_line, decision, parse, policy_config, timed
 from lzero_mow.buffer.batch import SequenceBatch
 from lzero_mow.memory import keep_freed_memory
 from lzero_mow.policy.mow import MoWPolicy
@@ -76,10 +75,10 @@ def measure(preset: str, num_tasks: int, source: str, sequences: int, device: to
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--repeats', type=int, default=5)
-    args = parser.parse_args()
+    args = parse(parser)
     device = torch.device(args.device)
     torch.manual_seed(0)
     keep_freed_memory()
