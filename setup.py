@@ -3,7 +3,7 @@ from setuptools import find_packages, setup
 setup(
     name='lzero_mow',
     version='0.1.0',
-    description='MoW, a mixture of world models for multi-task reinforcement learning, as a LightZero plugin',
+    description='MoW and ScaleZero: multi-task reinforcement learning with world models, as a LightZero plugin',
     license='Apache-2.0',
     python_requires='>=3.10,<3.12',
     # The presets in config/ are shared by scripts that are no package; in a wheel they become lzero_mow/_config.

@@ -1,7 +1,7 @@
 """
-MoW, a mixture of world models for multi-task reinforcement learning, as a LightZero plugin.
+MoW and ScaleZero: multi-task reinforcement learning with world models, as a LightZero plugin.
 
-``import lzero_mow`` registers its environment, collector, evaluator, buffer, model and policy with DI-engine. The
+``import lzero_mow`` registers its environments, collector, evaluator, buffers, models and policies with DI-engine. The
 command lines of this package stay light instead, so that ``--help`` and config errors answer at once: they call
 ``register()`` when their arguments are checked.
 """
