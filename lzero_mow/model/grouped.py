@@ -103,11 +103,23 @@ class GroupedLayerNorm(nn.Module):
         return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:], eps=self.eps), scale)
 
 
-class GroupedReLU(nn.ReLU):
-    """ReLU of rows sorted by group. A layer of its own, so that a hook sees what each group's units put out."""
+class GroupedActivation(nn.Module):
+    """Of rows sorted by group; a layer of its own, so that a hook sees what each group's units put out."""
 
     def forward(self, x: Tensor, groups: Groups) -> Tensor:
         return super().forward(x)
+
+
+class GroupedReLU(GroupedActivation, nn.ReLU):
+    """ReLU of rows sorted by group."""
+
+
+class GroupedGELU(GroupedActivation, nn.GELU):
+    """GELU of rows sorted by group."""
+
+
+class GroupedSiLU(GroupedActivation, nn.SiLU):
+    """SiLU of rows sorted by group."""
 
 
 class GroupedMLP(nn.Module):

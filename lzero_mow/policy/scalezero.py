@@ -13,7 +13,7 @@ from lzero_mow.buffer.search_batch import SearchBatch
 from lzero_mow.diagnostics.scalezero import diagnose, expert_layers, expert_shares
 from lzero_mow.dps.freeze import folded
 from lzero_mow.dps.scaling import ParameterScaling
-from lzero_mow.model.scalezero.loss import make_targets, scalezero_terms
+from lzero_mow.model.scalezero.loss import make_targets, scalezero_terms, weighed
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 from lzero_mow.policy.acting_memory import ActingMemory
 from lzero_mow.policy.acting_policy import ActingPolicy
@@ -111,8 +111,7 @@ class ScaleZeroPolicy(ActingPolicy):
         """L_k, (K,), from its terms."""
         if self._cfg.upstream_compat:
             return doubled_loss(terms, entropy_weight, self._cfg)
-        weighed = sum(self._cfg[f'{name}_weight'] * terms[name] for name in ('latent', 'reward', 'value', 'policy'))
-        return weighed - self._cfg.policy_weight * entropy_weight * terms['entropy']
+        return weighed(terms, self._cfg) - self._cfg.policy_weight * entropy_weight * terms['entropy']
 
     def _entropy_weight(self) -> Tensor:
         """alpha, within its bounds."""

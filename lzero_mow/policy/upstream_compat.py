@@ -10,6 +10,7 @@ from easydict import EasyDict
 from torch import Tensor
 
 from lzero_mow.buffer.search_batch import SearchBatch
+from lzero_mow.model.scalezero.loss import weighed
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 
 FIXED_ENTROPY_WEIGHT = 1e-4
@@ -31,8 +32,7 @@ def doubled_loss(terms: Dict[str, Tensor], entropy_weight: Tensor, cfg: EasyDict
     Overview:
         L_k, (K,), as upstream adds it up: once with a fixed weight of the entropy and once more with the learned one.
     """
-    weighed = sum(cfg[f'{name}_weight'] * terms[name] for name in ('latent', 'reward', 'value', 'policy'))
-    return 2 * weighed - cfg.policy_weight * (FIXED_ENTROPY_WEIGHT + entropy_weight) * terms['entropy']
+    return 2 * weighed(terms, cfg) - cfg.policy_weight * (FIXED_ENTROPY_WEIGHT + entropy_weight) * terms['entropy']
 
 
 def encoder_clip(model: ScaleZeroModel, batch: SearchBatch, updates: int) -> Callable[[], None]:

@@ -3,14 +3,7 @@ from typing import Optional
 
 from torch import Tensor, nn
 
-from lzero_mow.model.grouped import GroupedLayerNorm, GroupedLinear, Groups
-
-
-class GroupedGELU(nn.GELU):
-    """GELU of rows sorted by group. A layer of its own, so that a hook sees what each group's units put out."""
-
-    def forward(self, x: Tensor, groups: Groups) -> Tensor:
-        return super().forward(x)
+from lzero_mow.model.grouped import GroupedGELU, GroupedLayerNorm, GroupedLinear, Groups
 
 
 class TaskHead(nn.Module):

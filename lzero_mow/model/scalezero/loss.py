@@ -91,3 +91,8 @@ def task_mean(x: Tensor, mask: Tensor, task: Tensor, num_tasks: int) -> Tensor:
     zeros = x.new_zeros(num_tasks)
     total = zeros.index_add(0, task, torch.where(mask, x, 0).sum(1))
     return total / zeros.index_add(0, task, mask.sum(1).to(x.dtype)).clamp(min=1)
+
+
+def weighed(terms: Dict[str, Tensor], cfg: EasyDict) -> Tensor:
+    """All terms but the entropy times their weights, added up: (K,)."""
+    return sum(cfg[f'{name}_weight'] * terms[name] for name in ('latent', 'reward', 'value', 'policy'))

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lzero_mow.model.grouped import Groups
+from lzero_mow.model.grouped import GroupedSiLU, Groups
 from lzero_mow.model.scalezero.staged_linear import StagedLinear, Staging
 
 
@@ -21,13 +21,6 @@ class DenseFeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.dropout(self.contract(self.activation(self.expand(x))))
-
-
-class GroupedSiLU(nn.SiLU):
-    """SiLU of rows sorted by group. A layer of its own, so that a hook sees what each group's units put out."""
-
-    def forward(self, x: Tensor, groups: Groups) -> Tensor:
-        return super().forward(x)
 
 
 class Experts(nn.Module):
