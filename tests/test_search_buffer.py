@@ -1,4 +1,5 @@
 """The replay of ScaleZero gives back the play and the searches, and its masks keep episodes apart."""
+import gc
 import tracemalloc
 
 import numpy as np
@@ -173,6 +174,7 @@ def test_memory_is_constant_once_full():
         push([buffer], plays, rounds)
         for play in plays:
             del play.log[:]
+        gc.collect()  # what an earlier test left in cycles is not the replay's
         now = tracemalloc.get_traced_memory()[0]
         before = now if rounds == 20 else before
     tracemalloc.stop()
