@@ -1,7 +1,6 @@
 """What `upstream_compat` changes, beside what is right without it."""
 import copy
 
-import numpy as np
 import pytest
 import torch
 from helpers.scalezero_policy import random_search_batch, tiny_scalezero_policy
