@@ -17,7 +17,7 @@ def write_intervals(path: str, estimates: Dict[str, Tuple[float, float, float]],
         - estimates (:obj:`dict`): Method -> number, and the ends of its interval or NaN.
         - label (:obj:`str`): What the number is.
     """
-    figure = Figure(figsize=(6.4, 0.9 + 0.3 * len(estimates)), layout='constrained')
+    figure = Figure(figsize=(6.4, 1.1 + 0.3 * len(estimates)), layout='constrained')
     axes = figure.subplots()
     colours = method_colours(list(estimates))
     for position, (method, (point, low, high)) in enumerate(estimates.items()):
@@ -27,7 +27,7 @@ def write_intervals(path: str, estimates: Dict[str, Tuple[float, float, float]],
     axes.set_yticks(range(len(estimates)), estimates)
     axes.invert_yaxis()
     axes.margins(x=0.03)
-    axes.set_xlabel(f'{label}; bar: 95 % interval')
+    axes.set_xlabel(f'{label}\nbar: 95 % interval')
     axes.grid(axis='x', alpha=0.3)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=110)
