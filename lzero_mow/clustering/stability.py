@@ -142,7 +142,7 @@ def warm_up(
         policy, done = workers.policy, 0
         try:
             while workers.env_step() < cfg.policy.train_start_after_envsteps:
-                workers.collect(0, epsilon=1.0)
+                workers.collect(0, epsilon=1.0, until=config['max_env_step'])
             for length in lengths:
                 for _ in range(length - done):
                     policy.learn_mode.forward(workers.buffer.sample(cfg.policy.batch_size, policy))
