@@ -10,7 +10,7 @@ from typing import Callable, NoReturn, Optional, Sequence
 from lzero_mow.config import build_config, change, lightzero_configs, parse_overrides, refuse_own_keys, resolve_games
 from lzero_mow.saved_config import load_run_config
 from lzero_mow.screen import set_up_screen
-from lzero_mow.suites import DEFAULT_METHOD, DEFAULT_SUITE, load_suite, method_names, suite_names
+from lzero_mow.suites import DEFAULT_METHOD, DEFAULT_SUITE, algorithm_of, load_suite, method_names, suite_names
 from lzero_mow.validate import check_identity, check_run_folder, run_identity, validate
 
 # Exit codes: bad input or another foreseen failure, which get one line each; Ctrl-C.
@@ -30,7 +30,11 @@ class Parser(argparse.ArgumentParser):
 
 
 def config_parser(
-        prog: str, description: str, suite: Optional[str] = None, argv: Optional[Sequence[str]] = None
+        prog: str,
+        description: str,
+        suite: Optional[str] = None,
+        argv: Optional[Sequence[str]] = None,
+        method: str = DEFAULT_METHOD
 ) -> Parser:
     """
     Overview:
@@ -38,6 +42,7 @@ def config_parser(
     Arguments:
         - suite (:obj:`Optional[str]`): The suite of a script; None where ``--suite`` chooses it.
         - argv (:obj:`Optional[Sequence[str]]`): The arguments, in which ``--suite`` is looked up.
+        - method (:obj:`str`): The one that is trained where none is named, for the help.
     """
     parser = Parser(prog=prog, description=description)
     if suite is None:
@@ -63,7 +68,7 @@ def config_parser(
         metavar='GAME',
         help=f"the tasks, by name, or a suite of them ({', '.join(shared['suites'])}); default: the preset's"
     )
-    parser.add_argument('--method', help=f"one of {', '.join(method_names())}; default: {DEFAULT_METHOD}")
+    parser.add_argument('--method', help=f"one of {', '.join(method_names())}; default: {method}")
     parser.add_argument(
         '--clusters',
         metavar='N|auto|FILE',
@@ -127,7 +132,9 @@ def train(
         - code (:obj:`int`): Exit code: 0, or 2 after one line about bad input, 1 after one line about another failure,
             130 after Ctrl-C.
     """
-    parser = config_parser(prog, 'Train one agent for several tasks: MoW, ScaleZero or another method.', suite, argv)
+    method = (settings or {}).get('method', DEFAULT_METHOD)
+    what = 'Train one agent for several tasks: MoW, ScaleZero or another method.'
+    parser = config_parser(prog, what, suite, argv, method)
     parser.add_argument('--resume', metavar='DIR', help='go on with the run in this folder, from its last checkpoint')
     parser.epilog = 'A run folder has results.csv, checkpoints in ckpt/, pictures in report/, TensorBoard logs in log/.'
     arguments = parse(parser, argv)
@@ -158,6 +165,8 @@ def new_config(arguments: argparse.Namespace, settings: dict) -> dict:
     method = settings.pop('method', DEFAULT_METHOD)
     method = arguments.method or method
 
+    if arguments.clusters is not None and algorithm_of(method) != DEFAULT_METHOD:
+        raise ValueError(f"--clusters {arguments.clusters}: only MoW's methods have clusters, '{method}' has none")
     given = _given(arguments)
     for changes in (given, parse_overrides(arguments.overrides)):
         refuse_own_keys(method, changes)

@@ -187,7 +187,8 @@ def merge(base: dict, layer: dict) -> dict:
     Errors:
         ``ValueError`` that names the nearest right key, or the two types.
     """
-    return _merge(base, layer, '', list(leaves(base)))
+    whole = [key for key in WHOLE if any(leaf.startswith(f'{key}.') for leaf in leaves(base))]
+    return _merge(base, layer, '', [*leaves(base), *whole])
 
 
 def _merge(base: dict, layer: dict, prefix: str, known: List[str]) -> dict:

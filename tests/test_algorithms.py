@@ -70,6 +70,7 @@ def test_the_dense_model_and_dps_differ_from_scalezero_in_what_their_names_say()
         ('policy.policy_weight=-1.0', 'policy.policy_weight is -1.0: expected 0 or more'),
         ('policy.value_delta_max=0.0', 'policy.value_delta_max is 0.0: expected more than 0'),
         ('policy.solved_returns={Breakot: 3}', "policy.solved_returns names the unknown game 'Breakot'"),
+        ('policy.solved_return={Breakout: 3}', "did you mean 'policy.solved_returns'?"),
         ('policy.solved_returns=5', 'policy.solved_returns is 5: expected a number a game'),
         ('policy.solved_returns=[Breakout]', "policy.solved_returns is ['Breakout']: expected a number a game"),
         ('policy.solved_returns={Breakout: .nan}', 'policy.solved_returns.Breakout is nan: expected a number'),

@@ -48,6 +48,7 @@ def no_torch(tmp_path):
         (['--clusters', '27'], 'policy.model.num_clusters is 27, more than there are tasks'),
         (['--clusters', 'nowhere.yaml'], "policy.clustering is 'nowhere.yaml': no file, and none of gradient, auto"),
         (['--preset', 'debug', '--clusters', '2'], "policy.clustering is 'gradient' but policy.warmup_steps is 0"),
+        (['--method', 'scalezero', '--clusters', '2'], "only MoW's methods have clusters, 'scalezero' has none"),
         (['--seed', 'x'], "argument --seed: invalid int value: 'x'"),
     ]
 )
@@ -64,7 +65,8 @@ def test_mistakes_get_one_line_without_importing_torch(no_torch, command, argume
             SCRIPT,
             ['--preset', '--games', '--seed', '--max-env-step', '--exp-name', '--resume', '--device', 'KEY=VALUE']
         ),
-        (MODULE, ['--preset', '--resume', 'paper, laptop, storm, debug']),
+        (MODULE, ['--preset', '--resume', 'paper, laptop, storm, debug', 'default: mow']),
+        ([str(ROOT / 'zoo' / 'minatar' / 'config' / 'scalezero_multitask.py')], ['default: scalezero']),
         (['-m', 'lzero_mow'], ['train', 'config', 'curves', 'summary']),
         (['-m', 'lzero_mow.experiment'], ['--methods', '--seeds', '--jobs', '--runs', '--output', 'storm_multitask']),
     ]

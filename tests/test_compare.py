@@ -135,7 +135,7 @@ def test_the_script_trains_and_compares_in_one_command(tmp_path):
     for words in ('mow, seed 0: started', '3 of them finished'):
         done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=280)
         assert done.returncode == 0 and words in done.stderr, done.stderr
-    page = (tmp_path / 'compare_atari.html').read_text()
+    page = (tmp_path / 'data_mow' / 'compare' / 'atari.html').read_text()
     assert [row[0] for row in cells(page, 'costs')[1:]] == ['mow', 'scalezero_dps']
     assert page.count('data:video/mp4;base64,') == 2 and page.count('alt="Which game uses which expert"') == 2
     assert 'The same over time by the clock' in page

@@ -51,6 +51,27 @@ def test_seeds_come_first_and_an_ensemble_is_a_run_a_task(tmp_path):
 
 
 @pytest.mark.unittest
+def test_a_key_of_one_policy_reaches_its_methods_alone(tmp_path):
+    overrides = ['policy.num_simulations=3', 'policy.horizon=2', 'max_env_step=150']
+    mow, scalezero = plan_jobs(make_plan(tmp_path, ['mow', 'scalezero'], overrides=overrides))
+    assert mow.config['policy']['horizon'] == 2 and 'num_simulations' not in mow.config['policy']
+    assert scalezero.config['policy']['num_simulations'] == 3 and 'horizon' not in scalezero.config['policy']
+    assert mow.config['max_env_step'] == scalezero.config['max_env_step'] == 150
+    with pytest.raises(ValueError, match="unknown key 'policy.num_simulations'"):
+        plan_jobs(make_plan(tmp_path, ['mow'], overrides=overrides))
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('suite, seeds', [('atari', '0'), ('minatar', '0 1 2')])
+def test_the_help_of_the_compare_script_tells_its_own_defaults(suite, seeds):
+    command = [sys.executable, str(ROOT / 'zoo' / suite / 'config' / 'compare.py'), '--help']
+    done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ, PYTHONPATH=str(ROOT)))
+    text = ' '.join(done.stdout.split())
+    assert done.returncode == 0 and text.startswith('usage: compare.py') and 'SUITE ' not in text.split('options')[0]
+    assert f'default: {seeds}' in text and f'default: data_mow/compare/{suite}.html' in text
+
+
+@pytest.mark.unittest
 def test_a_member_has_its_tasks_share_of_the_batch_and_the_updates_of_the_whole(tmp_path):
     plan = make_plan(tmp_path, ['mow', 'storm'], overrides=['policy.batch_size=7', 'policy.imagine_batch_size=9'])
     shared, member, _ = (job.config for job in plan_jobs(plan))

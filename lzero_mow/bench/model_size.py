@@ -19,7 +19,7 @@ from lzero_mow.model.size import numbers
 from lzero_mow.suites import algorithm_of
 
 Parts = Dict[str, Tuple[int, List[nn.Module]]]  # name: how many of it, and where they are
-PAPER_MOW_MB, PAPER_STORM_MB = 972.5, 76.06  # Table of model sizes: MoW for 26 games, STORM for one
+PAPER_MOW_MB, PAPER_STORM_MB = 972.5, 1977.5  # for 26 games: one MoW, and a STORM a game
 
 
 def mow_parts(model: MoWModel) -> Parts:
@@ -88,7 +88,7 @@ def main() -> None:
     table.add_row('all', '', f'{numbers(model):,}', '', megabytes(numbers(model)))
     table.add_row('paper: MoW, 26 games', '', '', '', str(PAPER_MOW_MB))
     table.add_row('ours: STORM, one game', '', f'{storm:,}', '', megabytes(storm))
-    table.add_row('paper: STORM, 26 x one game', '', '', str(PAPER_STORM_MB), f'{26 * PAPER_STORM_MB:.1f}')
+    table.add_row('paper: STORM, 26 x one game', '', '', f'{PAPER_STORM_MB / 26:.2f}', str(PAPER_STORM_MB))
     Console(width=110).print(table)
 
 

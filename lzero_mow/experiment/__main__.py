@@ -9,7 +9,7 @@ or seeds later, or at the same time, add to the tables.
 import logging
 import os
 import sys
-from typing import IO, List, Optional, Sequence, Tuple
+from typing import IO, Any, Dict, List, Optional, Sequence, Tuple
 
 from lzero_mow import cli
 from lzero_mow.config import build_config, resolve_games
@@ -20,16 +20,24 @@ from .jobs import Job, Plan, chosen, is_finished, plan_jobs
 from .processes import run_jobs
 
 PROG = 'python -m lzero_mow.experiment'
+# What an option is where neither a script nor the command line says it.
+DEFAULTS = dict(
+    methods=None, seeds=['0'], preset=cli.DEFAULT_PRESETS[1], games=[], runs=os.path.join('data_mow', 'experiment'),
+    output='results', compare=None
+)
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Optional[Sequence[str]] = None, settings: Optional[Dict[str, Any]] = None) -> int:
     """
     Overview:
         Run the experiment that the command line describes.
+    Arguments:
+        - settings (:obj:`Optional[Dict[str, Any]]`): A script's own choices: ``suite``, and options in place of
+            ``DEFAULTS``; the command line wins over them.
     Returns:
         - code (:obj:`int`): 0; 1 if a run failed; 2 after one line about bad input; 130 after Ctrl-C.
     """
-    parser = _parser()
+    parser = _parser(settings or {})
     arguments = cli.parse(parser, argv, ('games', 'methods', 'seeds'))
     set_up_screen()
     try:
@@ -50,27 +58,39 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         logging.info('interrupted: the same command goes on from the last checkpoints')
         return cli.INTERRUPTED
     except OSError as error:
-        parser.exit(cli.FAILED, f'{PROG}: error: {error.strerror}: {error.filename}\n')
+        parser.exit(cli.FAILED, f'{parser.prog}: error: {error.strerror}: {error.filename}\n')
     finally:
         for lock in locks:
             lock.close()
 
 
-def _parser() -> cli.Parser:
+def _parser(settings: Dict[str, Any]) -> cli.Parser:
+    default = {**DEFAULTS, **settings}
     parser = cli.Parser(
-        prog=PROG, description='Run methods x seeds as processes of this machine, and write their tables.'
+        prog=None if settings else PROG,
+        description='Run methods x seeds as processes of this machine, and write their tables.'
     )
-    parser.add_argument('suite', metavar='SUITE', help=', '.join(suite_names()))
+    if 'suite' in settings:
+        parser.set_defaults(suite=settings['suite'])
+    else:
+        parser.add_argument('suite', metavar='SUITE', help=', '.join(suite_names()))
+    methods = '' if default['methods'] is None else f"; default: {' '.join(default['methods'])}"
     parser.add_argument(
         '--methods',
         nargs='+',
-        required=True,
+        default=default['methods'],
+        required=default['methods'] is None,
         metavar='METHOD',
-        help=f"{', '.join(method_names())}; {RANDOM}: random play, for comparison"
+        help=f"{', '.join(method_names())}; {RANDOM}: random play, for comparison{methods}"
     )
-    parser.add_argument('--seeds', nargs='+', default=['0'], metavar='SEED', help='default: 0')
-    parser.add_argument('--preset', default=cli.DEFAULT_PRESETS[1], help=f'default: {cli.DEFAULT_PRESETS[1]}')
-    parser.add_argument('--games', nargs='+', default=[], metavar='GAME', help="default: the preset's")
+    seeds, games = (' '.join(map(str, default[name])) for name in ('seeds', 'games'))
+    parser.add_argument(
+        '--seeds', nargs='+', default=list(map(str, default['seeds'])), metavar='SEED', help=f'default: {seeds}'
+    )
+    parser.add_argument('--preset', default=default['preset'], help=f"default: {default['preset']}")
+    parser.add_argument(
+        '--games', nargs='+', default=default['games'], metavar='GAME', help=f"""default: {games or "the preset's"}"""
+    )
     parser.add_argument(
         '--jobs',
         type=int,
@@ -80,24 +100,32 @@ def _parser() -> cli.Parser:
     )
     parser.add_argument(
         '--runs',
-        default=os.path.join('data_mow', 'experiment'),
+        default=default['runs'],
         metavar='DIR',
-        help='where the run folders are, below SUITE/METHOD; default: data_mow/experiment'
+        help=f"where the run folders are, below SUITE/METHOD; default: {default['runs']}"
     )
     parser.add_argument(
         '--output',
-        default='results',
+        default=default['output'],
         metavar='DIR',
-        help='where SUITE/METHOD.csv and SUITE/runs.csv go; default: results'
+        help=f"where SUITE/METHOD.csv and SUITE/runs.csv go; default: {default['output']}"
     )
     parser.add_argument(
         '--random-episodes', type=int, default=100, metavar='N', help='of random play, a task and seed; default: 100'
     )
     parser.add_argument(
-        '--compare', metavar='HTML', help='also write a page that shows these runs side by side: tables, curves, videos'
+        '--compare',
+        default=default['compare'],
+        metavar='HTML',
+        help='also write a page that shows these runs side by side: tables, curves, videos; default: '
+        f"{default['compare'] or 'none'}"
     )
     parser.add_argument(
-        'overrides', nargs='*', default=[], metavar='KEY=VALUE', help='leaves of the configuration, for every method'
+        'overrides',
+        nargs='*',
+        default=[],
+        metavar='KEY=VALUE',
+        help='leaves of the configuration, for every method that has them'
     )
     return parser
 

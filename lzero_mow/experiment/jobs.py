@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from lzero_mow import cli
+from lzero_mow.algorithms import ALGORITHMS
 from lzero_mow.config import build_config, leaves, parse_overrides, refuse_own_keys
 from lzero_mow.files import locked
 from lzero_mow.paths import LATEST
 from lzero_mow.run_record import read_run_record
 from lzero_mow.saved_config import TOTAL_CONFIG, load_run_config, plain
-from lzero_mow.suites import RANDOM, one_model_a_task
+from lzero_mow.suites import RANDOM, algorithm_of, one_model_a_task
 from lzero_mow.validate import get
 
 # What may differ between a run that is there and the one that is asked for: it changes no row of the results.
@@ -123,14 +124,22 @@ def plan_jobs(plan: Plan) -> List[Job]:
     return jobs
 
 
+def _overrides(plan: Plan, method: str) -> Tuple[str, ...]:
+    """The changed keys that a method has: a key of one policy reaches that policy's methods, others reach all."""
+    keys_of = lambda name: set(leaves(ALGORITHMS[algorithm_of(name)].config, 'policy.'))
+    elsewhere = {key for name in plan.methods for key in keys_of(name)} - keys_of(method)
+    return tuple(override for override in plan.overrides if override.partition('=')[0] not in elsewhere)
+
+
 def _tasks(plan: Plan, method: str) -> List[Optional[str]]:
     """The tasks of an ensemble's members; [None], one run for all tasks, for other methods."""
     if method == RANDOM:
         return [None]
-    refuse_own_keys(method, parse_overrides(plan.overrides))
+    overrides = _overrides(plan, method)
+    refuse_own_keys(method, parse_overrides(overrides))
     if not one_model_a_task(method):
         return [None]
-    return build_config(plan.preset, plan.games, (), plan.overrides, plan.suite)['env']['tasks']
+    return build_config(plan.preset, plan.games, (), overrides, plan.suite)['env']['tasks']
 
 
 def _job(plan: Plan, method: str, seed: int, task: Optional[str]) -> Job:
@@ -140,7 +149,7 @@ def _job(plan: Plan, method: str, seed: int, task: Optional[str]) -> Job:
         arguments += ['--method', method]
     if task is not None or plan.games:
         arguments += ['--games', *([task] if task else plan.games)]
-    arguments += [*plan.overrides, *(() if task is None else _share_of_the_batch(plan, method))]
+    arguments += [*_overrides(plan, method), *(() if task is None else _share_of_the_batch(plan, method))]
     parser = cli.config_parser('', '', argv=arguments)
     config = cli.new_config(cli.parse(parser, arguments), {})
     if method == RANDOM:
@@ -153,7 +162,7 @@ def _share_of_the_batch(plan: Plan, method: str) -> List[str]:
     The batch of an ensemble's member: what its task has in a shared model's. Updates are one for so many environment
     steps of one task in either, so a member makes as many on its task as the shared model makes in all.
     """
-    shared = build_config(plan.preset, plan.games, (), plan.overrides, plan.suite, method)
+    shared = build_config(plan.preset, plan.games, (), _overrides(plan, method), plan.suite, method)
     policy, K = shared['policy'], len(shared['env']['tasks'])
     for key in ('batch_size', 'imagine_batch_size'):
         if policy[key] < K:

@@ -19,12 +19,14 @@ methods = ['mow', 'scalezero', 'scalezero_dps', 'unizero_multitask_dense']  # of
 seeds = [0]
 games = []  # names, or a suite of config/atari.yaml; none takes the preset's own
 folder = 'data_mow/compare'  # of the runs and their tables
-page = 'compare_atari.html'
+page = 'data_mow/compare/atari.html'
 # ==============================================================
 # end of the most frequently changed config specified by the user
 # ==============================================================
 
+settings = dict(
+    suite='atari', preset=preset, methods=methods, seeds=seeds, games=games, runs=folder, output=folder, compare=page
+)
+
 if __name__ == "__main__":
-    arguments = ['atari', '--preset', preset, '--runs', folder, '--output', folder, '--compare', page]
-    arguments += ['--methods', *methods, '--seeds', *map(str, seeds), *(['--games', *games] if games else [])]
-    sys.exit(main([*arguments, *sys.argv[1:]]))  # what the command line says again, wins
+    sys.exit(main(settings=settings))

@@ -19,12 +19,14 @@ methods = ['mow', 'scalezero', 'scalezero_dps', 'unizero_multitask_dense', 'rand
 seeds = [0, 1, 2]
 games = []  # names, or a suite of config/minatar.yaml; none takes the preset's own
 folder = 'data_mow/compare'  # of the runs and their tables
-page = 'compare_minatar.html'
+page = 'data_mow/compare/minatar.html'
 # ==============================================================
 # end of the most frequently changed config specified by the user
 # ==============================================================
 
+settings = dict(
+    suite='minatar', preset=preset, methods=methods, seeds=seeds, games=games, runs=folder, output=folder, compare=page
+)
+
 if __name__ == "__main__":
-    arguments = ['minatar', '--preset', preset, '--runs', folder, '--output', folder, '--compare', page]
-    arguments += ['--methods', *methods, '--seeds', *map(str, seeds), *(['--games', *games] if games else [])]
-    sys.exit(main([*arguments, *sys.argv[1:]]))  # what the command line says again, wins
+    sys.exit(main(settings=settings))
