@@ -32,10 +32,12 @@ def facts(summary: Summary, runs: Sequence[FinishedRun]) -> List[str]:
     if summary.scale is None:
         lines.append('There are no scores over all games: they need a run of random play (method random) beside these.')
     else:
-        lines.append(f'Scores: {summary.scale.label}, {summary.scale.meaning}.')
+        lines.append(f'Scores: {summary.scale.label}, {summary.scale.meaning}. P counts all games, with scores or not.')
         left_out = [task for task in summary.tasks if not summary.scale.covers(task)]
         if left_out:
             lines.append(f"Not in the scores, because no method is surely above random play: {', '.join(left_out)}.")
+    if len(seeds) == 1:
+        lines.append('With one seed every number is one run: nothing can be said yet about who is better.')
     return lines
 
 
