@@ -10,14 +10,14 @@ from helpers.scalezero import TINY, random_frames
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 from lzero_mow.model.scalezero.staged_linear import StagedLinear
 from lzero_mow.model.scalezero.upstream import from_upstream
+from lzero_mow.policy.upstream_compat import as_upstream
 
 TOLERANCE = 1e-5
 K, B, L, A, D = 2, 2, 4, 18, 32  # LightZero's multi-task model always has 18 actions
 # Its feed-forward layers are always 4 D wide.
 OURS = {
     **TINY, 'observation_shape': (3, 64, 64), 'patch_size': 16, 'num_tasks': K, 'embed_dim': D, 'action_space_size': A,
-    'feed_forward_width': 4 * D, 'max_steps': L, 'router_norm': 'topk', 'value_support': (-50, 50, 1),
-    'reward_support': (-50, 50, 1)
+    'feed_forward_width': 4 * D, 'max_steps': L, 'value_support': (-50, 50, 1), 'reward_support': (-50, 50, 1)
 }
 THEIRS = dict(
     continuous_action_space=False, tokens_per_block=2, max_blocks=L, max_tokens=2 * L, context_length=2 * L,
@@ -94,7 +94,7 @@ def both_models(upstream, case):
     with torch.no_grad():
         for parameter in them.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
-    us = ScaleZeroModel(**{**OURS, **ours}).eval()
+    us = ScaleZeroModel(**as_upstream(EasyDict(model={**OURS, **ours})).model).eval()  # as upstream_compat builds it
     us.load_state_dict(from_upstream(them.state_dict(), us))
     for layer in us.modules():
         if isinstance(layer, StagedLinear) and layer.adapters:
