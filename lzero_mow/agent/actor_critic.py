@@ -1,26 +1,18 @@
 """The agent: one actor for all tasks, one critic a cluster with a slow copy (paper section 3.5)."""
 import copy
-from typing import Dict
+from typing import Dict, Union
 
 import torch
-import torch.nn.functional as F
 from easydict import EasyDict
 from torch import Tensor, nn
 
 from lzero_mow.agent.imagination import ImaginedRollout
+from lzero_mow.agent.policies import CategoricalPolicy, TruncatedNormalPolicy
 from lzero_mow.agent.returns import ReturnScale, lambda_return
 from lzero_mow.model.grouped import ONE_GROUP, GroupedMLP
 from lzero_mow.model.two_hot import TwoHot
 from lzero_mow.model.world_model import Plan
 from lzero_mow.model.world_model_loss import mean_by_task
-
-
-def sample_action(probs: Tensor) -> Tensor:
-    """
-    One draw from each distribution (..., A) -> (...). Like torch.multinomial, but without its check of the values,
-    which waits for the device and would hide a NaN's origin; an action of probability 0 is never drawn.
-    """
-    return (probs / torch.empty_like(probs).exponential_()).argmax(-1)
 
 
 class ActorCritic(nn.Module):
@@ -36,21 +28,21 @@ class ActorCritic(nn.Module):
         super().__init__()
         self.two_hot = TwoHot()
         sizes = dict(width=cfg.agent_width, layers=cfg.agent_layers)
-        self.actor = GroupedMLP(1, state_dim, out_features=cfg.action_space_size, **sizes)
+        self.policy_of = TruncatedNormalPolicy if cfg.continuous_action_space else CategoricalPolicy
+        outputs = cfg.action_space_size * self.policy_of.outputs_an_action
+        self.actor = GroupedMLP(1, state_dim, out_features=outputs, **sizes)
+        if cfg.continuous_action_space:  # means that begin elsewhere drift into a corner, and nothing is found there
+            nn.init.zeros_(self.actor.out.weight)
+            nn.init.zeros_(self.actor.out.bias)
         self.critic = GroupedMLP(cfg.num_clusters, state_dim, out_features=len(self.two_hot.bins), **sizes)
         self.slow_critic = copy.deepcopy(self.critic).requires_grad_(False)
         self.return_scale = ReturnScale(cfg.num_tasks)
         # (K, A): actions that a task's environment allows; all until the environment has said so.
         self.register_buffer('action_mask', torch.ones(cfg.num_tasks, cfg.action_space_size, dtype=torch.bool))
 
-    def log_policy(self, state: Tensor, plan: Plan) -> Tensor:
-        """log pi(.|s): (N, L, state) -> (N, L, A); actions that the task lacks have probability 0."""
-        logits = self.actor(state, ONE_GROUP).float()
-        return F.log_softmax(logits.masked_fill(~self.action_mask[plan.task].unsqueeze(1), -1e9), -1)
-
-    def act(self, state: Tensor, plan: Plan) -> Tensor:
-        """Sample actions: (N, L, state) -> (N, L) int64."""
-        return sample_action(self.log_policy(state, plan).exp())
+    def policy(self, state: Tensor, plan: Plan) -> Union[CategoricalPolicy, TruncatedNormalPolicy]:
+        """pi(.|s) for states (N, L, state)."""
+        return self.policy_of(self.actor(state, ONE_GROUP), self.action_mask[plan.task].unsqueeze(1))
 
     def value(self, state: Tensor, plan: Plan) -> Tensor:
         """V(s): (N, L, state) -> (N, L)."""
@@ -74,8 +66,7 @@ def agent_terms(agent: ActorCritic, rollout: ImaginedRollout, plan: Plan, cfg: E
     Returns:
         - terms (:obj:`dict`): 'actor', 'critic', 'slow_critic', 'entropy', 'imagined_return' -> (K,) means.
     """
-    log_policy = agent.log_policy(rollout.state[:, :-1], plan)  # (N, H, A)
-    log_prob = log_policy.gather(-1, rollout.action.unsqueeze(-1)).squeeze(-1)
+    policy = agent.policy(rollout.state[:, :-1], plan)
     value_logits = agent.critic(rollout.state, plan.clusters)  # (N, H + 1, 255)
     with torch.no_grad():
         returns_of = lambda value: lambda_return(
@@ -87,10 +78,10 @@ def agent_terms(agent: ActorCritic, rollout: ImaginedRollout, plan: Plan, cfg: E
         agent.return_scale.update(returns, rollout.task, cfg.return_ema)
         advantage = (returns - value[:, :-1]) / agent.return_scale(cfg.return_scale_floor)[plan.task].unsqueeze(1)
     terms = dict(
-        actor=-advantage * log_prob,
+        actor=-advantage * policy.log_prob(rollout.action),
         critic=agent.two_hot.loss(value_logits[:, :-1], returns),
         slow_critic=agent.two_hot.loss(value_logits[:, :-1], slow_returns),
-        entropy=-(log_policy.exp() * log_policy).sum(-1),
+        entropy=policy.entropy(),
         imagined_return=returns,
     )
     return {name: mean_by_task(x, plan.task, len(agent.action_mask)) for name, x in terms.items()}

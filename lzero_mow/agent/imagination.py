@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class ImaginedRollout(NamedTuple):
     """N rollouts of H steps; reward and continuation [t] are the results of action [t] in state [t]."""
     state: Tensor  # (N, H + 1, latent + hidden)
-    action: Tensor  # (N, H) int64
+    action: Tensor  # (N, H) int64, or (N, H, A)
     reward: Tensor  # (N, H)
     continuation: Tensor  # (N, H), 1 while the episode goes on, else 0
     task: Tuple[int, ...]  # N task ids on the host, ascending
@@ -38,7 +38,7 @@ def imagine(
     Arguments:
         - model (:obj:`WorldModel`), agent (:obj:`ActorCritic`): Both in eval mode.
         - latent (:obj:`Tensor`): (N, C, latent), C >= 2.
-        - action (:obj:`Tensor`): (N, C - 1), the actions between them.
+        - action (:obj:`Tensor`): (N, C - 1) or (N, C - 1, A), the actions between them.
         - tasks (:obj:`Sequence`): N task ids, ascending; plan (:obj:`Plan`): `model.plan(tasks)`.
         - horizon (:obj:`int`): H.
     Returns:
@@ -49,7 +49,7 @@ def imagine(
     latent = latent[:, -1:]
     states, actions = [torch.cat([latent, hidden], -1)], []
     for _ in range(horizon):
-        actions.append(agent.act(states[-1], plan))
+        actions.append(agent.policy(states[-1], plan).sample())
         hidden = model.dynamics(latent, actions[-1], plan, cache)
         latent = sample_straight_through(model.prior(hidden, plan))
         states.append(torch.cat([latent, hidden], -1))
@@ -67,10 +67,12 @@ def context_windows(latent: Tensor, action: Tensor, tasks: Sequence[int], length
         Contexts out of a training batch whose latents are known: windows of `length` steps at random places, drawn
         evenly over the batch's sequences.
     Arguments:
-        - latent (:obj:`Tensor`): (B, L, latent); action (:obj:`Tensor`): (B, L); tasks (:obj:`Sequence`): B task ids.
+        - latent (:obj:`Tensor`): (B, L, latent); action (:obj:`Tensor`): (B, L) or (B, L, A).
+        - tasks (:obj:`Sequence`): B task ids.
         - length (:obj:`int`): C; number (:obj:`int`): N windows.
     Returns:
-        - latent (:obj:`Tensor`): (N, C, latent); action (:obj:`Tensor`): (N, C - 1); tasks (:obj:`tuple`): N task ids.
+        - latent (:obj:`Tensor`): (N, C, latent); action (:obj:`Tensor`): (N, C - 1) or (N, C - 1, A); tasks
+          (:obj:`tuple`): N task ids.
     """
     sequence = torch.arange(number) * len(latent) // number  # (N,), on the host
     start = torch.randint(latent.shape[1] - length + 1, (number, 1))

@@ -10,7 +10,7 @@ Batch = TypeVar('Batch', bound='TaskBatch')
 class TaskBatch:
     """
     Overview:
-        Base of dataclasses whose fields are tensors of B rows, and ``task``: the B task ids, ascending.
+        Base of dataclasses whose fields are tensors of B rows or None, and ``task``: the B task ids, ascending.
     Interfaces:
         ``to``, ``of_task``.
     """
@@ -38,7 +38,8 @@ class TaskBatch:
             The rows of one task; they stand side by side.
         """
         rows = slice(self.task.index(task), self.task.index(task) + self.task.count(task))
-        return type(self)(**{item.name: getattr(self, item.name)[rows] for item in fields(self)})
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return type(self)(**{name: None if value is None else value[rows] for name, value in values.items()})
 
 
 @dataclass
@@ -51,7 +52,7 @@ class SequenceBatch(TaskBatch):
     """
     # (B, L, C, H, W) uint8 frames.
     obs: torch.Tensor
-    # (B, L) int64.
+    # (B, L) int64, or (B, L, A) float32.
     action: torch.Tensor
     # (B, L) float32, raw.
     reward: torch.Tensor
@@ -63,7 +64,7 @@ class SequenceBatch(TaskBatch):
     task: Tuple[int, ...]
 
     def __post_init__(self) -> None:
-        shape = self.action.shape
+        shape = self.action.shape[:2]
         assert self.obs.dim() == 5 and self.obs.shape[:2] == shape, (self.obs.shape, shape)
         assert self.reward.shape == self.terminated.shape == self.first.shape == shape, (self.reward.shape, shape)
         assert len(self.task) == shape[0], (len(self.task), shape)

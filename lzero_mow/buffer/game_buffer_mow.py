@@ -62,8 +62,9 @@ class MoWGameBuffer(GameBuffer):
         self._store = ShardStore()
 
     def _more_fields(self) -> Fields:
-        # What a replay derived from this one keeps of a step besides; its `_steps` must yield the same.
-        return {}
+        # What is kept of a step in another form, or, by a replay derived from this one, besides.
+        model = self._cfg.model
+        return dict(action=((model.action_space_size, ), np.float32)) if model.get('continuous_action_space') else {}
 
     def _lengths(self) -> Dict[str, int]:
         # The sequences that `sample` draws, by what the config calls their lengths.
@@ -116,7 +117,7 @@ class MoWGameBuffer(GameBuffer):
             raise ValueError(f'the replay stores uint8 frames, the environment returned {obs.dtype}')
         return dict(
             obs=obs,
-            action=np.asarray(data.action_segment[:count]).reshape(count),
+            action=np.asarray(data.action_segment[:count]).reshape(count, *self._streams[0].arrays['action'].shape[1:]),
             reward=np.asarray(data.reward_segment[:count]).reshape(count),
             **{name: meta[name] for name in ('terminated', 'truncated', 'life_loss')}
         )
@@ -166,9 +167,10 @@ class MoWGameBuffer(GameBuffer):
         terminated = out['terminated']
         if self._cfg.life_loss_as_termination:
             terminated = terminated | out['life_loss']
+        action = torch.from_numpy(out['action'])
         return SequenceBatch(
             obs=torch.from_numpy(out['obs']),
-            action=torch.from_numpy(out['action']).long(),
+            action=action if action.is_floating_point() else action.long(),
             reward=torch.from_numpy(out['reward']),
             terminated=torch.from_numpy(terminated).float(),
             first=torch.from_numpy(out['first']),

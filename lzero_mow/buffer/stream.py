@@ -29,7 +29,8 @@ class StepStream:
         Arguments:
             - capacity (:obj:`int`): Steps kept.
             - observation_shape (:obj:`Sequence[int]`): (C, H, W) of a frame.
-            - more_fields (:obj:`Optional[Fields]`): What is kept of a step beside its frame and STEP_DTYPES.
+            - more_fields (:obj:`Optional[Fields]`): What is kept of a step beside its frame and STEP_DTYPES, or in
+                another form.
         """
         self.capacity = capacity
         self.arrays = {'obs': np.empty((capacity, *observation_shape), dtype=np.uint8)}

@@ -11,7 +11,7 @@ stickiness may repeat, pixels that a game does not redraw in every frame, and (Q
 episode is continued exactly by playing its actions again.
 """
 from pathlib import Path
-from typing import List, Tuple
+from typing import Dict, List, Tuple
 
 import ale_py
 import cv2
@@ -101,14 +101,13 @@ class Emulator:
         """
         return self.ale.getRAM()
 
-    def reset(self, seed: int) -> Tuple[np.ndarray, np.random.Generator]:
+    def reset(self, seed: int) -> np.random.Generator:
         """
         Overview:
             Start the episode that belongs to a seed.
         Arguments:
             - seed (:obj:`int`): Decides the number of no-ops and every draw of the stickiness.
         Returns:
-            - obs (:obj:`np.ndarray`): uint8 (3, height, width).
             - rng (:obj:`np.random.Generator`): The episode's generator, after its draw of the no-ops.
         """
         python_seed, ale_seed = np.random.SeedSequence(seed).generate_state(2)
@@ -121,19 +120,18 @@ class Emulator:
         self.lives = self.ale.lives()
         self.ale.getScreenRGB(self._frames[0])
         self._frames[1].fill(0)
-        return self._observe(), rng
+        return rng
 
-    def step(self, action: int) -> Tuple[np.ndarray, float, bool, bool]:
+    def step(self, action: int) -> Tuple[float, bool, Dict[str, bool]]:
         """
         Overview:
             Hold one action for ``frame_skip`` frames, or until the game is over.
         Arguments:
             - action (:obj:`int`): In ALE's numbering, 0 to 17.
         Returns:
-            - obs (:obj:`np.ndarray`): uint8 (3, height, width).
             - reward (:obj:`float`): Raw points of all frames together.
             - terminated (:obj:`bool`): The game is over.
-            - life_loss (:obj:`bool`): A frame had fewer lives than the one before.
+            - info (:obj:`dict`): ``life_loss``: a frame had fewer lives than the one before.
         """
         ale, last = self.ale, self._frame_skip - 1
         reward, terminated, life_loss = 0., False, False
@@ -147,7 +145,23 @@ class Emulator:
                 break
             if frame >= last - 1:
                 ale.getScreenRGB(self._frames[last - frame])
-        return self._observe(), reward, terminated, life_loss
+        if self._frame_skip > 1:
+            np.maximum(self._frames[0], self._frames[1], out=self._frames[0])
+        return reward, terminated, {'life_loss': life_loss}
+
+    def observe(self) -> np.ndarray:
+        """
+        Overview:
+            The frame of this moment: uint8 (3, height, width).
+        """
+        cv2.resize(self._frames[0], self._size, dst=self._small, interpolation=cv2.INTER_AREA)
+        return np.ascontiguousarray(self._small.transpose(2, 0, 1))
+
+    def close(self) -> None:
+        """
+        Overview:
+            Nothing to do.
+        """
 
     def _power_on(self, ale_seed: np.uint32) -> None:
         # The seed decides nothing but the stickiness. It is read while a ROM is loaded, which takes 65 ms; without
@@ -158,9 +172,3 @@ class Emulator:
         else:
             self.ale.restoreState(self._powered_on)
         self.ale.reset_game()
-
-    def _observe(self) -> np.ndarray:
-        if self._frame_skip > 1:
-            np.maximum(self._frames[0], self._frames[1], out=self._frames[0])
-        cv2.resize(self._frames[0], self._size, dst=self._small, interpolation=cv2.INTER_AREA)
-        return np.ascontiguousarray(self._small.transpose(2, 0, 1))

@@ -3,7 +3,7 @@ One MinAtar game (Young and Tian 2019) drawn as a small RGB picture: a colour fo
 channel on top where two meet, as MinAtar itself draws them.
 """
 import importlib.util
-from typing import List, Tuple
+from typing import Dict, List, Tuple
 
 import numpy as np
 
@@ -56,37 +56,45 @@ class MinAtarGame:
         """
         return np.packbits(self._env.state())
 
-    def reset(self, seed: int) -> Tuple[np.ndarray, np.random.Generator]:
+    def reset(self, seed: int) -> np.random.Generator:
         """
         Overview:
             Start the episode that belongs to a seed.
         Returns:
-            - obs (:obj:`np.ndarray`): uint8 (3, size, size).
             - rng (:obj:`np.random.Generator`): For random play.
         """
         self._env.seed(seed)
         self._env.last_action = 0
         self._env.reset()
-        return self._observe(), np.random.default_rng(seed)
+        return np.random.default_rng(seed)
 
-    def step(self, action: int) -> Tuple[np.ndarray, float, bool, bool]:
+    def step(self, action: int) -> Tuple[float, bool, Dict[str, bool]]:
         """
         Overview:
             Play one action.
         Returns:
-            - obs (:obj:`np.ndarray`): uint8 (3, size, size).
             - reward (:obj:`float`), terminated (:obj:`bool`): As MinAtar returns them.
-            - life_loss (:obj:`bool`): Always False: there is one life.
+            - info (:obj:`dict`): Empty.
         """
         reward, terminated = self._env.act(action)
-        return self._observe(), float(reward), bool(terminated), False
+        return float(reward), bool(terminated), {}
 
-    def _observe(self) -> np.ndarray:
+    def observe(self) -> np.ndarray:
+        """
+        Overview:
+            The frame of this moment: uint8 (3, size, size).
+        """
         top = (self._env.state() * self._order).max(-1)  # (10, 10): number of the uppermost channel, 0 for none
         picture = self._colours[top].repeat(self._cell, axis=0).repeat(self._cell, axis=1)
         board = slice(self._rim, self._rim + CELLS * self._cell)
         self.screen[board, board] = picture
         return np.ascontiguousarray(self.screen.transpose(2, 0, 1))
+
+    def close(self) -> None:
+        """
+        Overview:
+            Nothing to do.
+        """
 
 
 def require_minatar() -> None:

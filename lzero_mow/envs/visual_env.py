@@ -3,24 +3,27 @@ What the environments of all suites share: an episode of one visual game, behind
 
 A suite brings a *game*, an object with
 
-    reset(seed) -> frame uint8 (3, height, width), the episode's np.random.Generator
-    step(action) -> frame, reward, terminated, life_loss
-    own_actions   the actions that do something in it
+    reset(seed)   -> the episode's np.random.Generator
+    step(action)  -> reward, terminated, dict of what else there is to say
+    observe()     -> frame of this moment, uint8 (3, height, width)
+    own_actions   the actions that do something in it, where actions are discrete
     screen        uint8 (height, width, 3), the picture for videos
-    fingerprint() uint8 array that two games in the same state share
+    fingerprint() -> uint8 array that two games in the same state share
+    close()       frees what is not memory
 
 whose episodes are functions of their seed and actions alone.
 """
 import copy
 import operator
 import os
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 import numpy as np
 from ding.envs import BaseEnv, BaseEnvTimestep
 from easydict import EasyDict
 from gymnasium import spaces
 
+from lzero_mow.envs.actions import ContinuousActions, DiscreteActions
 from lzero_mow.envs.env_config import task_configs, with_defaults
 from lzero_mow.envs.recorder import Recorder
 
@@ -34,12 +37,14 @@ class VisualEnv(BaseEnv):
     Arguments:
         - cfg (:obj:`EasyDict`): Keys of ``config``, and ``task``, the task's name; what is missing has its default.
     Interfaces:
-        A suite sets ``config``, ``num_actions`` and ``frames_per_second`` and writes ``check`` and ``_new_game``.
+        A suite sets ``config``, ``frames_per_second`` and the two about actions, and writes ``check`` and
+        ``_new_game``.
     Raises:
         - ValueError: for an unknown task or a value that makes no sense, as ``check`` does.
     """
     config: dict
-    num_actions: int  # of all tasks of the suite
+    num_actions: int  # how many there are, or of how many numbers one consists; the same for all tasks of the suite
+    action_kind: type = DiscreteActions
     frames_per_second: float  # of videos
 
     @classmethod
@@ -89,11 +94,11 @@ class VisualEnv(BaseEnv):
                 'timestep': spaces.Box(0, self._cfg.max_episode_steps, (), np.int32),
             }
         )
-        self._action_space = spaces.Discrete(self.num_actions)
+        self._actions: Union[DiscreteActions, ContinuousActions] = self.action_kind(self.num_actions)
         self._reward_space = spaces.Box(-np.inf, np.inf, (), np.float32)
         self._game: Any = None
         self._recorder: Optional[Recorder] = None
-        self._actions: List[int] = []  # of the episode in progress: they and its seed are its whole state
+        self._played: List[Any] = []  # actions of the episode in progress: they and its seed are its whole state
         self._done = True
         self.seed(int(np.random.SeedSequence().generate_state(1)[0]))
 
@@ -122,30 +127,25 @@ class VisualEnv(BaseEnv):
             self._recorder.start(f'{self.task}_episode_{self._episode}', self._game.screen)
         return obs
 
-    def step(self, action: int) -> BaseEnvTimestep:
+    def step(self, action: Any) -> BaseEnvTimestep:
         """
         Overview:
             Play one action.
         Arguments:
-            - action (:obj:`int`): A number below ``num_actions``, which means the same in every task.
+            - action (:obj:`Any`): A number below ``num_actions``, which means the same in every task; or so many
+              numbers from -1 to 1.
         Returns:
             - timestep (:obj:`BaseEnvTimestep`): ``obs`` as ``reset`` returns it, ``reward`` raw float32 (), ``done``,
-              and ``info`` with ``terminated``, ``truncated``, ``life_loss`` and, at the end, ``eval_episode_return``.
+              and ``info`` with ``terminated``, ``truncated``, ``life_loss``, what the game has to say and, at the end,
+              ``eval_episode_return``.
         Raises:
-            - ValueError: for an action that the action mask does not allow.
+            - ValueError: for an action that is none, or that the action mask does not allow.
             - RuntimeError: without a ``reset`` before, or after the episode's end.
         """
         if self._done:
             raise RuntimeError(f"step without an episode in progress in {self.task}: call reset() first")
-        action = self._legal(action)
-        self._frame, reward, terminated, life_loss = self._game.step(action)
-        self._actions.append(action)
-        self._return += reward
-        truncated = not terminated and len(self._actions) >= self._cfg.max_episode_steps
-        self._done = terminated or truncated
-        info = {'terminated': terminated, 'truncated': truncated, 'life_loss': life_loss}
-        if self._done:
-            info['eval_episode_return'] = self._return
+        reward, info = self._play(action)
+        self._frame = self._game.observe()
         if self._recorder is not None:
             self._recorder.add(self._game.screen, last=self._done)
         return BaseEnvTimestep(self.observe(), np.array(reward, dtype=np.float32), self._done, info)
@@ -157,9 +157,9 @@ class VisualEnv(BaseEnv):
         """
         return {
             'observation': self._frame,
-            'action_mask': self._mask.copy(),
+            'action_mask': self._actions.mask.copy(),
             'to_play': -1,
-            'timestep': len(self._actions),
+            'timestep': len(self._played),
         }
 
     def state_dict(self) -> Dict[str, Any]:
@@ -179,7 +179,7 @@ class VisualEnv(BaseEnv):
             'seed': self._seed,
             'dynamic_seed': self._dynamic_seed,
             'episode': self._episode,
-            'actions': np.array(self._actions, dtype=np.uint8),
+            'actions': self._actions.pack(self._played),
             'rng': copy.deepcopy(self._rng.bit_generator.state),
             'fingerprint': self._game.fingerprint(),
         }
@@ -188,7 +188,7 @@ class VisualEnv(BaseEnv):
         """
         Overview:
             Go on where ``state_dict`` was called, by playing the episode's actions again: for Atari about 0.3 s a
-            thousand steps.
+            thousand steps, for Meta-World one.
         Arguments:
             - state (:obj:`Dict[str, Any]`): What ``state_dict`` returned; arrays may have become tensors.
         Returns:
@@ -203,10 +203,9 @@ class VisualEnv(BaseEnv):
         self.seed(state['seed'], state['dynamic_seed'])
         self._episode = state['episode']
         self._start()
-        recorder, self._recorder = self._recorder, None
-        for action in np.asarray(state['actions']).tolist():
-            self.step(action)
-        self._recorder = recorder
+        for action in np.asarray(state['actions']):
+            self._play(action)
+        self._frame = self._game.observe()
         if not np.array_equal(self._game.fingerprint(), np.asarray(state['fingerprint'])):
             raise ValueError(
                 f"{self.task} does not go on as saved: keep the env keys and the game's version of the saved run"
@@ -214,20 +213,12 @@ class VisualEnv(BaseEnv):
         self._rng.bit_generator.state = state['rng']
         return self.observe()
 
-    def random_action(self) -> int:
+    def random_action(self) -> Any:
         """
         Overview:
             One of the legal actions, each as likely.
         """
-        return int(self._rng.choice(self.legal_actions))
-
-    @property
-    def legal_actions(self) -> np.ndarray:
-        """
-        Overview:
-            What the action mask allows, as numbers; known from the first ``reset`` on.
-        """
-        return np.flatnonzero(self._mask)
+        return self._actions.random(self._rng)
 
     def enable_save_replay(self, replay_path: str) -> None:
         """
@@ -237,7 +228,8 @@ class VisualEnv(BaseEnv):
             - replay_path (:obj:`str`): A folder, made if it is not there.
         """
         os.makedirs(replay_path, exist_ok=True)
-        self._recorder = Recorder(replay_path, self.frames_per_second / self._cfg.get('frame_skip', 1))
+        held = self._cfg.get('frame_skip', self._cfg.get('action_repeat', 1))
+        self._recorder = Recorder(replay_path, self.frames_per_second / held)
 
     def close(self) -> None:
         """
@@ -246,6 +238,8 @@ class VisualEnv(BaseEnv):
         """
         if self._recorder is not None:
             self._recorder.close()
+        if self._game is not None:
+            self._game.close()
         self._game, self._done = None, True
 
     def __repr__(self) -> str:
@@ -256,8 +250,8 @@ class VisualEnv(BaseEnv):
         return self._observation_space
 
     @property
-    def action_space(self) -> spaces.Discrete:
-        return self._action_space
+    def action_space(self) -> spaces.Space:
+        return self._actions.space
 
     @property
     def reward_space(self) -> spaces.Box:
@@ -266,21 +260,28 @@ class VisualEnv(BaseEnv):
     def _start(self) -> Dict[str, Any]:
         if self._game is None:
             self._game = self._new_game()
-            self._mask = np.ones(self.num_actions, dtype=np.int8)
-            if self._cfg.action_space == 'minimal':
-                self._mask[np.setdiff1d(np.arange(self.num_actions), self._game.own_actions)] = 0
+            if self._cfg.get('action_space') == 'minimal':
+                self._actions.allow(self._game.own_actions)
         seed = self._seed
         if self._dynamic_seed:
             seed = int(np.random.SeedSequence([self._seed, self._episode]).generate_state(1)[0])
-        self._frame, self._rng = self._game.reset(seed)
-        self._actions, self._return, self._done = [], 0., False
+        self._rng = self._reset_game(seed)
+        self._frame = self._game.observe()
+        self._played, self._return, self._done = [], 0., False
         return self.observe()
 
-    def _legal(self, action: Any) -> int:
-        try:
-            action = operator.index(action)
-        except TypeError as error:
-            raise ValueError(f"{action!r} is no action of {self.task}: actions are whole numbers") from error
-        if not (0 <= action < self.num_actions and self._mask[action]):
-            raise ValueError(f"action {action} is illegal in {self.task}: legal are {self.legal_actions.tolist()}")
-        return action
+    def _reset_game(self, seed: int) -> np.random.Generator:
+        return self._game.reset(seed)
+
+    def _play(self, action: Any) -> Tuple[float, Dict[str, Any]]:
+        """One step without a look at the frame: the reward, and ``info``."""
+        action = self._actions.check(action, self.task)
+        reward, terminated, more = self._game.step(action)
+        self._played.append(action)
+        self._return += reward
+        truncated = not terminated and len(self._played) >= self._cfg.max_episode_steps
+        self._done = terminated or truncated
+        info = {'terminated': terminated, 'truncated': truncated, 'life_loss': False, **more}
+        if self._done:
+            info['eval_episode_return'] = self._return
+        return reward, info

@@ -59,6 +59,7 @@ class WorldModel(nn.Module):
     def __init__(self, cfg: EasyDict) -> None:
         super().__init__()
         self.num_tasks, self.action_space_size = cfg.num_tasks, cfg.action_space_size
+        self.continuous = cfg.continuous_action_space
         self.latent_shape, self.unimix_share = (cfg.categories, cfg.classes), cfg.unimix
         self.latent_dim, embedding_dim = cfg.categories * cfg.classes, cfg.task_embedding_dim
         even_shares = [k * cfg.num_clusters // cfg.num_tasks for k in range(cfg.num_tasks)]
@@ -143,14 +144,15 @@ class WorldModel(nn.Module):
         Overview:
             h_k = F(concat_j f_j(m_j(z_k, a_k, e_k)), e_k), section 3.3; a task's experts are the same at each step.
         Arguments:
-            - latent (:obj:`Tensor`): (B, L, latent); action (:obj:`Tensor`): (B, L) int64.
+            - latent (:obj:`Tensor`): (B, L, latent); action (:obj:`Tensor`): (B, L) int64, or (B, L, A).
             - plan (:obj:`Plan`): The sequences' modules.
             - cache (:obj:`DynamicsCache` or None): With it, the L steps continue the cached ones.
         Returns:
             - h (:obj:`Tensor`): (B, L, hidden_dim).
         """
         embedding = self.embedding_of(plan)
-        parts = [latent, F.one_hot(action, self.action_space_size).to(latent.dtype)]
+        action = action if self.continuous else F.one_hot(action, self.action_space_size)
+        parts = [latent, action.to(latent.dtype)]
         if embedding is not None:
             embedding = embedding.unsqueeze(1).expand(-1, latent.shape[1], -1)  # (B, L, E)
             parts.append(embedding)

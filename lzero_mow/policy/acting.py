@@ -5,7 +5,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lzero_mow.agent.actor_critic import sample_action
 from lzero_mow.model.categorical import sample_straight_through
 from lzero_mow.model.mow_model import MoWModel
 from lzero_mow.policy.acting_memory import ActingMemory
@@ -37,18 +36,13 @@ def act(
     plan = world_model.plan(tasks)
     latent = sample_straight_through(world_model.encode(obs.unsqueeze(1), plan))  # (R, 1, latent)
     state = torch.cat([latent, hidden_before(model, memory, env_ids, plan)], -1)
-    log_policy = agent.log_policy(state, plan)[:, 0]  # (R, A)
-    legal = agent.action_mask[plan.task].float()
-    policy = log_policy.exp()
-    if greedy:
-        policy = torch.zeros_like(policy).scatter_(-1, policy.argmax(-1, keepdim=True), 1.0)
-    random_share = torch.from_numpy(np.where(memory.steps[env_ids] == 0, 1.0, epsilon)).to(legal)
-    probs = torch.lerp(policy, legal / legal.sum(-1, keepdim=True), random_share.unsqueeze(-1))
-    action = sample_action(probs)
+    random_share = torch.from_numpy(np.where(memory.steps[env_ids] == 0, 1.0, epsilon)).to(state)
+    policy = agent.policy(state, plan)
+    action, behaviour, entropy = (x[:, 0] for x in policy.act(random_share.unsqueeze(1), greedy))
     memory.append(env_ids, latent[:, 0], action)
 
     value = agent.value(state, plan)[:, 0]
-    return worker_output(env_ids, timestep, action, value, value, probs, log_policy)
+    return worker_output(env_ids, timestep, action, value, value, behaviour, policy.numbers[:, 0], entropy)
 
 
 def hidden_before(model: MoWModel, memory: ActingMemory, env_ids: Sequence[int], plan) -> Tensor:

@@ -12,13 +12,17 @@ class ActingMemory:
         The last `window` latents and actions of each environment's present episode, on the device.
     Arguments:
         - num_envs (:obj:`int`), window (:obj:`int`), latent_dim (:obj:`int`): Sizes.
+        - action_dim (:obj:`int`): Of how many numbers an action consists; 0 for one of several.
         - device: Where the model is.
     """
 
-    def __init__(self, num_envs: int, window: int, latent_dim: int, device: torch.device) -> None:
+    def __init__(
+            self, num_envs: int, window: int, latent_dim: int, action_dim: int, device: torch.device
+    ) -> None:
         self.window = window
         self.latent = torch.zeros(num_envs, window, latent_dim, device=device)
-        self.action = torch.zeros(num_envs, window, dtype=torch.long, device=device)
+        shape, dtype = ((action_dim, ), torch.float) if action_dim else ((), torch.long)
+        self.action = torch.zeros(num_envs, window, *shape, dtype=dtype, device=device)
         self.steps = np.zeros(num_envs, dtype=np.int64)  # steps of the present episode; step t lies at t % window
 
     def reset(self, env_ids: Optional[Sequence[int]] = None) -> None:
@@ -26,7 +30,7 @@ class ActingMemory:
         self.steps[slice(None) if env_ids is None else np.atleast_1d(env_ids)] = 0
 
     def append(self, env_ids: Sequence[int], latent: Tensor, action: Tensor) -> None:
-        """Add one step (R, latent), (R,) of R environments."""
+        """Add one step (R, latent), (R,) or (R, A) of R environments."""
         row, at = np.asarray(env_ids), self.steps[env_ids] % self.window
         row_at = tuple(self._to_device(x) for x in (row, at))
         self.latent[row_at], self.action[row_at] = latent, action
@@ -39,7 +43,7 @@ class ActingMemory:
         Returns:
             - latent (:obj:`Tensor`): (R, T, latent), T the longest window of all; shorter ones are followed by steps
               that mean nothing and that causal attention keeps out of sight.
-            - action (:obj:`Tensor`): (R, T).
+            - action (:obj:`Tensor`): (R, T) or (R, T, A).
             - length (:obj:`np.ndarray`): (R,), 0 where an episode has just begun.
         """
         length = np.minimum(self.steps[env_ids], self.window)

@@ -44,8 +44,9 @@ class ActingPolicy(Policy):
         raise NotImplementedError
 
     def _memory(self, envs_per_task: int) -> ActingMemory:
-        num_envs = envs_per_task * len(self._cfg.tasks)
-        return ActingMemory(num_envs, *self._memory_sizes(), self._device)
+        num_envs, model = envs_per_task * len(self._cfg.tasks), self._cfg.model
+        action_dim = model.action_space_size if model.continuous_action_space else 0
+        return ActingMemory(num_envs, *self._memory_sizes(), action_dim, self._device)
 
     def _init_collect(self) -> None:
         self._collect_model = self._model  # DI-engine's collect_mode.state_dict reads it

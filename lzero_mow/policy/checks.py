@@ -7,7 +7,9 @@ from math import isfinite
 from typing import Any, Sequence
 
 FRAME_SIZES = (16, 32, 64, 128)  # halvings lead to 4 x 4
-ACTIONS = {'atari_mow': 18, 'minatar_mow': 6}  # by environment
+# By environment: how many actions there are, or of how many numbers one consists.
+ACTIONS = {'atari_mow': 18, 'minatar_mow': 6, 'metaworld_mow': 4}
+CONTINUOUS = ('metaworld_mow', )
 
 
 def is_number(value: Any) -> bool:
@@ -35,7 +37,13 @@ def check_frames(config: dict) -> None:
     if shape[1] != shape[2] or shape[1] not in FRAME_SIZES:
         sizes = ', '.join(map(str, FRAME_SIZES))
         raise ValueError(f'env.obs_shape is {list(shape)}: the networks take square frames of {sizes} pixels')
-    actions, suite = config['policy']['model']['action_space_size'], config['create']['env']['type']
+    model, suite = config['policy']['model'], config['create']['env']['type']
+    actions = model['action_space_size']
+    if suite in ACTIONS and model['continuous_action_space'] != (suite in CONTINUOUS):
+        raise ValueError(
+            f"policy.model.continuous_action_space is {model['continuous_action_space']}: the actions of {suite} are "
+            f"{'continuous' if suite in CONTINUOUS else 'discrete'}"
+        )
     if suite in ACTIONS and actions != ACTIONS[suite]:
         raise ValueError(
             f'policy.model.action_space_size is {actions}: an environment of {suite} has {ACTIONS[suite]} actions'

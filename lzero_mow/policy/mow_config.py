@@ -8,8 +8,10 @@ MODEL_CONFIG = dict(
     # (tuple) Shape of one frame: channels, height, width; filled in from `env.obs_shape`. Frames are squares of 16, 32,
     # 64 or 128 pixels, which two to five halvings bring to 4 x 4.
     observation_shape=(3, 64, 64),
-    # (int) Number of discrete actions, shared by all tasks.
+    # (int) Number of discrete actions, or of the numbers of a continuous one, shared by all tasks.
     action_space_size=18,
+    # (bool) Whether an action is that many numbers from -1 to 1, rather than one of so many.
+    continuous_action_space=False,
     # (int) Number of tasks K. Filled in from `env.tasks` when training starts.
     num_tasks=1,
     # ------------------------------------------------------------------ perception (paper section 3.2)
