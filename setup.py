@@ -37,6 +37,8 @@ setup(
         'eval': ['rliable==1.2.0', 'pandas<3'],
         # The suite minatar. GPL-3.0, so nothing else may depend on it.
         'minatar': ['MinAtar==1.0.15'],
+        # The suite metaworld. It needs packaging and does not say so.
+        'metaworld': ['metaworld==3.1.1', 'mujoco==3.3.0', 'packaging'],
         'test': ['pytest>=7', 'pytest-timeout', 'pytest-xdist', 'hypothesis', 'atarihns'],
         'style': ['yapf==0.29.0'],
     },

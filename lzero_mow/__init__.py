@@ -14,6 +14,7 @@ from lzero_mow.quiet import quiet_imports
 REGISTERING_MODULES = (
     'lzero_mow.envs.atari',
     'lzero_mow.envs.minatar',
+    'lzero_mow.envs.metaworld',
     'lzero_mow.worker.collector',
     'lzero_mow.worker.evaluator',
     'lzero_mow.buffer.game_buffer_mow',

@@ -9,13 +9,17 @@ from typing import Any
 
 from lzero_mow.algorithms import ALGORITHMS
 from lzero_mow.config import leaves
-from lzero_mow.envs import atari_config, minatar_config
+from lzero_mow.envs import atari_config, metaworld_config, minatar_config
 from lzero_mow.policy.checks import is_number
 from lzero_mow.saved_config import TOTAL_CONFIG
 from lzero_mow.suites import one_model_a_task
 
 # Environment: the check of its part of the configuration.
-SUITES = {'atari_mow': atari_config.check_config, 'minatar_mow': minatar_config.check_config}
+SUITES = {
+    'atari_mow': atari_config.check_config,
+    'minatar_mow': minatar_config.check_config,
+    'metaworld_mow': metaworld_config.check_config,
+}
 CHOICES = {
     'policy.model.norm': ('batch', 'group', 'layer'),
     'policy.model.router_gradient': ('straight_through', 'none'),
@@ -74,10 +78,11 @@ SHARES = {
 IDENTITY = (
     'seed', 'create.policy.type', 'create.env.type', 'env.obs_shape', 'env.action_space', 'env.frame_skip',
     'env.noop_max', 'env.repeat_action_probability', 'env.sticky_action_prob', 'env.difficulty_ramping',
-    'env.max_episode_steps', 'env.collector_env_num', 'policy.model',
-    'policy.task_weighting', 'policy.clustering', 'policy.warmup_steps', 'policy.acting_window',
-    'policy.context_length', 'policy.num_unroll_steps', 'policy.td_steps',
-    'policy.replay_buffer_size', 'policy.game_segment_length', 'policy.upstream_compat'
+    'env.max_episode_steps', 'env.collector_env_num', 'env.camera', 'env.render_profile', 'env.action_repeat',
+    'env.goals', 'env.goal_seed', 'env.reward_version', 'policy.model', 'policy.task_weighting', 'policy.clustering',
+    'policy.warmup_steps', 'policy.acting_window', 'policy.context_length', 'policy.num_unroll_steps',
+    'policy.td_steps', 'policy.num_sampled_actions', 'policy.replay_buffer_size', 'policy.game_segment_length',
+    'policy.upstream_compat'
 )
 
 
@@ -120,10 +125,30 @@ def _check_run(config: dict) -> None:
     if not isinstance(name, str) or not name:
         raise ValueError(f"exp_name is {name!r}: expected the name of a folder, such as exp_name=data_mow/my_run")
     if config['create']['env']['type'] in SUITES:
+        _refuse_other_suites(config['create']['env']['type'], tasks)
         SUITES[config['create']['env']['type']](config['env'])
         _check_solved(config)
     elif not config['env']['tasks']:
         raise ValueError('env.tasks is empty: name at least one task')
+
+
+def _refuse_other_suites(suite: str, tasks: Any) -> None:
+    """A run's tasks share one kind of action, hence one suite."""
+    for task in tasks if isinstance(tasks, (list, tuple)) else ():
+        homes = [name for name in SUITES if _knows(name, task)]
+        if homes and suite not in homes:
+            raise ValueError(
+                f"env.tasks names {task}, a task of {' and '.join(homes)}: a run's tasks share their actions, and have "
+                f'to be of one suite, here {suite}'
+            )
+
+
+def _knows(suite: str, task: Any) -> bool:
+    try:
+        SUITES[suite](dict(tasks=[task]))
+    except ValueError:
+        return False
+    return True
 
 
 def _check_solved(config: dict) -> None:

@@ -47,7 +47,7 @@ def setup_argument(name: str):
 def declared_requirements() -> list:
     """What the package imports: all of install_requires, and the extras of single commands and suites."""
     extras = setup_argument('extras_require')
-    lines = [*setup_argument('install_requires'), *extras['eval'], *extras['minatar']]
+    lines = [*setup_argument('install_requires'), *extras['eval'], *extras['minatar'], *extras['metaworld']]
     return [Requirement(line) for line in lines]
 
 
@@ -114,7 +114,8 @@ def test_command_lines_answer_without_torch(arguments):
 @pytest.mark.unittest
 @pytest.mark.parametrize(
     'name, option', [
-        ('env_speed', '--game'), ('model_size', '--tasks'), ('update_speed', '--device'), ('decision_speed', '--preset')
+        ('env_speed', '--game'), ('metaworld_speed', '--profiles'), ('model_size', '--tasks'),
+        ('update_speed', '--device'), ('decision_speed', '--preset')
     ]
 )
 def test_benchmarks_can_be_started(name, option):

@@ -15,6 +15,7 @@ from lzero_mow.suites import load_suite, method_layer, method_names, one_model_a
 from lzero_mow.validate import validate
 
 GAMES = ['Asterix', 'Breakout', 'Freeway']  # in Atari and in MinAtar
+TASKS = {'metaworld': ['reach', 'push', 'sweep']}
 METHODS = (
     'mow storm storm_multitask storm_multi_vae mow_no_experts mow_no_shared mow_no_task_loss mow_no_balance '
     'mow_plain_sum mow_no_clustering mow_vae_per_task mow_router_none mow_random_clusters mow_group_norm'
@@ -23,7 +24,7 @@ OTHERS = 'scalezero scalezero_dps unizero_multitask_dense'.split()
 
 
 def config_of(method, suite='atari', preset='laptop', **changes):
-    games = GAMES[:1] if one_model_a_task(method) else GAMES
+    games = TASKS.get(suite, GAMES)[:1 if one_model_a_task(method) else None]
     return build_config(preset, games, suite=suite, method=method, **changes)
 
 

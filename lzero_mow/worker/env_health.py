@@ -71,7 +71,8 @@ def named_failures(manager: BaseEnvManager) -> Iterator[None]:
         if failure is None:
             raise
         _terminate(manager)
-        raise RuntimeError(f'{failure}: {error}' if isinstance(error, RuntimeError) else failure) from error
+        cause = str(error).strip().splitlines()[-1:] if isinstance(error, RuntimeError) else []  # after its traceback
+        raise RuntimeError(': '.join([failure, *cause])) from error
 
 
 def _describe_failure(manager: BaseEnvManager, patient: bool = False) -> Optional[str]:

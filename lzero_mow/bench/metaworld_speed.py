@@ -1,0 +1,95 @@
+"""
+Environment steps a second of Meta-World, in one to four processes, with and without pictures.
+
+    python -m lzero_mow.bench.metaworld_speed [--task reach] [--processes 1 2 4] [--steps 200] [--profiles fast full]
+
+Every process has one environment and one renderer. Time runs from the moment when all of them are ready.
+"""
+import argparse
+import multiprocessing
+import time
+from typing import Optional, Tuple
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from lzero_mow.bench.configs import command_line
+from lzero_mow.envs.metaworld_config import check_config
+from lzero_mow.envs.rendering import PROFILES, choose_gl
+from lzero_mow.envs.metaworld_game import require_metaworld
+
+NO_PICTURES = 'none'
+
+
+def play(task: str, profile: str, steps: int, ready, done) -> None:
+    """One process: play at random, and say when it began and ended."""
+    from lzero_mow.envs.metaworld import MetaWorldMoWEnv
+    pictures = profile != NO_PICTURES
+    env = MetaWorldMoWEnv(dict(task=task, render_profile=profile if pictures else PROFILES[0]))
+    env.seed(0)
+    env.reset()
+    take = env.step if pictures else env._play
+    ready.wait()
+    start = time.perf_counter()
+    for step in range(steps):
+        take(env.random_action())
+        if env._done:
+            env.reset()
+    done.put((start, time.perf_counter()))
+    env.close()
+
+
+def steps_per_second(task: str, profile: str, processes: int, steps: int) -> float:
+    """Of all processes together."""
+    context = multiprocessing.get_context('spawn')  # a process that was forked from one with a GL context hangs
+    ready, done = context.Barrier(processes), context.Queue()
+    workers = [context.Process(target=play, args=(task, profile, steps, ready, done)) for _ in range(processes)]
+    for worker in workers:
+        worker.start()
+    times = [done.get() for _ in workers]
+    for worker in workers:
+        worker.join()
+    starts, ends = zip(*times)
+    return processes * steps / (max(ends) - min(starts))
+
+
+def parse(arguments: Optional[list]) -> argparse.Namespace:
+    """The checked command line."""
+    parser = command_line(__doc__)
+    parser.add_argument('--task', default='reach', help='default: %(default)s')
+    parser.add_argument('--processes', type=int, nargs='+', default=[1, 2, 3, 4], help='default: 1 to 4')
+    parser.add_argument('--steps', type=int, default=200, help='of each process (default: %(default)s)')
+    parser.add_argument('--profiles', nargs='+', choices=PROFILES, default=['fast'], help='default: fast')
+    args = parser.parse_args(arguments)
+    try:
+        check_config(dict(tasks=[args.task]))
+        require_metaworld()
+        choose_gl()
+    except ValueError as error:
+        parser.error(str(error))
+    if min(args.steps, *args.processes) < 1:
+        parser.error('--steps and --processes must be at least 1')
+    return args
+
+
+def main(arguments: Optional[list] = None) -> None:
+    """Measure and show the table."""
+    args = parse(arguments)
+    rows: Tuple[str, ...] = (NO_PICTURES, *args.profiles)
+    table = Table(title=f'{args.task}, steps/s of {args.steps} steps a process')
+    table.add_column('pictures')
+    for processes in args.processes:
+        table.add_column(f'{processes} processes' if processes > 1 else '1 process', justify='right')
+    for profile in rows:
+        steps = args.steps * (5 if profile == NO_PICTURES else 1)
+        speeds = [
+            steps_per_second(args.task, profile, processes, steps)
+            for processes in track(args.processes, description=profile, transient=True)
+        ]
+        table.add_row(profile, *(f'{speed:.0f}' for speed in speeds))
+    Console(width=110).print(table)
+
+
+if __name__ == '__main__':
+    main()

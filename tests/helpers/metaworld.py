@@ -1,0 +1,14 @@
+"""Meta-World in tests: an optional extra, which needs a library to draw with."""
+import pytest
+
+from lzero_mow.envs.metaworld_game import require_metaworld
+from lzero_mow.envs.rendering import choose_gl
+
+
+def skip_without_metaworld() -> None:
+    """Skip the module that calls this where nothing of Meta-World could be drawn; the reason says what is missing."""
+    try:
+        require_metaworld()
+        choose_gl()
+    except ValueError as error:
+        pytest.skip(str(error), allow_module_level=True)

@@ -1,0 +1,176 @@
+"""Meta-World's environment: what a picture shows, what an episode is, and how one goes on."""
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from easydict import EasyDict
+from helpers.metaworld import skip_without_metaworld
+
+from lzero_mow.envs.metaworld import MetaWorldMoWEnv
+from lzero_mow.envs.metaworld_config import MT50, check_config
+
+skip_without_metaworld()
+ACTIONS = np.random.default_rng(0).uniform(-1, 1, (12, 4)).astype(np.float32)
+
+
+def make(task: str = 'reach', seed: int = 3, **cfg) -> MetaWorldMoWEnv:
+    env = MetaWorldMoWEnv(EasyDict(task=task, **cfg))
+    env.seed(seed)
+    return env
+
+
+def play(env: MetaWorldMoWEnv, actions) -> list:
+    """Frames and rewards of an episode that plays these actions."""
+    steps = [(env.reset()['observation'], 0.0)]
+    for action in actions:
+        timestep = env.step(action)
+        steps.append((timestep.obs['observation'], float(timestep.reward)))
+    return steps
+
+
+def same(left: list, right: list) -> bool:
+    return len(left) == len(right) and all(np.array_equal(a[0], b[0]) and a[1] == b[1] for a, b in zip(left, right))
+
+
+@pytest.mark.unittest
+def test_an_episode_follows_from_its_seed_and_its_actions():
+    env = make()
+    assert env.action_space.shape == (4, ) and env.observation_space['observation'].shape == (3, 64, 64)
+    first = play(env, ACTIONS[:4])
+    assert first[0][0].dtype == np.uint8 and first[0][0].shape == (3, 64, 64) and first[0][0].std() > 20
+    assert same(first, play(make(), ACTIONS[:4])) and not same(first, play(make(seed=4), ACTIONS[:4]))
+    assert not same(first, play(env, ACTIONS[:4]))  # the next episode has another goal
+    env.close()
+
+
+@pytest.mark.unittest
+def test_several_in_one_process_draw_their_own_scenes():
+    tasks = ('reach', 'drawer-close', 'window-close')
+    alone = {}
+    for task in tasks:
+        env = make(task)
+        alone[task] = play(env, ACTIONS[:3])
+        env.close()
+    envs = {task: make(task) for task in tasks}
+    together = {task: [(env.reset()['observation'], 0.0)] for task, env in envs.items()}
+    for step, action in enumerate(ACTIONS[:3]):
+        if step == 2:
+            envs.pop('reach').close()  # frees its context and nobody else's
+        for task, env in envs.items():
+            timestep = env.step(action)
+            together[task].append((timestep.obs['observation'], float(timestep.reward)))
+    assert all(same(alone[task][:len(steps)], steps) for task, steps in together.items())
+
+
+@pytest.mark.unittest
+def test_the_first_picture_shows_the_episodes_own_goal():
+    """The simulator draws the goal of the episode before until something is computed anew."""
+    env = make('reach')
+    play(env, ACTIONS[:2])
+    first = env.reset()['observation']
+    fresh = make('reach')
+    fresh.reset()
+    second = fresh.reset()['observation']
+    assert np.array_equal(first, second)
+    env._game._forward()
+    assert np.array_equal(env._game.observe(), first)
+
+
+@pytest.mark.unittest
+def test_an_expert_succeeds_and_the_end_tells_so():
+    from metaworld.policies import ENV_POLICY_MAP
+    env, expert = make('drawer-close', max_episode_steps=120), ENV_POLICY_MAP['drawer-close-v3']()
+    env.reset()
+    done, successes, rewards = False, [], []
+    while not done:
+        _, reward, done, info = env.step(np.clip(expert.get_action(env.state), -1, 1))
+        successes.append(info['success'])
+        rewards.append(float(reward))
+    assert len(successes) == 120 and any(successes) and not successes[0]
+    assert info['truncated'] and not info['terminated']
+    assert info['episode_info'] == {'success_any': 1.0, 'success_last': float(successes[-1])}
+    assert info['eval_episode_return'] == pytest.approx(sum(rewards), rel=1e-5)
+
+
+@pytest.mark.unittest
+def test_a_held_action_adds_its_rewards_up():
+    single, held = make(), make(action_repeat=2, max_episode_steps=250)
+    ones = play(single, np.repeat(ACTIONS[:3], 2, axis=0))
+    twos = play(held, ACTIONS[:3])
+    assert np.array_equal(twos[-1][0], ones[-1][0])
+    assert [reward for _, reward in twos[1:]] == pytest.approx(
+        [ones[2 * i + 1][1] + ones[2 * i + 2][1] for i in range(3)], rel=1e-5
+    )
+
+
+@pytest.mark.unittest
+def test_an_episode_goes_on_in_another_object():
+    env, other = make(max_episode_steps=10), make(max_episode_steps=10, seed=9)
+    play(env, ACTIONS[:5])
+    obs = other.load_state_dict(env.state_dict())
+    assert np.array_equal(obs['observation'], env.observe()['observation']) and obs['timestep'] == 5
+    for action in ACTIONS[5:10]:
+        ours, theirs = env.step(action), other.step(action)
+        assert np.array_equal(ours.obs['observation'], theirs.obs['observation']) and ours.reward == theirs.reward
+    assert ours.done and ours.info == theirs.info
+
+
+@pytest.mark.unittest
+def test_evaluation_walks_through_the_fixed_goals():
+    cfg = EasyDict(tasks=['reach'], evaluator_env_num=2, n_evaluator_episode=6, max_episode_steps=1)
+    goals = []
+    for env_cfg in MetaWorldMoWEnv.create_evaluator_env_cfg(cfg):
+        env = MetaWorldMoWEnv(env_cfg)
+        env.seed(5, dynamic_seed=True)
+        for _ in range(3):
+            env.reset()
+            goals.append(tuple(env._game._env._target_pos))
+        env.seed(5, dynamic_seed=True)
+        env.reset()
+        assert tuple(env._game._env._target_pos) == goals[-3]  # the next evaluation has the same ones
+    assert len(set(goals)) == 6
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('action', [[0, 0, 0], [0, 0, 0, 1.5], [0, 0, 0, float('nan')], 3])
+def test_what_is_no_action_is_refused(action):
+    env = make()
+    env.reset()
+    with pytest.raises(ValueError, match='is no action of reach: actions are 4 numbers from -1 to 1'):
+        env.step(action)
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'cfg, message', [
+        (dict(tasks=['raech']), "unknown task 'raech': did you mean reach"),
+        (dict(tasks=['reach', 'reach']), 'names reach twice'),
+        (dict(tasks=['reach'], camera='left'), "env.camera is 'left'"),
+        (dict(tasks=['reach'], action_repeat=2), 'is 1000: Meta-World ends an episode after 500 steps'),
+        (dict(tasks=['reach'], goals='some'), "env.goals is 'some'"),
+        (dict(tasks=['reach'], evaluator_env_num=2, n_evaluator_episode=5), 'a multiple of env.evaluator_env_num'),
+    ]
+)
+def test_what_cannot_be_is_refused(cfg, message):
+    with pytest.raises(ValueError) as raised:
+        check_config(cfg)
+    assert message in str(raised.value) and '\n' not in str(raised.value)
+
+
+@pytest.mark.unittest
+def test_all_of_mt50_are_known():
+    from metaworld.env_dict import ALL_V3_ENVIRONMENTS
+    assert tuple(name.removesuffix('-v3') for name in ALL_V3_ENVIRONMENTS) == MT50
+
+
+@pytest.mark.unittest
+def test_without_a_library_to_draw_with_one_line_names_the_packages(tmp_path):
+    """In a process of its own: what was once chosen stays."""
+    code = 'from lzero_mow.envs.rendering import choose_gl\nchoose_gl()'
+    environment = dict(os.environ, MUJOCO_GL='osmesa', PYOPENGL_PLATFORM='', LD_LIBRARY_PATH=str(tmp_path))
+    (tmp_path / 'libOSMesa.so.8').write_text('no library')
+    done = subprocess.run([sys.executable, '-c', code], env=environment, capture_output=True, text=True)
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1 and last.startswith('ValueError: no picture can be drawn') and 'libegl1' in last

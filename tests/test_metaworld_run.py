@@ -1,0 +1,98 @@
+"""A whole run on Meta-World: continuous actions from the actor to the replay and back, success in the table, resume."""
+import csv
+import importlib
+import os
+import signal
+
+import pytest
+import torch
+from helpers.metaworld import skip_without_metaworld
+from helpers.tiny_run import differences, load, train
+
+from lzero_mow.config import build_config
+from lzero_mow.envs.rendering import Renderer
+from lzero_mow.policy.mow import MoWPolicy
+from lzero_mow.validate import validate
+
+skip_without_metaworld()
+ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')
+
+
+def config_of(run_dir, **policy):
+    layer = dict(exp_name=str(run_dir), env=dict(n_evaluator_episode=2), policy=dict(device='cpu', **policy))
+    return build_config('debug', layers=[layer], suite='metaworld')
+
+
+class Stopped(Exception):
+    """Stands for a process that is killed."""
+
+
+@pytest.mark.unittest
+@pytest.mark.timeout(600)
+def test_a_run_ends_with_successes_and_goes_on_bit_for_bit(tmp_path, monkeypatch):
+    train(config_of(tmp_path / 'whole'))
+    with open(tmp_path / 'whole' / 'results.csv') as file:
+        rows = list(csv.DictReader(file))
+    assert {row['task'] for row in rows} == {'drawer-close', 'reach'}
+    assert all(row['success_any'] in ('0.0', '0.5', '1.0') and row['success_last'] for row in rows)
+    assert all(not row['human_normalised'] for row in rows)
+    assert (tmp_path / 'whole' / 'report' / 'open_loop_reach.mp4').exists()
+    state = load(tmp_path / 'whole')
+    action = state['policy']['collect_memory']['action']
+    assert action.shape[-1] == 4 and action.dtype == torch.float and 0 < action.abs().max() <= 1
+
+    monkeypatch.setattr(ENTRY, 'write_report', lambda *_: None)
+    learn = MoWPolicy._forward_learn
+
+    def learn_until(self, data):
+        if self._updates == 4:
+            raise Stopped
+        return learn(self, data)
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(MoWPolicy, '_forward_learn', learn_until)
+        train(config_of(tmp_path / 'stopped'))
+    train(config_of(tmp_path / 'stopped'), resume=str(tmp_path / 'stopped'))
+    assert differences(load(tmp_path / 'stopped'), state) == []
+
+
+@pytest.mark.unittest
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize('death', ['killed', 'broken'])
+def test_a_renderer_that_dies_in_its_process_is_named(tmp_path, monkeypatch, death):
+    render, calls = Renderer.render, []
+
+    def render_until(self, data):
+        calls.append(data)
+        if len(calls) == 20 and death == 'killed':  # as a driver does that crashes
+            os.kill(os.getpid(), signal.SIGKILL)
+        if len(calls) == 20:
+            raise RuntimeError('the GL context is lost')
+        return render(self, data)
+
+    monkeypatch.setattr(Renderer, 'render', render_until)
+    config = config_of(tmp_path / 'run')
+    config['create']['env_manager']['type'] = 'subprocess'
+    message = dict(
+        killed=r'environment \d \(task (reach|drawer-close)\) died: its process ended with exit code -9',
+        broken='(reach|drawer-close) cannot be drawn any more: the GL context is lost'
+    )[death]
+    with pytest.raises(RuntimeError, match=message) as raised:
+        train(config)
+    assert '\n' not in str(raised.value)
+    assert not calls  # all of it happened elsewhere
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'method, overrides, games, message', [
+        ('mow', ['policy.model.continuous_action_space=false'], (), 'the actions of metaworld_mow are continuous'),
+        ('mow', ['policy.model.action_space_size=5'], (), 'an environment of metaworld_mow has 4 actions'),
+        ('mow', [], ('reach', 'Pong'), 'env.tasks names Pong, a task of atari_mow: '),
+        ('scalezero', ['policy.num_sampled_actions=1'], (), 'a search needs at least 2 to choose from'),
+    ]
+)
+def test_what_cannot_work(method, overrides, games, message):
+    with pytest.raises(ValueError) as raised:
+        validate(build_config('debug', games, overrides=overrides, suite='metaworld', method=method))
+    assert message in str(raised.value) and '\n' not in str(raised.value)
