@@ -22,6 +22,7 @@ from lzero_mow.report.times import TIMES, Times, append_times
 from lzero_mow.report.video import write_open_loop_video
 from lzero_mow.run_record import RunRecord, write_run_record
 from lzero_mow.saved_config import TOTAL_CONFIG, save_config
+from lzero_mow.suites import REFERENCES
 
 ROOT = Path(__file__).resolve().parent.parent
 TASKS = ('Breakout', 'Freeway')
@@ -35,23 +36,25 @@ PROBE = """<script>window.onload = () => setTimeout(() => { document.title = JSO
 </script>"""
 
 
-def make_run(folder, method='mow', seed=0, breakout=4.0, pictures=False, ended=True, env_step=192, **changes):
+def make_run(
+        folder, method='mow', seed=0, breakout=4.0, pictures=False, ended=True, env_step=192, successes=(), **changes
+):
     """The folder of a run that has ended, of numbers and without networks."""
-    config = build_config('debug', suite='minatar', method='mow' if method == 'random' else method)
+    config = build_config('debug', suite='minatar', method='mow' if method in REFERENCES else method)
     config.update(seed=seed, method=method, exp_name=str(folder))
     for path, value in changes.items():
         part, _, key = path.partition('__')
         config[part] = {**config[part], key: value} if key else value
     os.makedirs(folder)
     save_config(config, os.path.join(folder, TOTAL_CONFIG))
-    steps = (0, ) if method == 'random' else (0, 100, 192)
+    steps = (0, ) if method in REFERENCES else (0, 100, 192)
     append_results(
         os.path.join(folder, RESULTS), [
-            Result(method, seed, task, step, value * (1 + step / 100), None)
+            Result(method, seed, task, step, value * (1 + step / 100), None, *successes)
             for step in steps for task, value in zip(TASKS, (breakout, 0.5))
         ]
     )
-    if method != 'random':
+    if method not in REFERENCES:
         for step in steps:
             append_times(os.path.join(folder, TIMES), Times(step, 2 * step, step // 10, step / 2, step, 0.002, 0.25))
             append_diagnostics(os.path.join(folder, DIAGNOSTICS), step, {'dormant/encoder': step / 1000})
@@ -99,6 +102,23 @@ def test_the_page_has_the_numbers_of_the_runs(runs, tmp_path, capsys):
     assert costs['CPU minutes'] == '1.5' and costs['minutes'] == '2.0'
     assert page.count('data:video/mp4;base64,') == 2 and 'src="/' not in page
     assert 'http' not in re.sub('"data:[^"]*"', '', page)
+
+
+@pytest.mark.unittest
+def test_experts_and_successes_have_their_place_on_the_page(tmp_path):
+    made = [make_run(tmp_path / f'mow{s}', seed=s, successes=(0.5 + 0.1 * s, 0.25)) for s in range(2)]
+    for name, of_player in (('random', (0, 0)), ('expert', (1, 0))):
+        made.append(make_run(tmp_path / name, name, successes=of_player))
+    path = tmp_path / 'page.html'
+    assert main([*made, '--output', str(path)]) == 0
+    page = path.read_text()
+    assert [row[0] for row in cells(page, 'scores')] == ['method', 'mow', 'random', 'expert']
+    assert [row[0] for row in cells(page, 'costs')] == ['method', 'mow']
+    expected = dict(success_any=['0.55 [0.50, 0.60]', '0.00 (one seed)', '1.00 (one seed)'])
+    expected['success_last'] = ['0.25 [0.25, 0.25]', '0.00 (one seed)', '0.00 (one seed)']
+    for name, of_methods in expected.items():
+        assert cells(page, name)[1:] == [[task, *of_methods] for task in [*TASKS, 'all tasks']]
+    assert '<title>mow</title>' in page
 
 
 @pytest.mark.unittest

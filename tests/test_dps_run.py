@@ -15,6 +15,7 @@ from lzero_mow.config import build_config, fill_derived
 from lzero_mow.policy import scalezero_acting
 from lzero_mow.policy.scalezero import ScaleZeroPolicy
 from lzero_mow.run_record import read_run_record
+from lzero_mow.search.choices import AllActions
 from lzero_mow.search.mcts import SearchResult
 from lzero_mow.worker import MoWEvaluator
 
@@ -36,6 +37,11 @@ def config_of(run_dir):
     return fill_derived(config)
 
 
+def episodes(*returns):
+    """What an evaluation of one episode a task says."""
+    return {'return': np.array(returns).reshape(-1, 1)}
+
+
 @pytest.fixture
 def scripted(monkeypatch):
     """Evaluations return what the test says, one value of the first task after the other; the second fails always."""
@@ -43,7 +49,7 @@ def scripted(monkeypatch):
 
     def script(*returns_of_first):
         values = iter(returns_of_first)
-        monkeypatch.setattr(MoWEvaluator, 'eval_tasks', lambda self, *_: np.array([[next(values)], [0.0]]))
+        monkeypatch.setattr(MoWEvaluator, 'eval_tasks', lambda self, *_: episodes(next(values), 0.0))
 
     return script
 
@@ -82,7 +88,7 @@ def test_a_solved_task_rests_until_it_fails_again(tmp_path, scripted, monkeypatc
 @pytest.mark.unittest
 def test_where_all_rest_time_passes_and_nothing_is_played(tmp_path, scripted, monkeypatch):
     monkeypatch.setattr(ENTRY, 'write_report', lambda *_: None)
-    monkeypatch.setattr(MoWEvaluator, 'eval_tasks', lambda self, *_: np.array([[20.0], [20.0]]))
+    monkeypatch.setattr(MoWEvaluator, 'eval_tasks', lambda self, *_: episodes(20.0, 20.0))
     config = config_of(tmp_path / 'run')
     config['policy']['solved_returns'] = {FIRST: 10.0, SECOND: 10.0}
     train(config)
@@ -116,14 +122,14 @@ def prior_in_place_of_a_search(model, window, cfg, rng=None):
     roots = model.open(window.latent, window.action, torch.from_numpy(window.length), model.plan(window.task))
     visits = roots.policy.masked_fill(~torch.from_numpy(window.legal), -torch.inf).softmax(-1).numpy()
     value = model.value_support.mean(roots.value).numpy()
-    return SearchResult(visits, value, value, roots.policy.numpy())
+    return SearchResult(visits, value, value, roots.policy.numpy(), AllActions(window.legal).at_roots)
 
 
 @pytest.mark.unittest
 def test_a_run_stopped_in_the_middle_of_a_stage_goes_on_bit_for_bit(tmp_path, monkeypatch):
     monkeypatch.setattr(ENTRY, 'write_report', lambda *_: None)
     monkeypatch.setattr(scalezero_acting, 'search', prior_in_place_of_a_search)
-    monkeypatch.setattr(MoWEvaluator, 'eval_tasks', lambda self, *_: np.array([[20.0], [0.0]]))
+    monkeypatch.setattr(MoWEvaluator, 'eval_tasks', lambda self, *_: episodes(20.0, 0.0))
     train(config_of(tmp_path / 'whole'))
     learn = ScaleZeroPolicy._forward_learn
 

@@ -74,7 +74,7 @@ def test_failing_and_abnormal_environments_are_named():
 def test_process_that_dies_between_evaluations_is_named():
     config = make_policy_config()
     evaluator = make_evaluator(make_manager(3, subprocess=True), config)
-    assert evaluator.eval_tasks(0, 0).shape == (3, 1)
+    assert evaluator.eval_tasks(0, 0)['return'].shape == (3, 1)
     os.kill(evaluator._env._subprocesses[2].pid, signal.SIGKILL)
     with pytest.raises(RuntimeError, match=r'environment 2 \(task Task2\) died: its process ended with exit code -9'):
         evaluator.eval_tasks(1, 0)

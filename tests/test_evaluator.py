@@ -30,7 +30,7 @@ def evaluated_return(env_id, length):
 def test_returns_by_task(lengths):
     scripts = [((3, 'truncated', ()), (length, 'terminated', ()), (3, 'truncated', ())) for length in lengths]
     evaluator = make_evaluator(make_manager(6, scripts=scripts), make_policy_config(evaluator_env_num=2))
-    returns = evaluator.eval_tasks(train_iter=3, envstep=40)
+    returns = evaluator.eval_tasks(train_iter=3, envstep=40)['return']
     assert returns.shape == (3, 2) and returns.dtype == np.float64
     assert np.allclose(returns.ravel(), [evaluated_return(env_id, length) for env_id, length in enumerate(lengths)])
     assert evaluator._tb_logger.scalars['evaluator_step/reward_mean'][0] == (pytest.approx(returns.mean()), 40)
@@ -73,7 +73,8 @@ def test_two_task_environment_has_its_known_optimum():
     config = make_policy_config(evaluator_env_num=3)
     manager = two_task_manager(3)
     for shift, task in ((TASKS[name][1], name) for name in ('Shifted', 'Direct')):
-        returns = make_evaluator(two_task_manager(3), config, corner_mode(config, shift)).eval_tasks(0, 0)
+        episodes = make_evaluator(two_task_manager(3), config, corner_mode(config, shift)).eval_tasks(0, 0)
+        returns = episodes['return']
         best, other = (0, 1) if task == 'Shifted' else (1, 0)
         assert (returns[best] == 16).all() and (returns[other] == 0).all()
     assert manager.env_ref.reference_scores('Direct') == (4.0, 16.0)
@@ -98,10 +99,10 @@ def test_evaluations_repeat():
 
     mode = Mode(always_first, lambda *_, **__: None, lambda name: config)
     evaluator = make_evaluator(two_task_manager(4), config, mode)
-    first = evaluator.eval_tasks(0, 0)
+    first = evaluator.eval_tasks(0, 0)['return']
     assert len(np.unique(first)) > 1
-    assert np.array_equal(first, evaluator.eval_tasks(1, 1))
-    assert np.array_equal(first, make_evaluator(two_task_manager(4), config, mode).eval_tasks(0, 0))
+    assert np.array_equal(first, evaluator.eval_tasks(1, 1)['return'])
+    assert np.array_equal(first, make_evaluator(two_task_manager(4), config, mode).eval_tasks(0, 0)['return'])
 
 
 @pytest.mark.unittest

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from rich.console import Console
 
@@ -41,11 +40,11 @@ def test_plain_lines_elsewhere(monkeypatch, caplog):
     monkeypatch.setattr(progress, 'LINES_EVERY', 0.0)
     with caplog.at_level(logging.INFO), Progress(['Pong', 'Boxing'], 1000) as shown:
         play(shown)
-        shown.write_evaluation(64, np.array([[1.0, 2.0], [3.0, 4.0]]), 0.5)
+        shown.write_evaluation(64, [1.5, 3.5], 0.5)
     assert written.getvalue() == ''
     lines = [record.getMessage() for record in caplog.records]
-    assert lines[-3].startswith('Pong: step 64/1000, last return -, human-normalised 0.125, ')
-    assert lines[-2].startswith('Boxing: step 64/1000, last return -7.0, human-normalised -, ')
+    assert lines[-3].startswith('Pong: step 64/1000, last return -, score 0.125, ')
+    assert lines[-2].startswith('Boxing: step 64/1000, last return -7.0, score -, ')
     assert lines[-1] == 'evaluation at step 64: Pong 1.5, Boxing 3.5; mean return over tasks 0.500'
 
 

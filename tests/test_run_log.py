@@ -28,7 +28,7 @@ def curves(run_dir):
 @pytest.mark.unittest
 def test_an_evaluation_is_a_row_a_task_and_scalars(tmp_path):
     log = make_log(tmp_path)
-    score = log.evaluation(100, np.array([[-21.0, -20.4], [12.1, 12.1]]))
+    score = log.evaluation(100, {'return': np.array([[-21.0, -20.4], [12.1, 12.1]])})
     log.close()
     assert score == pytest.approx(0.5)
     rows = read_results(log.results)
@@ -45,7 +45,7 @@ def test_an_evaluation_is_a_row_a_task_and_scalars(tmp_path):
 @pytest.mark.unittest
 def test_without_references_the_aggregate_is_of_returns(tmp_path):
     log = make_log(tmp_path, references=(PONG, None))
-    assert log.evaluation(0, np.array([[1.0], [3.0]])) == 2.0
+    assert log.evaluation(0, {'return': np.array([[1.0], [3.0]])}) == 2.0
     log.close()
     scalars = curves(tmp_path)
     assert scalars['evaluation/return_mean'] == [(0, 2.0)] and 'evaluation/human_normalised_mean' not in scalars
@@ -79,16 +79,16 @@ def test_running_means_survive_a_stop(tmp_path):
 @pytest.mark.unittest
 def test_resumed_log_takes_back_what_came_after_the_checkpoint(tmp_path):
     log = make_log(tmp_path)
-    log.evaluation(0, np.array([[1.0], [2.0]]))
+    log.evaluation(0, {'return': np.array([[1.0], [2.0]])})
     state = log.state_dict()
-    log.evaluation(50, np.array([[3.0], [4.0]]))
+    log.evaluation(50, {'return': np.array([[3.0], [4.0]])})
     log.writer.add_scalar('collect/Pong/episode_return', 5.0, 50)
     log.close()
     resumed = make_log(tmp_path, resumed_at=30)
     resumed.load_state_dict(state)
     assert [row.env_step for row in read_results(log.results)] == [0, 0]
     assert resumed.last_scores == pytest.approx([21.7 / 35.3, 1.9 / 12.0])
-    resumed.evaluation(50, np.array([[6.0], [7.0]]))
+    resumed.evaluation(50, {'return': np.array([[6.0], [7.0]])})
     resumed.close()
     assert curves(tmp_path)['evaluation/Pong/return'] == [(0, 1.0), (50, 6.0)], 'TensorBoard hides the first 50'
     assert [row.episode_return for row in read_results(log.results)] == [1.0, 2.0, 6.0, 7.0]
@@ -128,5 +128,5 @@ def test_a_log_that_cannot_be_written_is_named(tmp_path):
     log.results = str(tmp_path / 'results.csv')
     (tmp_path / 'results.csv').mkdir()
     with pytest.raises(OSError) as raised:
-        log.evaluation(0, np.zeros((2, 1)))
+        log.evaluation(0, {'return': np.zeros((2, 1))})
     assert raised.value.filename == log.results

@@ -1,6 +1,6 @@
 """The scale of scores: which games count, and what is 1."""
 import pytest
-from helpers.result_tables import random_rows, rows_of, write, write_table
+from helpers.result_tables import random_rows, reference_rows, rows_of, write, write_table
 
 from lzero_mow.report.curves import write_curves
 from lzero_mow.report.scale import HUMAN, table_scale
@@ -63,6 +63,14 @@ def test_random_play_is_needed_for_a_scale_of_returns():
     assert table_scale(rows, last=1).bounds == {'A': (1.0, 4.0, 'mow'), 'B': (10.0, 15.0, 'mow')}
     assert table_scale(rows_of('mow', [(4, 15)]), last=1) is None
     assert table_scale(rows_of('mow', [(4, 15)], human=True), last=1) is HUMAN
+
+
+@pytest.mark.unittest
+def test_experts_are_no_measure_of_methods():
+    rows = rows_of('mow', [(4, 15)]) + random_rows((1, 10))
+    experts = reference_rows('expert', [(9, 90), (9, 90)])
+    assert table_scale(rows + experts, last=1).bounds == table_scale(rows, last=1).bounds
+    assert table_scale(random_rows((1, 10)) + experts, last=1) is None
 
 
 @pytest.mark.unittest

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from helpers.result_tables import random_rows, rows_of, write, write_table
+from helpers.result_tables import random_rows, reference_rows, rows_of, write, write_table
 from rliable import library, metrics
 
 from lzero_mow.report import intervals
@@ -137,6 +137,23 @@ def test_methods_stand_in_the_order_of_their_file():
     methods = ('random', 'scalezero', 'storm', 'mow_group_norm', 'mow')
     rows = [Result(method, 0, 'A', 0, 0.0, None) for method in methods]
     assert methods_of(rows) == ['mow', 'storm', 'mow_group_norm', 'scalezero', 'random']
+
+
+@pytest.mark.unittest
+def test_experts_stand_beside_random_play_and_train_nothing(table, tmp_path, monkeypatch):
+    levels = []
+    monkeypatch.setattr('matplotlib.axes.Axes.axhline', lambda self, y, **style: levels.append((y, style)))
+    write(tmp_path, expert=reference_rows('expert', [(9, 90)]))
+    summary = summarise(table)
+    assert [method.method for method in summary.methods] == ['mow', 'storm', 'random', 'expert']
+    assert summary.drawn == ['mow', 'storm', 'random', 'expert'] and summary.methods[-1].returns['B'][0] == 90
+    assert summary.scale.bounds == {'A': (1.0, 5.0, 'mow'), 'B': (10.0, 20.0, 'mow')}
+    write_summary(table, summary)
+    text = (tmp_path / 'summary.md').read_text()
+    assert '- Seeds: 1 to 2 a method, 2 of random play, 1 of scripted experts.' in text and '| expert | 1 | 0 |' in text
+    drawn = {(style['label'], style['color'], style['linestyle']) for _, style in levels}
+    assert drawn == {('random', 'grey', '--'), ('expert', 'black', '--')}
+    summarise(table, last=2)  # they have one evaluation, and need no more
 
 
 # ------------------------------------------------------------------ files

@@ -20,7 +20,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """
     parser = cli.Parser(prog=PROG, description='Compare finished runs: one page with tables, curves and videos.')
     parser.add_argument(
-        'runs', nargs='+', metavar='RUN', help='run folders, any number of seeds and methods, random play too'
+        'runs', nargs='+', metavar='RUN', help='run folders, any number of seeds and methods, reference players too'
     )
     parser.add_argument('--output', default='compare.html', metavar='HTML', help='default: compare.html')
     parser.add_argument('--baseline', metavar='METHOD', help='the method that is compared with each; default: mow')

@@ -15,10 +15,11 @@ from lzero_mow.report.interval_plot import write_intervals
 from lzero_mow.report.results import Result
 from lzero_mow.report.scale import table_scale
 from lzero_mow.report.summary import Summary, summarise_rows
-from lzero_mow.suites import RANDOM
+from lzero_mow.report.summary_text import success_meanings
+from lzero_mow.suites import RANDOM, REFERENCES
 from .plasticity import write_plasticity
 from .runs import FinishedRun
-from .tables import cost_cells, facts, game_cells, score_cells
+from .tables import cost_cells, facts, game_cells, score_cells, success_cells
 
 MIME = {'.png': 'image/png', '.mp4': 'video/mp4'}
 # Pictures of a run's report that a method is shown by, with what they show; the videos follow.
@@ -66,9 +67,13 @@ def write_page(path: str, runs: Sequence[FinishedRun], baseline: Optional[str] =
     summary = summarise_rows(rows, [run.cost() for run in runs], scale, baseline)
     with tempfile.TemporaryDirectory() as folder:
         page = _environment().get_template('page.html').render(
-            title=' against '.join(method.method for method in summary.methods if method.method != RANDOM),
+            title=' against '.join(method.method for method in summary.methods if method.method not in REFERENCES),
             facts=facts(summary, runs),
             scores=score_cells(summary),
+            successes=[
+                (name, meaning, success_cells(summary, name))
+                for name, meaning in success_meanings(summary.methods).items()
+            ],
             games=game_cells(summary),
             bold=any(method.method == RANDOM for method in summary.methods),
             costs=cost_cells(summary, runs),
@@ -101,7 +106,7 @@ def _curves(folder: str, rows: Sequence[Result], runs: Sequence[FinishedRun], su
     pictures = [embedded(path, 'Returns over environment steps; bands: 95 % intervals over seeds')]
     models = Counter((run.method, run.record.seed) for run in runs)
     timed = [row for run in runs for row in _by_minutes(run, models[run.method, run.record.seed])]
-    if any(row.method != RANDOM for row in timed):
+    if any(row.method not in REFERENCES for row in timed):
         path = os.path.join(folder, 'minutes.png')
         draw_curves(path, timed, summary.scale, x='minutes by the clock')
         caption = "The same over time by the clock, evaluations included; an ensemble's models one after the other"
@@ -111,7 +116,7 @@ def _curves(folder: str, rows: Sequence[Result], runs: Sequence[FinishedRun], su
 
 def _by_minutes(run: FinishedRun, models: int) -> List[Result]:
     """A run's evaluations with minutes in the place of environment steps, for so many models of its kind."""
-    if run.method == RANDOM:
+    if run.method in REFERENCES:
         return run.rows
     minutes = {times.env_step: models * times.wall_seconds / 60 for times in run.times}
     return [replace(row, env_step=minutes[row.env_step]) for row in run.rows if row.env_step in minutes]

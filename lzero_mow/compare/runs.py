@@ -12,7 +12,7 @@ from lzero_mow.report.results import Result, read_results
 from lzero_mow.report.times import TIMES, Times, read_times
 from lzero_mow.run_record import RunRecord, read_run_record
 from lzero_mow.saved_config import load_run_config
-from lzero_mow.suites import RANDOM, one_model_a_task
+from lzero_mow.suites import REFERENCES, one_model_a_task
 from lzero_mow.validate import get
 
 # Keys of a run's environments that may differ: which games it has, and how many are stepped at once.
@@ -25,7 +25,7 @@ SCHEDULE = ('max_env_step', 'policy.train_start_after_envsteps', 'policy.replay_
 class FinishedRun:
     """
     Overview:
-        A run folder. Random play has neither times nor diagnostics.
+        A run folder. A reference player's has neither times nor diagnostics.
     """
     folder: str
     config: dict
@@ -74,18 +74,18 @@ def check_comparable(runs: Sequence[FinishedRun]) -> None:
     """
     Overview:
         Check that all but the methods is the same: games, environments, environment steps, updates a step, episodes an
-        evaluation, seeds; that a method is the same in all its runs; and that every run went on to its end. Random play
-        may have seeds of its own.
+        evaluation, seeds; that a method is the same in all its runs; and that every run went on to its end. Reference
+        players may have seeds of their own.
     Errors:
         ``ValueError`` in one line for the first difference.
     """
-    trained = [run for run in runs if run.method != RANDOM]
+    trained = [run for run in runs if run.method not in REFERENCES]
     if not trained:
         raise ValueError('there is nothing to compare: name at least one run that was trained')
     first = next((run for run in trained if not one_model_a_task(run.method)), trained[0])
     for run in runs:
         for key, value in run.config['env'].items():
-            if key in INDIFFERENT or run.method == RANDOM and key == 'evaluator_env_num':
+            if key in INDIFFERENT or run.method in REFERENCES and key == 'evaluator_env_num':
                 continue
             if value != first.config['env'].get(key):
                 raise ValueError(_differ(run, first, f'env.{key}', value, first.config['env'].get(key)))

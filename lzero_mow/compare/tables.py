@@ -1,12 +1,13 @@
 """The page's tables: rows of cells, the first row the header. A cell that is a mapping is set in bold."""
-from typing import List, Optional, Sequence, Union
+from typing import Callable, List, Optional, Sequence, Union
 
 import numpy as np
 
+from lzero_mow.envs.env_config import evaluation_episodes
 from lzero_mow.report.intervals import REPETITIONS
 from lzero_mow.report.summary import STATISTICS, MethodSummary, Summary
-from lzero_mow.report.summary_text import with_interval
-from lzero_mow.suites import RANDOM
+from lzero_mow.report.summary_text import ALL_TASKS, with_interval
+from lzero_mow.suites import REFERENCES
 from .runs import FinishedRun
 
 Cells = List[List[Union[str, dict]]]
@@ -17,13 +18,13 @@ def facts(summary: Summary, runs: Sequence[FinishedRun]) -> List[str]:
     Overview:
         What all methods share, and what the numbers are, a line each.
     """
-    trained = [run for run in runs if run.method != RANDOM]
+    trained = [run for run in runs if run.method not in REFERENCES]
     env = trained[0].config['env']
     seeds = sorted({run.record.seed for run in trained})
     devices = ' and '.join(sorted({run.config['policy']['device'] for run in trained}))
     lines = [
         f"Games: {', '.join(summary.tasks)}; {trained[0].config['max_env_step']:,} environment steps each.",
-        f"An evaluation is {env['evaluator_env_num']} episodes a game; a run has reached what its last one shows.",
+        f"An evaluation is {evaluation_episodes(env)} episodes a game; a run has reached what its last one shows.",
         f"Seeds: {', '.join(map(str, seeds))}, the same for every method.",
         f'Brackets: 95 % stratified bootstrap intervals over seeds (rliable, {REPETITIONS} resamplings); of few seeds '
         'they are too narrow.',
@@ -60,8 +61,23 @@ def game_cells(summary: Summary) -> Cells:
     Overview:
         A row a game: the mean return of each method.
     """
+    return _by_game(summary.tasks, summary, _return)
+
+
+def success_cells(summary: Summary, name: str) -> Cells:
+    """
+    Overview:
+        A row a game, and one for all: how often each method has done it, by one of ``SUCCESSES``.
+    """
+    tasks = [*summary.tasks, ALL_TASKS]
+    return _by_game(tasks, summary, lambda method, task: with_interval(method.successes[name][task], 2))
+
+
+def _by_game(
+        tasks: Sequence[str], summary: Summary, cell_of: Callable[[MethodSummary, str], Union[str, dict]]
+) -> Cells:
     cells: Cells = [['game', *(method.method for method in summary.methods)]]
-    return cells + [[task, *(_return(method, task) for method in summary.methods)] for task in summary.tasks]
+    return cells + [[task, *(cell_of(method, task) for method in summary.methods)] for task in tasks]
 
 
 def _return(method: MethodSummary, task: str) -> Union[str, dict]:
@@ -79,7 +95,7 @@ def cost_cells(summary: Summary, runs: Sequence[FinishedRun]) -> Cells:
         'seconds a decision', 'seconds an update'
     ]]
     for method in summary.methods:
-        if method.method == RANDOM:
+        if method.method in REFERENCES:
             continue
         own = [run for run in runs if run.method == method.method]
         last = [run.times[-1] for run in own if run.times]

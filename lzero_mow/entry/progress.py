@@ -2,7 +2,6 @@
 import time
 from typing import List, Optional, Sequence
 
-import numpy as np
 from ditk import logging
 from rich.live import Live
 from rich.table import Table
@@ -84,18 +83,18 @@ class Progress:
         """
         self._last_lines = time.monotonic()
         for row in self._rows():
-            logging.info('%s: step %s, last return %s, human-normalised %s, %s steps/s', *row)
+            logging.info('%s: step %s, last return %s, score %s, %s steps/s', *row)
 
-    def write_evaluation(self, env_step: int, returns: np.ndarray, score: float) -> None:
+    def write_evaluation(self, env_step: int, returns: Sequence[float], score: float) -> None:
         """
         Overview:
             Write one line for an evaluation of all tasks.
         Arguments:
-            - returns (:obj:`np.ndarray`): (K, episodes) raw returns.
+            - returns (:obj:`Sequence[float]`): Mean return of each.
             - score (:obj:`float`): Their aggregate.
         """
         what = 'return' if None in self._scores else 'score'
-        means = ', '.join(f'{task} {mean:.1f}' for task, mean in zip(self._tasks, returns.mean(axis=1)))
+        means = ', '.join(f'{task} {mean:.1f}' for task, mean in zip(self._tasks, returns))
         logging.info('evaluation at step %d: %s; mean %s over tasks %.3f', env_step, means, what, score)
 
     def _rows(self) -> List[tuple]:
@@ -107,7 +106,7 @@ class Progress:
 
     def _table(self) -> Table:
         table = Table(caption=f'{self._phase}, {self._train_iter} updates', caption_justify='left', box=None)
-        for column in ('task', 'steps', 'last return', 'human-normalised', 'steps/s'):
+        for column in ('task', 'steps', 'last return', 'score', 'steps/s'):
             table.add_column(column, justify='left' if column == 'task' else 'right')
         for row in self._rows():
             table.add_row(*row)

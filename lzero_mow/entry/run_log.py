@@ -8,17 +8,21 @@ import torch
 from lzero_mow.diagnostics.table import DIAGNOSTICS, append_diagnostics, matrix_rows
 from lzero_mow.envs.scores import human_normalised
 from lzero_mow.paths import RESULTS
-from lzero_mow.report.results import Result, aggregate, append_results, cut_results
+from lzero_mow.report.results import SUCCESSES, Result, aggregate, append_results, cut_results
 from lzero_mow.report.times import TIMES, Times, append_times
 from .cost import peak_memory
 from .scalar_writer import ScalarWriter
+
+# What a task's score is: the first of them that all tasks have.
+COUNTING = ('success_any', 'human_normalised', 'return')
 
 
 class RunLog:
     """
     Overview:
-        The log of one run. Scalars: ``evaluation/<task>/return`` and ``human_normalised``, and their mean, median and
-        iqm over tasks; ``collect/<task>/episode_return`` and ``episode_length`` of training episodes; ``run/*`` for
+        The log of one run. Scalars: ``evaluation/<task>/return`` and, where there are some, ``human_normalised``,
+        ``success_any`` and ``success_last``, and the mean, median and iqm over tasks of what counts;
+        ``collect/<task>/episode_return`` and ``episode_length`` of training episodes; ``run/*`` for
         speed and memory; ``plasticity/*`` for diagnoses; and under their own names what the policy's updates return.
     """
 
@@ -50,32 +54,35 @@ class RunLog:
         self._counts: Dict[str, int] = {}
         self._updates = 0
 
-    def evaluation(self, env_step: int, returns: np.ndarray) -> float:
+    def evaluation(self, env_step: int, episodes: Dict[str, np.ndarray]) -> float:
         """
         Overview:
             Write down an evaluation of all tasks.
         Arguments:
             - env_step (:obj:`int`): Environment steps a task so far.
-            - returns (:obj:`np.ndarray`): (K, episodes) raw returns in task order.
+            - episodes (:obj:`dict`): ``return``, and ``success_any`` and ``success_last`` where there are some: (K,
+                episodes) each, in task order.
         Returns:
-            - score (:obj:`float`): Mean over tasks of the human-normalised score, or of the return if a task has no
-                reference. The checkpoint with the highest one is the best.
+            - score (:obj:`float`): Mean over tasks of the success, the human-normalised score, or the return: the first
+                of them that all tasks have. The checkpoint with the highest one is the best.
         """
-        means = returns.mean(axis=1)
-        scores = [human_normalised(float(mean), reference) for mean, reference in zip(means, self._references)]
-        self.last_scores = scores
+        means = {name: values.mean(axis=1).tolist() for name, values in episodes.items()}
+        returns = means['return']
+        scores = [human_normalised(mean, reference) for mean, reference in zip(returns, self._references)]
+        successes = {name: means[name] for name in SUCCESSES if name in means}
+        self.last_scores = successes.get('success_any', scores)
         rows = [
-            Result(self._method, self._seed, task, env_step, float(mean), score)
-            for task, mean, score in zip(self._tasks, means, scores)
+            Result(self._method, self._seed, task, env_step, returns[k], scores[k],
+                   **{name: values[k] for name, values in successes.items()}) for k, task in enumerate(self._tasks)
         ]
         append_results(self.results, rows)
-        for row in rows:
-            self.writer.add_scalar(f'evaluation/{row.task}/return', row.episode_return, env_step)
-            if row.human_normalised is not None:
-                self.writer.add_scalar(f'evaluation/{row.task}/human_normalised', row.human_normalised, env_step)
-        normalised = all(score is not None for score in scores)
-        name, values = ('human_normalised', scores) if normalised else ('return', means)
-        summary = aggregate(values)
+        columns = {'return': returns, 'human_normalised': scores, **successes}
+        for name, values in columns.items():
+            for task, value in zip(self._tasks, values):
+                if value is not None:
+                    self.writer.add_scalar(f'evaluation/{task}/{name}', value, env_step)
+        name = next(name for name in COUNTING if None not in columns.get(name, [None]))
+        summary = aggregate(columns[name])
         for statistic, value in summary.items():
             self.writer.add_scalar(f'evaluation/{name}_{statistic}', value, env_step)
         self.writer.flush()

@@ -79,8 +79,9 @@ def train_multitask(
 def _evaluate(run: Run, env_step: int) -> None:
     run.progress.phase('evaluating')
     with own_randomness(run.cfg.seed):
-        returns = run.workers.evaluator.eval_tasks(run.schedule.train_iter, env_step)
-    score = run.log.evaluation(env_step, returns)
+        episodes = run.workers.evaluator.eval_tasks(run.schedule.train_iter, env_step)
+    returns = episodes['return'].mean(axis=1).tolist()
+    score = run.log.evaluation(env_step, episodes)
     run.note_times(env_step)
     run.save_best(score)
     run.progress.evaluation(run.log.last_scores)
@@ -88,7 +89,7 @@ def _evaluate(run: Run, env_step: int) -> None:
     if run.schedule.train_iter == 0:
         return
     if hasattr(run.workers.policy, 'note_evaluation'):
-        run.workers.policy.note_evaluation(dict(zip(run.cfg.env.tasks, returns.mean(axis=1).tolist())))
+        run.workers.policy.note_evaluation(dict(zip(run.cfg.env.tasks, returns)))
     if hasattr(run.workers.policy, 'diagnose'):
         _diagnose(run, env_step)
 

@@ -18,6 +18,7 @@ from easydict import EasyDict
 
 from lzero_mow.algorithms import ALGORITHMS
 from lzero_mow.config import fill_derived, refuse_unknown
+from lzero_mow.envs.env_config import evaluation_episodes
 from lzero_mow.validate import validate
 from .scalar_writer import NoScalars
 
@@ -185,8 +186,8 @@ def build_workers(
         on_failure.callback(collector_env.close)
         on_failure.callback(evaluator_env.close)
         collector_env.seed(env_seeds(cfg.seed, COLLECTING, [c.task for c in collector_cfgs]))
-        evaluator_env.seed(env_seeds(cfg.seed, EVALUATING, [c.task for c in evaluator_cfgs]), dynamic_seed=False)
         workers = _workers_on(cfg, EasyDict(create_cfg), run_dir, collector_env, evaluator_env, model)
+        workers.evaluator.play_same(env_seeds(cfg.seed, EVALUATING, [c.task for c in evaluator_cfgs]))
         on_failure.pop_all()
     return workers
 
@@ -209,7 +210,12 @@ def _workers_on(
     import_module(create_cfg.evaluator.get('import_names', []))
     evaluator = SERIAL_EVALUATOR_REGISTRY.get(
         create_cfg.evaluator.type
-    )(n_evaluator_episode=evaluator_env.env_num, env=evaluator_env, policy=policy.eval_mode, **shared)
+    )(
+        n_evaluator_episode=len(cfg.env.tasks) * evaluation_episodes(cfg.env),
+        env=evaluator_env,
+        policy=policy.eval_mode,
+        **shared
+    )
     return Workers(cfg, policy, collector, evaluator, buffer)
 
 

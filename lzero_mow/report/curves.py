@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lzero_mow.files import replacing
-from lzero_mow.suites import RANDOM
+from lzero_mow.suites import REFERENCES
 from .colours import method_colours
 from .intervals import Statistic, interval, iqm, mean
 from .results import Result
@@ -88,11 +88,11 @@ def _return(row: Result) -> float:
 def _draw(
         panel: Axes, rows: Sequence[Result], tasks: Sequence[str], value: Value, statistic: Statistic, colour: object
 ) -> None:
-    """One method's curve, with a band where it has several seeds; random play, which does not learn, is a level."""
+    """One method's curve, with a band where it has several seeds; a reference player is a level."""
     method = rows[0].method
     steps, values = curves(rows, tasks, value)
     point, low, high = interval(statistic, values)
-    if method == RANDOM:
+    if method in REFERENCES:
         panel.axhline(float(point[0]), linestyle='--', linewidth=1, color=colour, label=method)
         return
     panel.plot(steps, point, linewidth=1.5, color=colour, label=method)

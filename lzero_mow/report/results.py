@@ -24,8 +24,13 @@ class Result:
     env_step: int  # environment steps (not frames) this task has been trained on
     episode_return: float  # raw return, mean over the evaluation's episodes
     human_normalised: Optional[float]  # (return - random) / (human - random); empty where no reference exists
+    # Share of the evaluation's episodes in which the task was done at any step, and at the last one; empty where there
+    # is no success to speak of.
+    success_any: Optional[float] = None
+    success_last: Optional[float] = None
 
 
+SUCCESSES = ('success_any', 'success_last')
 COLUMNS = tuple(field.name for field in fields(Result))
 
 
@@ -95,7 +100,7 @@ def read_results(path: str) -> List[Result]:
     return [
         Result(
             row['method'], int(row['seed']), row['task'], int(row['env_step']), float(row['episode_return']),
-            float(row['human_normalised']) if row['human_normalised'] else None
+            *(float(row[name]) if row[name] else None for name in COLUMNS[5:])
         ) for row in read_rows(path, COLUMNS, 'results table')
     ]
 

@@ -2,7 +2,7 @@
 from dataclasses import dataclass, field
 from typing import Dict, NamedTuple, Optional, Sequence
 
-from lzero_mow.suites import RANDOM
+from lzero_mow.suites import RANDOM, REFERENCES
 from .intervals import interval
 from .results import Result
 from .scores import finals, methods_of, tasks_of
@@ -25,16 +25,17 @@ class Bounds(NamedTuple):
 class Scale:
     """
     Overview:
-        Turns an evaluation into a score: the table's own human-normalised one, or the place of its return between two
-        bounds of its task.
+        Turns an evaluation into a score: a column of the table, or the place of its return between two bounds of its
+        task.
     """
     label: str
     meaning: str  # of 0 and 1
     bounds: Dict[str, Bounds] = field(default_factory=dict)  # by task
+    column: Optional[str] = None
 
     def __call__(self, row: Result) -> float:
-        if not self.bounds:
-            return row.human_normalised
+        if self.column is not None:
+            return getattr(row, self.column)
         random, best, _ = self.bounds[row.task]
         return (row.episode_return - random) / (best - random)
 
@@ -43,42 +44,46 @@ class Scale:
         Overview:
             Whether a task has a score.
         """
-        return not self.bounds or task in self.bounds
+        return self.column is not None or task in self.bounds
 
 
-HUMAN = Scale('human-normalised score', 'random play 0, a human 1')
+SUCCESS = Scale('success', 'in no episode 0, in all of them 1', column='success_any')
+HUMAN = Scale('human-normalised score', 'random play 0, a human 1', column='human_normalised')
 
 
-def is_human_normalised(rows: Sequence[Result]) -> bool:
+def own_scale(rows: Sequence[Result]) -> Optional[Scale]:
     """
     Overview:
-        Whether every evaluation has a human-normalised score.
+        The scale of a column that every evaluation has; None if there is none.
     """
-    return all(row.human_normalised is not None for row in rows)
+    for scale in (SUCCESS, HUMAN):
+        if all(getattr(row, scale.column) is not None for row in rows):
+            return scale
+    return None
 
 
 def table_scale(rows: Sequence[Result], last: int) -> Optional[Scale]:
     """
     Overview:
-        The scale of a table of methods: human-normalised where every evaluation is. Otherwise, task by task, 0 is
-        random play's mean return and 1 the best mean of a method that is surely better than that: whose interval and
-        random play's would not even meet if both were twice as wide, because intervals of few seeds are too
-        narrow. Only the methods with the most seeds count; where that is one, by their values. A task without such a
-        method has no scale: scores would be divided by what may be noise.
+        The scale of a table of methods: success or human-normalised where every evaluation has it. Otherwise, task by
+        task, 0 is random play's mean return and 1 the best mean of a method that is surely better than that: whose
+        interval and random play's would not even meet if both were twice as wide, as intervals of few seeds are too
+        narrow. Only the methods with the most seeds count, and no experts; where that is one seed, by their values. A
+        task without such a method has no scale: scores would be divided by what may be noise.
     Arguments:
         - last (:obj:`int`): A run has ended with the mean of so many last evaluations.
     Returns:
         - scale (:obj:`Optional[Scale]`): None if random play is needed and missing, or nobody is above it.
     """
-    if is_human_normalised(rows):
-        return HUMAN
+    if own := own_scale(rows):
+        return own
     methods = methods_of(rows)
     if RANDOM not in methods:
         return None
-    seeds = {method: len({row.seed for row in rows if row.method == method}) for method in methods}
-    most = max((number for method, number in seeds.items() if method != RANDOM), default=0)
-    counted = [method for method in methods if method == RANDOM or seeds[method] == most]
-    ends = {method: _ends([row for row in rows if row.method == method], last) for method in counted}
+    trained = [method for method in methods if method not in REFERENCES]
+    seeds = {method: len({row.seed for row in rows if row.method == method}) for method in trained}
+    counted = [method for method in trained if seeds[method] == max(seeds.values())]
+    ends = {method: _ends([row for row in rows if row.method == method], last) for method in (RANDOM, *counted)}
     bounds = {}
     for task, random in ends.pop(RANDOM).items():
         above = {method: own[task] for method, own in ends.items() if task in own and own[task].surely_above(random)}

@@ -8,7 +8,7 @@ from typing import Callable, List, Sequence, Tuple
 
 import numpy as np
 
-from lzero_mow.suites import RANDOM, method_names
+from lzero_mow.suites import REFERENCES, method_names
 from .results import COLUMNS, Result, read_results
 
 Value = Callable[[Result], float]
@@ -57,10 +57,10 @@ def read_evaluations(files: Sequence[str]) -> List[Result]:
 def methods_of(rows: Sequence[Result]) -> List[str]:
     """
     Overview:
-        The methods in the order of ``config/methods.yaml``, unknown ones behind them, random play last.
+        The methods in the order of ``config/methods.yaml``, unknown ones behind them, reference players last.
     """
-    order = [*method_names(), *sorted({row.method for row in rows} - {*method_names(), RANDOM}), RANDOM]
     present = {row.method for row in rows}
+    order = [*method_names(), *sorted(present - {*method_names(), *REFERENCES}), *REFERENCES]
     return [method for method in order if method in present]
 
 
@@ -100,9 +100,9 @@ def finals(rows: Sequence[Result], tasks: Sequence[str], value: Value, last: int
     Returns:
         - values (:obj:`np.ndarray`): (seeds, tasks).
     Errors:
-        ``ValueError`` if a run has not been evaluated so often since training began; random play is evaluated once.
+        ``ValueError`` if a run has not been evaluated so often since training began; reference players have one row.
     """
-    if last > 1 and rows[0].method != RANDOM:
+    if last > 1 and rows[0].method not in REFERENCES:
         trained = Counter((row.seed, row.task) for row in rows if row.env_step > 0)
         for (seed, task), number in trained.items():
             if number < last:

@@ -10,17 +10,17 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from lzero_mow.files import replacing
-from lzero_mow.suites import DEFAULT_METHOD, RANDOM, did_you_mean
+from lzero_mow.suites import DEFAULT_METHOD, RANDOM, REFERENCES, did_you_mean
 from .costs import RUNS, RunCost, read_costs
 from .curves import write_curves
 from .interval_plot import write_intervals
 from .intervals import interval, iqm, mean, median, probability_of_improvement
-from .results import Result
+from .results import SUCCESSES, Result
 from .scale import Scale, table_scale
 from .scores import finals, methods_of, read_evaluations, result_files, tasks_of
-from .summary_text import write_markdown
+from .summary_text import ALL_TASKS, write_markdown
 
-CURVES = 5  # methods, the first of the table, beside random play: more hide one another
+CURVES = 5  # methods, the first of the table, beside reference players: more hide one another
 COSTS = ('interactions', 'updates', 'cpu_minutes', 'megabytes')
 STATISTICS = {'iqm': iqm, 'mean': mean, 'median': median}
 # What is estimated, and the ends of its interval: NaN where there is one seed.
@@ -40,6 +40,8 @@ class MethodSummary:
     scores: Dict[str, Estimate] = field(default_factory=dict)  # by STATISTICS
     improvement: Optional[Estimate] = None  # probability that the baseline is better
     returns: Dict[str, Estimate] = field(default_factory=dict)  # by task
+    # By SUCCESSES, if there are any, and task or ALL_TASKS.
+    successes: Dict[str, Dict[str, Estimate]] = field(default_factory=dict)
     above_random: List[str] = field(default_factory=list)  # tasks whose interval lies above random play's
     interactions: Optional[float] = None  # environment steps of a seed, all games together
     updates: Optional[float] = None  # of each model
@@ -113,12 +115,12 @@ def summarise_rows(
     methods, tasks = methods_of(rows), tasks_of(rows)
     if baseline is None and DEFAULT_METHOD in methods:
         baseline = DEFAULT_METHOD
-    drawn = drawn or [method for method in methods if method != RANDOM][:CURVES]
+    drawn = drawn or [method for method in methods if method not in REFERENCES][:CURVES]
     by_method = {method: [row for row in rows if row.method == method] for method in methods}
     summaries = [_method(method, by_method, tasks, scale, baseline, last, costs) for method in methods]
     if RANDOM in methods:
         _mark_above_random(summaries)
-    drawn = [method for method in methods if method in (*drawn, RANDOM)]
+    drawn = [method for method in methods if method in (*drawn, *REFERENCES)]
     return Summary(tasks, scale, baseline, last, summaries, drawn)
 
 
@@ -136,8 +138,11 @@ def _method(
     if baseline not in (None, method):
         compared = _returns(rows[baseline], tasks, last), returns  # which is higher needs no scale
         summary.improvement = _estimate(interval(probability_of_improvement, *compared))
-    for task, *estimate in zip(tasks, *interval(lambda returns: returns.mean(axis=0), returns)):
-        summary.returns[task] = tuple(map(float, estimate))
+    summary.returns = _by_task(tasks, returns)
+    for name in SUCCESSES:
+        if all(getattr(row, name) is not None for row in own):
+            successes = finals(own, tasks, lambda row: getattr(row, name), last)
+            summary.successes[name] = {**_by_task(tasks, successes), ALL_TASKS: _estimate(interval(mean, successes))}
     runs = [cost for cost in costs if cost.method == method]
     if runs:
         seeds = len({cost.seed for cost in runs})
@@ -146,6 +151,12 @@ def _method(
         summary.cpu_minutes = sum(cost.cpu_minutes for cost in runs) / seeds
         summary.megabytes = sum(cost.megabytes for cost in runs) / seeds
     return summary
+
+
+def _by_task(tasks: Sequence[str], values: np.ndarray) -> Dict[str, Estimate]:
+    """Means over seeds of values (seeds, tasks)."""
+    estimates = interval(lambda values: values.mean(axis=0), values)
+    return {task: tuple(map(float, estimate)) for task, *estimate in zip(tasks, *estimates)}
 
 
 def _returns(rows: Sequence[Result], tasks: Sequence[str], last: int) -> np.ndarray:

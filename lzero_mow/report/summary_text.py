@@ -1,14 +1,17 @@
 """The summary of an experiment as Markdown: what the numbers are, then the tables."""
 import math
 import os
-from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Sequence, Tuple
 
 from lzero_mow.files import replacing
-from lzero_mow.suites import DEFAULT_METHOD, RANDOM, one_model_a_task
+from lzero_mow.suites import DEFAULT_METHOD, RANDOM, REFERENCES, one_model_a_task
 from .intervals import REPETITIONS
 
 if TYPE_CHECKING:
     from .summary import MethodSummary, Summary
+
+ALL_TASKS = 'all tasks'  # of successes, their mean
+SUCCESS_WHEN = {'success_any': 'at any step', 'success_last': 'at the last step'}
 
 
 def write_markdown(path: str, folder: str, summary: 'Summary') -> None:
@@ -32,7 +35,7 @@ def _head(folder: str, summary: 'Summary') -> List[str]:
     if summary.baseline not in (None, DEFAULT_METHOD):
         options += f' --baseline {summary.baseline}'
     if len(summary.drawn) < len(summary.methods):
-        options += f" --curves {' '.join(method for method in summary.drawn if method != RANDOM)}"
+        options += f" --curves {' '.join(method for method in summary.drawn if method not in REFERENCES)}"
     lines = [
         f'Made by `python -m lzero_mow summary {folder}{options}`.',
         '',
@@ -57,6 +60,8 @@ def _head(folder: str, summary: 'Summary') -> List[str]:
             lines.append(
                 f"- Not in the scores: {', '.join(unscaled)}. No method is so far above random play there."
             )
+    elif summary.scale.column == 'success_any':
+        lines.append('- Scores: the share of episodes in which the task was done at any step.')
     else:
         lines.append("- Scores: human-normalised, 0 is random play's return and 1 a human's, as published.")
     if summary.baseline is not None:
@@ -72,10 +77,11 @@ def _head(folder: str, summary: 'Summary') -> List[str]:
 
 
 def _seeds(methods: Sequence['MethodSummary']) -> str:
-    """How many there are, of methods and of random play."""
-    trained = sorted({method.seeds for method in methods if method.method != RANDOM})
+    """How many there are, of methods and of reference players."""
+    trained = sorted({method.seeds for method in methods if method.method not in REFERENCES})
     texts = [f'{_range((trained[0], trained[-1]))} a method'] if trained else []
-    return ', '.join(texts + [f'{method.seeds} of random play' for method in methods if method.method == RANDOM])
+    texts += [f'{method.seeds} of {REFERENCES[method.method]}' for method in methods if method.method in REFERENCES]
+    return ', '.join(texts)
 
 
 def _methods(summary: 'Summary') -> List[str]:
@@ -92,19 +98,20 @@ def _methods(summary: 'Summary') -> List[str]:
 
 
 def _games(summary: 'Summary') -> List[str]:
-    """Mean returns; methods beside or below one another, whichever is narrower, random play next to the names."""
+    """Mean successes, where there are some, and mean returns."""
     random = [method for method in summary.methods if method.method == RANDOM]
     methods = random + [method for method in summary.methods if method.method != RANDOM]
-    cells = [['', *summary.tasks], *([method.method, *_returns(method)] for method in methods)]
-    if len(summary.tasks) > len(methods):
-        cells = [list(column) for column in zip(*cells)]
+    lines = []
+    for name, meaning in success_meanings(methods).items():
+        columns = [*summary.tasks, ALL_TASKS]
+        lines += [meaning, '', *_by_task(columns, methods, lambda method: _cells(method.successes[name])), '']
     comparable = random and random[0].seeds > 1
-    lines = ['Mean return over seeds.']
+    lines.append('Mean return over seeds.')
     if comparable:
-        lines[0] += " Bold: the interval's lower end lies above the upper end of random play's."
+        lines[-1] += " Bold: the interval's lower end lies above the upper end of random play's."
     elif random:
-        lines[0] += ' With one seed of random play nothing can be said yet about who is better than that.'
-    lines += ['', *_table(cells[0], cells[1:])]
+        lines[-1] += ' With one seed of random play nothing can be said yet about who is better than that.'
+    lines += ['', *_by_task(summary.tasks, methods, _returns)]
     if comparable:
         lines += ['', 'Above random play:', '']
         lines += [
@@ -114,9 +121,31 @@ def _games(summary: 'Summary') -> List[str]:
     return lines
 
 
+def success_meanings(methods: Sequence['MethodSummary']) -> Dict[str, str]:
+    """The successes that all methods have, in a sentence each."""
+    return {
+        name: f'Share of episodes in which the task was done {when}, mean over seeds.'
+        for name, when in SUCCESS_WHEN.items() if all(name in method.successes for method in methods)
+    }
+
+
+def _by_task(
+        tasks: Sequence[str], methods: Sequence['MethodSummary'], cells_of: Callable[['MethodSummary'], List[str]]
+) -> List[str]:
+    """Methods beside or below one another, whichever is narrower."""
+    cells = [['', *tasks], *([method.method, *cells_of(method)] for method in methods)]
+    if len(tasks) > len(methods):
+        cells = [list(column) for column in zip(*cells)]
+    return _table(cells[0], cells[1:])
+
+
 def _returns(method: 'MethodSummary') -> List[str]:
-    cells = {task: with_interval(estimate, 2) for task, estimate in method.returns.items()}
-    return [f'**{cell}**' if task in method.above_random else cell for task, cell in cells.items()]
+    cells = zip(method.returns, _cells(method.returns))
+    return [f'**{cell}**' if task in method.above_random else cell for task, cell in cells]
+
+
+def _cells(estimates: Dict[str, Tuple[float, float, float]]) -> List[str]:
+    return [with_interval(estimate, 2) for estimate in estimates.values()]
 
 
 def _range(fewest_and_most: Tuple[int, int]) -> str:

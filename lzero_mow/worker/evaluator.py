@@ -1,6 +1,6 @@
 """MoWEvaluator: LightZero's evaluator with the returns of every task apart."""
 from contextlib import contextmanager
-from typing import Any, Iterator, List
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import lzero.worker.muzero_evaluator as stock
 import numpy as np
@@ -16,13 +16,23 @@ from .env_health import close_environments, named_failures, wait_until_ready
 class MoWEvaluator(MuZeroEvaluator):
     """
     Overview:
-        Plays one episode in each evaluation environment and tells the returns of every task apart.
+        Plays as many episodes in each evaluation environment and tells the tasks apart.
         ``policy_config.evaluator_env_num`` environments belong to each task, in task order.
     Interfaces:
-        ``eval_tasks``; the rest is inherited.
+        ``play_same``, ``eval_tasks``; the rest is inherited.
     """
+    _seeds: Optional[Sequence[int]] = None
 
-    def eval_tasks(self, train_iter: int, envstep: int) -> np.ndarray:
+    def play_same(self, seeds: Sequence[int]) -> None:
+        """
+        Overview:
+            Make every evaluation play the same episodes.
+        Arguments:
+            - seeds (:obj:`Sequence[int]`): One an environment.
+        """
+        self._seeds = seeds
+
+    def eval_tasks(self, train_iter: int, envstep: int) -> Dict[str, np.ndarray]:
         """
         Overview:
             Evaluate all tasks with ``MuZeroEvaluator.eval``, one forward pass a step for all environments that
@@ -31,19 +41,30 @@ class MoWEvaluator(MuZeroEvaluator):
             - train_iter (:obj:`int`): Update counter, for the log.
             - envstep (:obj:`int`): Environment steps a task so far, for the log.
         Returns:
-            - returns (:obj:`np.ndarray`): float64, shape (K, evaluator_env_num), raw returns in task order. NaN on \
-                ranks other than 0, where LightZero does not evaluate.
+            - episodes (:obj:`Dict[str, np.ndarray]`): float64, shape (K, n_evaluator_episode), in task order: \
+                ``return``, raw, and what the environments put into ``info['episode_info']`` at the end of an episode. \
+                Only ``return``, NaN, on ranks other than 0, where LightZero does not evaluate.
         Raises:
             - RuntimeError: An environment died; named with its task.
         """
-        per_task = self.policy_config.evaluator_env_num
-        monitors = []
+        monitors, each = [], self._default_n_episode // self._env_num
         # A reset of the last evaluation may still run; if its process died, `eval` would wait for it for ever.
         wait_until_ready(self._env)
+        if self._seeds is not None:
+            # One episode an environment: the seed's own. Several: those that follow from the seed, in their order.
+            self._env.seed(list(self._seeds), dynamic_seed=each > 1)
         with _observed_evaluation(monitors), named_failures(self._env):
-            self.eval(train_iter=train_iter, envstep=envstep, n_episode=self._env_num)
-        returns = monitors[0].get_episode_return() if monitors else [np.nan] * self._env_num
-        return np.array(returns, dtype=np.float64).reshape(-1, per_task)
+            self.eval(train_iter=train_iter, envstep=envstep)
+        of_task = each * self.policy_config.evaluator_env_num
+        if not monitors:
+            return {'return': np.full((self._env_num * each // of_task, of_task), np.nan)}
+        episodes = [info for env_id in range(self._env_num) for info in monitors[0]._info[env_id]]
+        return {
+            'return' if name == 'eval_episode_return' else name: np.array(
+                [float(np.asarray(episode[name])) for episode in episodes]
+            ).reshape(-1, of_task)
+            for name in episodes[0]
+        }
 
     def close(self) -> None:
         """

@@ -15,8 +15,13 @@ def rows_of(method, finals, human=False):
 
 
 def random_rows(*finals):
+    return reference_rows('random', finals)
+
+
+def reference_rows(player, finals):
+    """One row a seed and game at step 0, of what is given, (seeds, games)."""
     return [
-        Result('random', seed, game, 0, float(final), None) for seed, of_seed in enumerate(finals)
+        Result(player, seed, game, 0, float(final), None) for seed, of_seed in enumerate(finals)
         for game, final in zip(GAMES, of_seed)
     ]
 
