@@ -81,7 +81,7 @@ def summarise(argv: List[str]) -> int:
         nargs='+',
         default=[],
         metavar='METHOD',
-        help='whose learning curves are drawn, beside random play; default: the first five methods'
+        help='whose learning curves are drawn, beside random play and experts; default: the first five methods'
     )
     arguments = parser.parse_args(argv)
     from lzero_mow.report.summary import summarise as compute, write_summary

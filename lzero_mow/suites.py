@@ -11,8 +11,10 @@ from lzero_mow.paths import CONFIG_FOLDERS, config_file
 
 METHODS = 'methods'
 DEFAULT_SUITE, DEFAULT_METHOD = 'atari', 'mow'
-# Random play stands beside the methods in tables; nothing is trained, so it is none of methods.yaml.
-RANDOM = 'random'
+# Reference players, by name, in words. They stand beside the methods in tables; nothing is trained, so they are none of
+# methods.yaml.
+RANDOM, EXPERT = 'random', 'expert'
+REFERENCES = {RANDOM: 'random play', EXPERT: 'scripted experts'}
 
 
 def suite_names() -> List[str]:
@@ -64,6 +66,17 @@ def algorithm_of(method: str) -> str:
     """
     algorithms: Dict[str, List[str]] = _read(METHODS)['algorithms']
     return next((name for name, methods in algorithms.items() if method in methods), DEFAULT_METHOD)
+
+
+def check_player(suite: str, player: str) -> None:
+    """
+    Overview:
+        Check that a suite has a reference player: all have random play, experts where ``config/<suite>.yaml`` says so.
+    Errors:
+        ``ValueError`` in one line if it has not.
+    """
+    if player == EXPERT and not load_suite(suite).get('experts', False):
+        raise ValueError(f'there are no {REFERENCES[EXPERT]} for {suite}')
 
 
 def one_model_a_task(method: str) -> bool:

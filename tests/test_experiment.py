@@ -3,6 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,22 @@ def test_seeds_come_first_and_an_ensemble_is_a_run_a_task(tmp_path):
     ]
     assert jobs[1].run_dir == str(tmp_path / 'atari' / 'storm' / 'Pong_seed0')
     assert jobs[1].config['env']['tasks'] == ['Pong'] and jobs[4].config['seed'] == 1
+
+
+@pytest.mark.unittest
+def test_experts_play_where_there_are_some(tmp_path):
+    plan = make_plan(tmp_path, ['mow', 'random', 'expert'], games=['reach', 'push'], suite='metaworld')
+    _, *references = jobs = plan_jobs(plan)
+    assert [str(job) for job in jobs] == ['mow, seed 0', 'random, seed 0', 'expert, seed 0']
+    for job in references:
+        module, player, episodes = (command(job, plan)[i] for i in (2, -3, -1))
+        assert (module, player, episodes) == ('lzero_mow.experiment.reference_play', job.method, '3')
+        assert job.config['method'] == job.method and job.config['max_env_step'] == 0
+        finish(job)
+        assert is_finished(job)
+    plan_jobs(replace(plan, overrides=('policy.batch_size=6', )))  # players have no policy of ours
+    with pytest.raises(ValueError, match='expert/seed0. holds a run with random_episodes=3, now 4 is asked for'):
+        plan_jobs(replace(plan, methods=('expert', ), random_episodes=4))
 
 
 @pytest.mark.unittest
@@ -246,6 +263,7 @@ def test_an_experiment_from_end_to_end_and_again(tmp_path):
         (['atari', '--methods', 'mow', '--seeds', 'x'], "'x' is no seed"),
         (['atari', '--methods', 'mow', 'exp_name=foo'], 'exp_name follows from --runs here'),
         (['atari'], 'the following arguments are required: --methods'),
+        (['atari', '--methods', 'mow', 'expert'], 'there are no scripted experts for atari'),
         (['atari', '--methods', 'mow', 'policy.batch_size=x'], 'policy.batch_size takes a whole number'),
         (['atari', '--methods', 'random', '--random-episodes', '0'], '--random-episodes is to be 1 or more'),
         (['atari', '--methods', 'storm_multitask', 'policy.model.num_clusters=2'], "what makes the method 'storm_"),

@@ -15,7 +15,7 @@ from lzero_mow import cli
 from lzero_mow.config import build_config, resolve_games
 from lzero_mow.files import locked
 from lzero_mow.screen import set_up_screen
-from lzero_mow.suites import RANDOM, load_suite, method_names, suite_names
+from lzero_mow.suites import REFERENCES, load_suite, method_names, suite_names
 from .jobs import Job, Plan, chosen, is_finished, plan_jobs
 from .processes import run_jobs
 
@@ -75,13 +75,14 @@ def _parser(settings: Dict[str, Any]) -> cli.Parser:
     else:
         parser.add_argument('suite', metavar='SUITE', help=', '.join(suite_names()))
     methods = '' if default['methods'] is None else f"; default: {' '.join(default['methods'])}"
+    references = ', '.join(f'{name}: {what}' for name, what in REFERENCES.items())
     parser.add_argument(
         '--methods',
         nargs='+',
         default=default['methods'],
         required=default['methods'] is None,
         metavar='METHOD',
-        help=f"{', '.join(method_names())}; {RANDOM}: random play, for comparison{methods}"
+        help=f"{', '.join(method_names())}; for comparison {references}{methods}"
     )
     seeds, games = (' '.join(map(str, default[name])) for name in ('seeds', 'games'))
     parser.add_argument(
@@ -111,7 +112,11 @@ def _parser(settings: Dict[str, Any]) -> cli.Parser:
         help=f"where SUITE/METHOD.csv and SUITE/runs.csv go; default: {default['output']}"
     )
     parser.add_argument(
-        '--random-episodes', type=int, default=100, metavar='N', help='of random play, a task and seed; default: 100'
+        '--random-episodes',
+        type=int,
+        default=100,
+        metavar='N',
+        help='of random play and of experts, a task and seed; default: 100'
     )
     parser.add_argument(
         '--compare',

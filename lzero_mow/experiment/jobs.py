@@ -19,7 +19,7 @@ from lzero_mow.files import locked
 from lzero_mow.paths import LATEST
 from lzero_mow.run_record import read_run_record
 from lzero_mow.saved_config import TOTAL_CONFIG, load_run_config, plain
-from lzero_mow.suites import RANDOM, algorithm_of, one_model_a_task
+from lzero_mow.suites import REFERENCES, algorithm_of, check_player, one_model_a_task
 from lzero_mow.validate import get
 
 # What may differ between a run that is there and the one that is asked for: it changes no row of the results.
@@ -83,12 +83,12 @@ def run_name(seed: int, task: Optional[str] = None) -> str:
     return f'seed{seed}' if task is None else f'{task}_seed{seed}'
 
 
-def of_random_play(config: dict, episodes: int) -> dict:
+def of_reference_play(config: dict, player: str, episodes: int) -> dict:
     """
     Overview:
-        A configuration as random play writes it down, which trains nothing.
+        A configuration as a reference player writes it down, which trains nothing.
     """
-    return dict(config, method=RANDOM, max_env_step=0, random_episodes=episodes)
+    return dict(config, method=player, max_env_step=0, random_episodes=episodes)
 
 
 def seeds_in(folder: str) -> List[int]:
@@ -133,7 +133,8 @@ def _overrides(plan: Plan, method: str) -> Tuple[str, ...]:
 
 def _tasks(plan: Plan, method: str) -> List[Optional[str]]:
     """The tasks of an ensemble's members; [None], one run for all tasks, for other methods."""
-    if method == RANDOM:
+    if method in REFERENCES:
+        check_player(plan.suite, method)
         return [None]
     overrides = _overrides(plan, method)
     refuse_own_keys(method, parse_overrides(overrides))
@@ -145,15 +146,15 @@ def _tasks(plan: Plan, method: str) -> List[Optional[str]]:
 def _job(plan: Plan, method: str, seed: int, task: Optional[str]) -> Job:
     run_dir = os.path.join(plan.folder(method), run_name(seed, task))
     arguments = ['--suite', plan.suite, '--preset', plan.preset, '--seed', str(seed), '--exp-name', run_dir]
-    if method != RANDOM:
+    if method not in REFERENCES:
         arguments += ['--method', method]
     if task is not None or plan.games:
         arguments += ['--games', *([task] if task else plan.games)]
     arguments += [*_overrides(plan, method), *(() if task is None else _share_of_the_batch(plan, method))]
     parser = cli.config_parser('', '', argv=arguments)
     config = cli.new_config(cli.parse(parser, arguments), {})
-    if method == RANDOM:
-        config = of_random_play(config, plan.random_episodes)
+    if method in REFERENCES:
+        config = of_reference_play(config, method, plan.random_episodes)
     return Job(method, seed, task, tuple(arguments), config)
 
 
@@ -176,7 +177,7 @@ def _refuse_another_run(job: Job, prolonged: bool) -> None:
         return
     saved, new = load_run_config(job.run_dir), plain(job.config)
     keys = [key for key in leaves(new) if key not in INDIFFERENT]
-    if job.method == RANDOM:
+    if job.method in REFERENCES:
         keys = [key for key in keys if not key.startswith('policy.')]
     for key in keys:
         if get(saved, key) != get(new, key):
@@ -218,14 +219,15 @@ def command(job: Job, plan: Plan) -> List[str]:
         ``BlockingIOError`` if another process is still at work in the folder.
     """
     module = [sys.executable, '-m']
-    if job.method != RANDOM and os.path.isfile(os.path.join(job.run_dir, LATEST)):
+    if job.method not in REFERENCES and os.path.isfile(os.path.join(job.run_dir, LATEST)):
         steps = str(job.config['max_env_step'])
         return [*module, 'lzero_mow', 'train', '--resume', job.run_dir, '--max-env-step', steps]
     if os.path.isdir(job.run_dir):
         locked(os.path.join(job.run_dir, 'log', 'lock')).close()
         shutil.rmtree(job.run_dir)
-    if job.method == RANDOM:
-        return [*module, 'lzero_mow.experiment.random_play', *job.arguments, '--episodes', str(plan.random_episodes)]
+    if job.method in REFERENCES:
+        options = ['--player', job.method, '--episodes', str(plan.random_episodes)]
+        return [*module, 'lzero_mow.experiment.reference_play', *job.arguments, *options]
     return [*module, 'lzero_mow', 'train', *job.arguments]
 
 
