@@ -9,7 +9,7 @@ from .game_buffer_mow import MoWGameBuffer
 from .search_batch import SearchBatch
 from .stream import Fields
 
-SAMPLED_FIELDS = ('obs', 'action', 'reward', 'terminated', 'truncated', 'life_loss', 'visits')
+SAMPLED_FIELDS = ('obs', 'action', 'reward', 'terminated', 'truncated', 'life_loss')
 
 
 @BUFFER_REGISTRY.register('game_buffer_scalezero')
@@ -17,13 +17,19 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
     """
     Overview:
         MoW's replay, which also keeps the visit distribution of each step's search, 2 A bytes a step: the policy
-        target, as stored, since ScaleZero reanalyses nothing.
+        target, as stored, since ScaleZero reanalyses nothing. Where actions are numbers, the search had C samples of
+        them to choose from; they are kept too, 2 C + 2 C A bytes a step in all.
     Interfaces:
         ``sample``, ``sample_search``; the rest is inherited.
     """
 
     def _more_fields(self) -> Fields:
-        return dict(visits=((self._cfg.model.action_space_size, ), np.float16))
+        model, fields = self._cfg.model, super()._more_fields()
+        if not model.continuous_action_space:
+            return dict(fields, visits=((model.action_space_size, ), np.float16))
+        count = self._cfg.num_sampled_actions
+        samples = ((count, model.action_space_size), np.float16)
+        return dict(fields, visits=((count, ), np.float16), sampled_actions=samples)
 
     def _lengths(self) -> Dict[str, int]:
         return {'num_unroll_steps + td_steps': self._cfg.num_unroll_steps + self._cfg.td_steps}
@@ -31,14 +37,16 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
     def _steps(self, data: Any, meta: Dict[str, Any]) -> Dict[str, np.ndarray]:
         steps = super()._steps(data, meta)
         count = len(steps['action'])
-        visits = np.asarray(data.child_visit_segment[:count])
-        expected = (count, self._cfg.model.action_space_size)
-        if visits.shape != expected:
+        steps['visits'] = np.asarray(data.child_visit_segment[:count])
+        expected = (count, *self._streams[0].arrays['visits'].shape[1:])
+        if steps['visits'].shape != expected:
             raise ValueError(
-                'the replay stores visit distributions over all actions, 0 for illegal ones: it expected '
-                f'child_visit_segment of shape {expected} and got {visits.shape}'
+                'the replay stores visit distributions over all actions, 0 for illegal ones, or over samples: it '
+                f"expected child_visit_segment of shape {expected} and got {steps['visits'].shape}"
             )
-        return dict(steps, visits=visits)
+        if self._cfg.model.continuous_action_space:
+            steps['sampled_actions'] = meta['sampled_actions']
+        return steps
 
     def sample(self, batch_size: int, policy: Optional[Any] = None) -> Dict[str, SearchBatch]:
         """
@@ -75,11 +83,15 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
         Raises:
             - ValueError: A task has no run of so many steps; named.
         """
-        length = self._cfg.num_unroll_steps
-        arrays, task = self._sample_arrays(n, length + self._cfg.td_steps, SAMPLED_FIELDS, rng, among)
+        length, continuous = self._cfg.num_unroll_steps, self._cfg.model.continuous_action_space
+        of_search = ('visits', 'sampled_actions') if continuous else ('visits', )
+        fields = (*SAMPLED_FIELDS, *of_search)
+        arrays, task = self._sample_arrays(n, length + self._cfg.td_steps, fields, rng, among)
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        tensors['action'] = tensors['action'].long()
+        if not continuous:
+            tensors['action'] = tensors['action'].long()
         if self._cfg.clip_rewards:
             tensors['reward'] = tensors['reward'].sign()
-        tensors['visits'] = tensors['visits'][:, :length].float()
+        for name in of_search:
+            tensors[name] = tensors[name][:, :length].float()
         return SearchBatch(**tensors, task=task)

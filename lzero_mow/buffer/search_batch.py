@@ -1,6 +1,6 @@
 """SearchBatch: what the replay of ScaleZero hands to the policy."""
 from dataclasses import dataclass
-from typing import Tuple
+from typing import Optional, Tuple
 
 from torch import Tensor
 
@@ -19,7 +19,7 @@ class SearchBatch(TaskBatch):
     """
     # (B, L + n, C, H, W) uint8 frames.
     obs: Tensor
-    # (B, L + n) int64.
+    # (B, L + n) int64, or (B, L + n, A) float32.
     action: Tensor
     # (B, L + n) float32, raw, or their signs (`policy.clip_rewards`).
     reward: Tensor
@@ -27,20 +27,24 @@ class SearchBatch(TaskBatch):
     terminated: Tensor
     truncated: Tensor
     life_loss: Tensor
-    # (B, L, A) float32, share of the search's visits that went to each action; 0 for illegal ones, and for all of them
-    # where nothing was searched.
+    # (B, L, C) float32, share of the search's visits that went to each choice: to each of all C = A actions, or of C
+    # samples; 0 for illegal ones, and for all of them where nothing was searched.
     visits: Tensor
     # B task ids, ascending, on the host: knowing them never waits for a device.
     task: Tuple[int, ...]
+    # (B, L, C, A) float32, the samples; None where the search chooses from all actions.
+    sampled_actions: Optional[Tensor] = None
 
     def __post_init__(self) -> None:
-        shape = self.action.shape
+        shape = self.action.shape[:2]
         assert self.obs.dim() == 5 and self.obs.shape[:2] == shape, (self.obs.shape, shape)
         for name in ('reward', 'terminated', 'truncated', 'life_loss'):
             assert getattr(self, name).shape == shape, (name, getattr(self, name).shape, shape)
         assert self.visits.dim() == 3 and len(self.visits) == shape[0], (self.visits.shape, shape)
         assert self.visits.shape[1] < shape[1], (self.visits.shape, shape)
         assert len(self.task) == shape[0], (len(self.task), shape)
+        samples = self.visits.shape if self.sampled_actions is None else self.sampled_actions.shape[:3]
+        assert samples == self.visits.shape, (samples, self.visits.shape)
 
     @property
     def valid(self) -> Tensor:

@@ -29,7 +29,7 @@ class ScaleZeroPolicy(ActingPolicy):
     """
     Overview:
         ScaleZero (Pu et al., ICLR 2026, arXiv 2509.07945). Dense multi-task UniZero is the same with
-        ``model.num_experts=0``.
+        ``model.num_experts=0``. Actions of several numbers are searched for among samples: see `SampledActions`.
     Interfaces:
         DI-engine's learn, collect and eval modes; ``check_finite`` for the training entry.
     """
@@ -121,15 +121,14 @@ class ScaleZeroPolicy(ActingPolicy):
     def _update_entropy_weight(self, entropy: Tensor, tasks: Sequence[int]) -> None:
         """
         Overview:
-            Move alpha so that the policies' entropy (K,) follows a share of its greatest value, ln of the legal
-            actions. That share falls linearly.
+            Move alpha so that the policies' entropy (K,) follows a share of its range, which falls linearly.
         """
         cfg, model = self._cfg, self._model
         present = torch.tensor([k in tasks for k in range(model.num_tasks)]).to(self._device, non_blocking=True)
         start, end = cfg.entropy_target
         share = start + (end - start) * min(1.0, self._updates / cfg.entropy_target_updates)
-        greatest = model.action_mask.sum(1).float().log()
-        excess = torch.where(present, entropy - share * greatest, 0).sum() / present.sum()
+        least, greatest = model.policy_of.entropy_range(model.action_mask)
+        excess = torch.where(present, entropy - (least + share * (greatest - least)), 0).sum() / present.sum()
         self._alpha_optimizer.zero_grad(set_to_none=True)
         (self._log_alpha * excess).backward()
         self._alpha_optimizer.step()

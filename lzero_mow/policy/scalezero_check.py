@@ -15,12 +15,25 @@ def check_scalezero(config: dict) -> None:
     """
     policy = config['policy']
     check_frames(config)
+    if policy['model']['continuous_action_space']:
+        _check_continuous(policy)
     _check_lengths(policy)
     length = policy['num_unroll_steps'] + policy['td_steps']
     check_replay(config, length, 'policy.num_unroll_steps + policy.td_steps', ('batch_size', ))
     _check_networks(policy['model'])
     _check_entropy(policy)
     _check_scaling(policy)
+
+
+def _check_continuous(policy: dict) -> None:
+    if policy['num_sampled_actions'] < 2:
+        raise ValueError(
+            f"policy.num_sampled_actions is {policy['num_sampled_actions']}: a search needs at least 2 to choose from"
+        )
+    if policy['upstream_compat']:
+        raise ValueError(
+            "policy.upstream_compat is True: it copies LightZero's policy of discrete actions, these are continuous"
+        )
 
 
 def _check_lengths(policy: dict) -> None:

@@ -8,8 +8,10 @@ SCALEZERO_MODEL_CONFIG = dict(
     # (tuple) Shape of one frame: channels, height, width; filled in from `env.obs_shape`. Frames are squares of 16, 32,
     # 64 or 128 pixels.
     observation_shape=(3, 64, 64),
-    # (int) Number of discrete actions, shared by all tasks.
+    # (int) Number of discrete actions, shared by all tasks; or of how many numbers an action consists.
     action_space_size=18,
+    # (bool) Whether an action consists of that many numbers, each from -1 to 1.
+    continuous_action_space=False,
     # (int) Number of tasks K. Filled in from `env.tasks` when training starts.
     num_tasks=1,
     # ------------------------------------------------------------------ encoder
@@ -91,6 +93,8 @@ SCALEZERO_CONFIG = dict(
     # (int) Simulations from each root while collecting, and in evaluation.
     num_simulations=50,
     eval_simulations=50,
+    # (int) Actions that a search chooses from in each node, drawn from the policy, where they are numbers.
+    num_sampled_actions=20,
     # (int) Real steps that a search starts from, the present one included.
     context_length=4,
     # (float) Concentration and share of the noise at the roots, while collecting.
@@ -119,11 +123,12 @@ SCALEZERO_CONFIG = dict(
     label_smoothing=0.1,
     # (float) What the slowly moving copy takes over of the model at each update.
     target_momentum=0.05,
-    # (tuple) Entropy that the policies are kept at, as a share of the greatest there is: at the start, at the end ...
+    # (tuple) Entropy that the policies are kept at, as a share of the way from the least to the greatest there is (see
+    # `entropy_range` in lzero_mow/agent/policies.py; the least of discrete actions is 0): at the start, at the end ...
     entropy_target=(0.98, 0.1),
     # (int) ... after so many updates, linearly.
     entropy_target_updates=150000,
-    # (float) Learning rate of the entropy's weight, and (tuple) its bounds.
+    # (float) Learning rate of the entropy's weight, and (tuple) its bounds; where they are equal, it is fixed.
     entropy_learning_rate=1e-3,
     entropy_weight_bounds=(5e-3, 10.0),
     # ------------------------------------------------------------------ dynamic parameter scaling (model.stages > 1)

@@ -21,7 +21,8 @@ class NodeStore:
     Arguments:
         - num_nodes (:obj:`int`): Simulations + 1.
         - context_length (:obj:`int`): Steps that a path is reopened on when it outgrows its cache.
-        - latent (:obj:`Tensor`): (R, n, D) and action (:obj:`Tensor`): (R, n - 1), the roots' windows, right-padded.
+        - latent (:obj:`Tensor`): (R, n, D) and action (:obj:`Tensor`): (R, n - 1) or (R, n - 1, A), the roots' windows,
+          right-padded.
         - length (:obj:`np.ndarray`): (R,) real steps of each window.
         - cache (:obj:`Tensor`): (layers, 2, R, heads, T, head_width) and tokens (:obj:`Tensor`): (R,), of the roots.
     Raises:
@@ -42,8 +43,9 @@ class NodeStore:
         self._tokens[0] = tokens
         self._latent = latent.new_empty(window - 1 + num_nodes, rows, width)
         self._latent[:window] = latent.transpose(0, 1)
-        self._action_to = action.new_empty(window - 1 + num_nodes, rows)  # the action that led to a slot
-        self._action_to[1:window] = action.T
+        # The action that led to a slot.
+        self._action_to = action.new_empty(window - 1 + num_nodes, rows, *action.shape[2:])
+        self._action_to[1:window] = action.transpose(0, 1)
         self._window, self._rows = window, torch.arange(rows, device=latent.device)
         # A row's keys (or values) in one layer are one block; these are the blocks of node 0, (layers * 2, R).
         self._root_blocks = torch.arange(cache[..., 0, 0, 0].numel(), device=cache.device).view(-1, rows)
@@ -78,7 +80,7 @@ class NodeStore:
         return cache, self._tokens[parent, self._rows]
 
     def context(self, parent: np.ndarray, rows: np.ndarray) -> Tuple[Tensor, Tensor]:
-        """The last steps to R' rows' parents: latents (R', context_length, D), actions (R', context_length - 1)."""
+        """The last steps to R' rows' parents: latents (R', context_length, D), one action fewer (R', ..., [A])."""
         slot, row = self.to_device(self._path[parent[rows], rows]), self.to_device(rows)[:, None]
         return self._latent[slot, row], self._action_to[slot[:, 1:], row]
 
@@ -89,7 +91,7 @@ class NodeStore:
     def add(self, node: int, parent: np.ndarray, action: Tensor, latent: Tensor, tokens: Tensor) -> None:
         """
         Overview:
-            Record the node that `action` (R,) led to from `parent` (R,).
+            Record the node that `action` (R,) or (R, A) led to from `parent` (R,).
         Arguments:
             - node (:obj:`int`): Its number; parent (:obj:`np.ndarray`), action (:obj:`Tensor`): The way to it.
             - latent (:obj:`Tensor`): (R, D); tokens (:obj:`Tensor`): (R,), in its cache.

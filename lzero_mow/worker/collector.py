@@ -106,8 +106,7 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
             - env_ids (:obj:`Optional[Sequence[int]]`): Only these are stepped, the others wait; by default all are.
         Returns:
             - return_data (:obj:`List[Any]`): ``[segments, metas]``; a meta has the keys of the base class \
-                (priorities, done, unroll_plus_td_steps) and env_id, episode_id, first_timestep, and for its n real \
-                steps the bool arrays terminated, truncated, life_loss of shape (n, ).
+                (priorities, done, unroll_plus_td_steps) and those of ``InFlight.take_meta``, for its n real steps.
         Raises:
             - RuntimeError: An environment died or returned an abnormal step; named with its task.
         """
@@ -205,6 +204,8 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
         )
         flight.window.append(frame)
         flight.record_flags(timestep.done, info)
+        if 'root_sampled_actions' in output:
+            flight.sampled_actions.append(output['root_sampled_actions'])
         flight.predicted_values.append(output['predicted_value'])
         flight.searched_values.append(output['searched_value'])
         flight.entropy_sum += float(output['visit_count_distribution_entropy'])

@@ -36,6 +36,8 @@ class InFlight:
     predicted_values: List[float] = field(default_factory=list)
     searched_values: List[float] = field(default_factory=list)
     flags: Dict[str, List[bool]] = field(default_factory=lambda: {name: [] for name in STEP_FLAGS})
+    # (C, A) each, what a search of continuous actions chose from; empty for other policies.
+    sampled_actions: List[np.ndarray] = field(default_factory=list)
 
     def record_flags(self, done: bool, info: Dict[str, Any]) -> None:
         """
@@ -53,12 +55,15 @@ class InFlight:
         Overview:
             Meta of the segment that has just ended; the per-step flags start anew for the next one.
         Returns:
-            - meta (:obj:`Dict[str, Any]`): env_id, episode_id, first_timestep and the (n,) bool arrays of STEP_FLAGS.
+            - meta (:obj:`Dict[str, Any]`): env_id, episode_id, first_timestep, the (n,) bool arrays of STEP_FLAGS, \
+                and sampled_actions, (n, C, A) float32, where the policy samples.
         """
         steps = len(self.flags['terminated'])
         meta = dict(env_id=self.env_id, episode_id=self.episode_id, first_timestep=self.episode_steps - steps)
         meta.update({name: np.array(values, dtype=bool) for name, values in self.flags.items()})
-        self.flags = {name: [] for name in STEP_FLAGS}
+        if self.sampled_actions:
+            meta['sampled_actions'] = np.array(self.sampled_actions)
+        self.flags, self.sampled_actions = {name: [] for name in STEP_FLAGS}, []
         self.predicted_values, self.searched_values = [], []
         return meta
 

@@ -99,6 +99,25 @@ class BanditModel(FakeModel):
         return torch.stack([reward, reward * 0], -1), latent, self.policy_logits.expand_as(policy), value * 0, longer
 
 
+class PointingModel(FakeModel):
+    """Actions are numbers; the first of a search brings `worth` times its nearness to `goal`, later ones nothing."""
+
+    def __init__(self, goal: list, policy_outputs: list, worth: float = 1.0) -> None:
+        super().__init__(1, len(policy_outputs), 40)
+        self.worth = worth
+        self.goal, self.policy_outputs = torch.tensor(goal).double(), torch.tensor(policy_outputs).double()
+
+    def open(self, latent, action, length, plan):
+        _, value, cache, self.root_tokens = super().open(latent, action[..., 0].long(), length, plan)
+        return self.policy_outputs.expand(len(latent), -1), value * 0, cache, self.root_tokens
+
+    def extend(self, cache, tokens, action, plan):
+        _, latent, policy, value, longer = super().extend(cache, tokens, action[:, 0].long(), plan)
+        self.actions[-1] = action
+        reward = torch.where(tokens == self.root_tokens, self.worth * (1 - (action - self.goal).norm(dim=-1)), 0.0)
+        return torch.stack([reward, reward * 0], -1), latent, self.policy_outputs.expand_as(policy), value * 0, longer
+
+
 def random_window(length: list, task: list, num_actions: int, width: int = FakeModel.width) -> Window:
     """Windows of random latents and actions; what pads them is large."""
     rng = np.random.default_rng(0)

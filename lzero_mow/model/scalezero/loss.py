@@ -1,5 +1,5 @@
 """ScaleZero's losses on real sequences with what the search said of them (UniZero section 3)."""
-from typing import Dict, NamedTuple
+from typing import Dict, NamedTuple, Optional, Union
 
 import torch
 import torch.nn.functional as F
@@ -7,6 +7,7 @@ from easydict import EasyDict
 from torch import Tensor
 
 from lzero_mow.agent.n_step import n_step_return
+from lzero_mow.agent.policies import CategoricalPolicy, TruncatedNormalPolicy
 from lzero_mow.buffer.search_batch import SearchBatch
 from lzero_mow.model.grouped import Groups
 from lzero_mow.model.scalezero.norms import SIM_GROUP
@@ -45,22 +46,25 @@ def scalezero_terms(
 ) -> Dict[str, Tensor]:
     """
     Overview:
-        The terms of every task's loss, each a mean over the steps that it can be learned from.
+        The terms of every task's loss, each a mean over the steps that it can be learned from. The policy's is
+        -sum_i w_i log pi(a_i) over what the search chose from, w_i its shares of visits. Samples a_i were drawn from
+        the policy of their time, so that (a_i, w_i) stand for the improved policy I as a whole (Hubert et al. 2021,
+        section 4), and this is its cross entropy, as in LightZero. Normalised over the samples, pi would have to be as
+        dense as w_i at each a_i, although dense places are drawn more often too.
     Arguments:
         - legal (:obj:`Tensor`): (B, A) bool, the actions of each sequence's task.
         - cfg (:obj:`EasyDict`): label_smoothing, life_loss_as_termination and model.latent_norm are used.
     Returns:
         - terms (:obj:`dict`): 'latent', 'reward', 'value', 'policy': (K,) each, 0 for tasks without a row. 'entropy':
-          (K,) of the policy over legal actions, in nats, to be subtracted.
+          (K,) of the policy, over legal actions, in nats, to be subtracted.
     """
     L = batch.visits.shape[1]
     latent = model.encode(batch.obs[:, :L].flatten(0, 1)).unflatten(0, (-1, L))  # (B, L, D)
     predicted = model(latent, batch.action[:, :L], plan)
     reward = model.reward_support.two_hot(batch.reward[:, :L], cfg.label_smoothing)
     value = model.value_support.two_hot(targets.value, cfg.label_smoothing)
-    log_policy = F.log_softmax(predicted.policy.float().masked_fill(~legal.unsqueeze(1), -torch.inf), -1)
-    log_policy = log_policy.masked_fill(~legal.unsqueeze(1), 0.0)
-    entropy = -(log_policy.exp() * log_policy).sum(-1)  # an illegal action's logarithm is 0, so it adds nothing
+    policy = model.policy_of(predicted.policy, legal.unsqueeze(1))
+    entropy, log_policy = policy.entropy(), log_policy_of_choices(policy, batch.sampled_actions)  # (B, L), (B, L, C)
     distance = latent_distance(predicted.next_latent, targets.next_latent, cfg.model.latent_norm)
     steps = {
         'latent': (distance, batch.has_next(cfg.life_loss_as_termination)),
@@ -71,6 +75,13 @@ def scalezero_terms(
     }
     task = torch.tensor(batch.task).to(latent.device, non_blocking=True)
     return {name: task_mean(term, mask, task, model.num_tasks) for name, (term, mask) in steps.items()}
+
+
+def log_policy_of_choices(policy: Union[CategoricalPolicy, TruncatedNormalPolicy], samples: Optional[Tensor]) -> Tensor:
+    """log pi of all actions, (B, L, A), or of samples (B, L, C, A): (B, L, C)."""
+    if samples is None:
+        return policy.log_probs
+    return policy.log_prob(samples.movedim(2, 0)).movedim(0, 2)
 
 
 def latent_distance(predicted: Tensor, target: Tensor, norm: str) -> Tensor:

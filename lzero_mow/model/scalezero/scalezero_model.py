@@ -7,6 +7,7 @@ from ding.utils import MODEL_REGISTRY
 from easydict import EasyDict
 from torch import Tensor, nn
 
+from lzero_mow.agent.policies import CategoricalPolicy, TruncatedNormalPolicy
 from lzero_mow.model.grouped import ONE_GROUP, Groups
 from lzero_mow.model.scalezero.backbone import Backbone
 from lzero_mow.model.scalezero.heads import TaskHead
@@ -31,7 +32,7 @@ class Predictions(NamedTuple):
 
     reward_t is what action a_t brings, next_latent_t a prediction of o_{t+1}.
     """
-    policy: Tensor  # (B, L, A)
+    policy: Tensor  # (B, L, A), or (B, L, 2 A) outputs for `policy_of` where actions are numbers
     value: Tensor  # (B, L, V)
     reward: Tensor  # (B, L, V)
     next_latent: Tensor  # (B, L, D)
@@ -39,7 +40,7 @@ class Predictions(NamedTuple):
 
 class Roots(NamedTuple):
     """Where searches start."""
-    policy: Tensor  # (R, A) logits
+    policy: Tensor  # (R, A) logits, or (R, 2 A)
     value: Tensor  # (R, V) logits
     cache: Tensor  # (layers, 2, R, heads, 2 * max_steps, head_width)
     tokens: Tensor  # (R,) tokens of each row in the cache
@@ -49,7 +50,7 @@ class Extension(NamedTuple):
     """What one more action brings."""
     reward: Tensor  # (R, V) logits
     next_latent: Tensor  # (R, D)
-    policy: Tensor  # (R, A) logits
+    policy: Tensor  # (R, A) logits, or (R, 2 A)
     value: Tensor  # (R, V) logits
     tokens: Tensor  # (R,) tokens of each row in the cache
 
@@ -88,19 +89,22 @@ class ScaleZeroModel(nn.Module):
         staging = Staging(cfg.adapter_rank, cfg.adapter_alpha, cfg.adapter_dropout, cfg.stages)
         self.encoder = make_encoder(cfg, staging if cfg.adapt_encoder else Staging())
         self.latent_norm = latent_norm(cfg.latent_norm, 1, width)
-        self.action_embedding = nn.Embedding(cfg.action_space_size, width)
+        # What the policy head's outputs mean, and what makes tokens of actions.
+        continuous, actions = cfg.continuous_action_space, cfg.action_space_size
+        self.policy_of = TruncatedNormalPolicy if continuous else CategoricalPolicy
+        self.action_embedding = nn.Linear(actions, width) if continuous else nn.Embedding(actions, width)
         self.backbone = Backbone(
             width, cfg.num_layers, cfg.num_heads, 2 * cfg.max_steps, cfg.dropout, staging,
             lambda: self._feed_forward(cfg, staging)
         )
         self.value_support, self.reward_support = Support(*cfg.value_support), Support(*cfg.reward_support)
-        self.policy_head = TaskHead(cfg.num_tasks, width, cfg.action_space_size)
+        self.policy_head = TaskHead(cfg.num_tasks, width, actions * self.policy_of.outputs_an_action)
         self.value_head = TaskHead(cfg.num_tasks, width, len(self.value_support))
         self.reward_head = TaskHead(cfg.num_tasks, width, len(self.reward_support))
         next_norm = latent_norm(cfg.latent_norm, cfg.num_tasks, width)
         self.next_latent_head = TaskHead(cfg.num_tasks, width, width, next_norm)
         # (K, A): actions that a task's environment allows; all until the environment has said so.
-        self.register_buffer('action_mask', torch.ones(cfg.num_tasks, cfg.action_space_size, dtype=torch.bool))
+        self.register_buffer('action_mask', torch.ones(cfg.num_tasks, actions, dtype=torch.bool))
         self.apply(init_weights)
 
     @staticmethod
@@ -133,8 +137,8 @@ class ScaleZeroModel(nn.Module):
         """
         Arguments:
             - latent (:obj:`Tensor`): (B, L, D), L at most `max_steps`.
-            - action (:obj:`Tensor`): (B, L) int64; or (B, L - 1), where the last one is not known yet. Reward and next
-              latent are then predicted for the L - 1 known ones.
+            - action (:obj:`Tensor`): (B, L) int64, or (B, L, A) of numbers; or L - 1 of them, where the last one is not
+              known yet. Reward and next latent are then predicted for the known ones.
             - plan (:obj:`Groups`): The sequences' heads.
         """
         hidden = self.backbone(self._tokens(latent, action))
@@ -149,7 +153,7 @@ class ScaleZeroModel(nn.Module):
             Start R searches, each at the last latent of its window of past steps.
         Arguments:
             - latent (:obj:`Tensor`): (R, n, D), shorter windows padded on the right with anything finite.
-            - action (:obj:`Tensor`): (R, n - 1) int64, padded likewise: actions between the latents.
+            - action (:obj:`Tensor`): (R, n - 1) int64 or (R, n - 1, A), padded likewise: actions between the latents.
             - length (:obj:`Tensor`): (R,) int64, latents in each window, 1 to n.
             - plan (:obj:`Groups`): The rows' heads.
         """
@@ -167,7 +171,7 @@ class ScaleZeroModel(nn.Module):
             - cache (:obj:`Tensor`): As :meth:`open` made it; for any choice of its rows.
             - tokens (:obj:`Tensor`): (R,) int64, tokens of each row in the cache, at most 2 * max_steps - 2. Not
               checked, which would wait for the device.
-            - action (:obj:`Tensor`): (R,) int64.
+            - action (:obj:`Tensor`): (R,) int64, or (R, A).
             - plan (:obj:`Groups`): The rows' heads.
         """
         hidden = self.backbone.step(self.action_embedding(action).unsqueeze(1), cache, tokens).squeeze(1)  # (R, D)
@@ -176,7 +180,7 @@ class ScaleZeroModel(nn.Module):
         return Extension(reward, next_latent, *self._read(hidden, plan, self.policy_head, self.value_head), tokens + 2)
 
     def _tokens(self, latent: Tensor, action: Tensor) -> Tensor:
-        """(B, L, D) latents and (B, L) or (B, L - 1) actions in turn: (B, 2 L, D) or (B, 2 L - 1, D)."""
+        """(B, L, D) latents and L or L - 1 actions in turn: (B, 2 L, D) or (B, 2 L - 1, D)."""
         missing = latent.shape[1] - action.shape[1]
         embedded = F.pad(self.action_embedding(action), (0, 0, 0, missing))  # (B, L, D)
         tokens = torch.stack([latent, embedded], 2).flatten(1, 2)

@@ -1,0 +1,37 @@
+"""
+Train ScaleZero on Meta-World tasks from pictures, one model for all of them, and one search over sampled actions.
+
+    python zoo/metaworld/config/scalezero_multitask.py --preset laptop
+    python zoo/metaworld/config/scalezero_multitask.py --games mt10
+    python zoo/metaworld/config/scalezero_multitask.py --preset laptop --method scalezero_dps
+"""
+import sys
+
+LZERO_MOW_COMMAND = True  # keeps `import lzero_mow` light, so that --help and mistakes answer at once
+from lzero_mow import cli
+from lzero_mow.config import build_config, lightzero_configs
+
+# ==============================================================
+# begin of the most frequently changed config specified by the user
+# ==============================================================
+preset = None  # one of config/metaworld.yaml; None is 'paper' with a GPU, 'laptop' without
+method = 'scalezero'  # 'scalezero', or 'scalezero_dps' with Dynamic Parameter Scaling
+games = []  # names, or a suite of config/metaworld.yaml; none takes the preset's own
+seed = 0
+max_env_step = None  # environment steps of each task; None takes the preset's own
+env = dict()  # changes in main_config.env, such as dict(camera='corner')
+policy = dict()  # changes in main_config.policy, such as dict(num_sampled_actions=30, model=dict(num_experts=4))
+# ==============================================================
+# end of the most frequently changed config specified by the user
+# ==============================================================
+
+settings = dict(
+    preset=preset, method=method, games=games, seed=seed, max_env_step=max_env_step, env=env, policy=policy
+)
+changes = dict(seed=seed, env=env, policy=policy)
+main_config, create_config = lightzero_configs(
+    build_config(preset or 'paper', games, [changes], suite='metaworld', method=method)
+)
+
+if __name__ == "__main__":
+    sys.exit(cli.train(settings=settings, suite='metaworld'))
