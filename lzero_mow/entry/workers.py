@@ -186,8 +186,10 @@ def build_workers(
         on_failure.callback(collector_env.close)
         on_failure.callback(evaluator_env.close)
         collector_env.seed(env_seeds(cfg.seed, COLLECTING, [c.task for c in collector_cfgs]))
+        evaluation_seeds = env_seeds(cfg.seed, EVALUATING, [c.task for c in evaluator_cfgs])
+        evaluator_env.seed(evaluation_seeds, dynamic_seed=False)
         workers = _workers_on(cfg, EasyDict(create_cfg), run_dir, collector_env, evaluator_env, model)
-        workers.evaluator.play_same(env_seeds(cfg.seed, EVALUATING, [c.task for c in evaluator_cfgs]))
+        workers.evaluator.play_same(evaluation_seeds)
         on_failure.pop_all()
     return workers
 
