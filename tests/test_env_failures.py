@@ -109,6 +109,25 @@ def test_environment_that_dies_in_the_reset_after_an_evaluation_does_not_hang():
 
 
 @pytest.mark.unittest
+@pytest.mark.timeout(60)
+def test_environment_that_dies_in_the_reset_between_two_episodes_of_an_evaluation_does_not_hang():
+    """LightZero's evaluator looks at what is ready until all environments are."""
+    config = make_policy_config()
+    manager = make_manager(2, subprocess=True, scripts=[((5, 'truncated', ()), )] * 2, reset_seconds=0.3)
+    stepped = manager.step
+
+    def step_then_kill(actions):
+        timesteps = stepped(actions)
+        if manager._env_states[1] == EnvState.RESET:
+            os.kill(manager._subprocesses[1].pid, signal.SIGKILL)
+        return timesteps
+
+    manager.step = step_then_kill
+    with pytest.raises(RuntimeError, match=r'^environment 1 \(task Task1\) died: [^:]*$'):
+        make_evaluator(manager, config, each=2).eval_tasks(0, 0)
+
+
+@pytest.mark.unittest
 def test_errors_of_the_policy_pass_through():
     config = make_policy_config()
 

@@ -20,9 +20,9 @@ def run_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def evaluated_return(env_id, length):
+def evaluated_return(env_id, length, episode=1):
     """Of the script's second episode: the evaluator resets environments that were reset when they were launched."""
-    return sum(env_id + 1 / 64 + timestep / 4096 for timestep in range(length))
+    return sum(env_id + episode / 64 + timestep / 4096 for timestep in range(length))
 
 
 @pytest.mark.unittest
@@ -34,6 +34,15 @@ def test_returns_by_task(lengths):
     assert returns.shape == (3, 2) and returns.dtype == np.float64
     assert np.allclose(returns.ravel(), [evaluated_return(env_id, length) for env_id, length in enumerate(lengths)])
     assert evaluator._tb_logger.scalars['evaluator_step/reward_mean'][0] == (pytest.approx(returns.mean()), 40)
+
+
+@pytest.mark.unittest
+def test_several_episodes_in_an_environment_are_its_tasks():
+    scripts = [((3, 'truncated', ()), *[(4, 'truncated', ())] * 6)] * 4
+    evaluator = make_evaluator(make_manager(4, scripts=scripts), make_policy_config(evaluator_env_num=2), each=3)
+    returns = evaluator.eval_tasks(train_iter=0, envstep=0)['return']
+    expected = [[evaluated_return(env_id, 4, episode) for episode in (1, 2, 3)] for env_id in range(4)]
+    assert np.allclose(returns, np.reshape(expected, (2, 6)))
 
 
 def two_task_manager(evaluator_env_num):

@@ -10,6 +10,7 @@ from helpers.metaworld import skip_without_metaworld
 
 from lzero_mow.envs.metaworld import MetaWorldMoWEnv
 from lzero_mow.envs.metaworld_config import MT50, check_config
+from lzero_mow.suites import load_suite
 
 skip_without_metaworld()
 ACTIONS = np.random.default_rng(0).uniform(-1, 1, (12, 4)).astype(np.float32)
@@ -163,6 +164,14 @@ def test_what_cannot_be_is_refused(cfg, message):
 def test_all_of_mt50_are_known():
     from metaworld.env_dict import ALL_V3_ENVIRONMENTS
     assert tuple(name.removesuffix('-v3') for name in ALL_V3_ENVIRONMENTS) == MT50
+
+
+@pytest.mark.unittest
+def test_the_suites_are_the_packages():
+    from metaworld.env_dict import MT10_V3, MT50_V3
+    suites = load_suite('metaworld')['suites']
+    for name, package in (('mt10', MT10_V3), ('mt50', MT50_V3)):
+        assert suites[name] == [task.removesuffix('-v3') for task in package]
 
 
 @pytest.mark.unittest

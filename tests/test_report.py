@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from lzero_mow.report.curves import write_curves
+from lzero_mow.report.last_evaluation import last_evaluation
 from lzero_mow.report.results import COLUMNS, Result, aggregate, append_results, cut_results, read_results
 from lzero_mow.report.router_map import write_router_map
 from lzero_mow.report.video import BORDER, CAPTION_WIDTH, GREEN, RED, open_loop_frames, write_open_loop_sheet, \
@@ -89,6 +90,16 @@ def _rows(seed, normalised=True):
     return [
         Result('mow', seed, task, step, 10.0 * step + seed, step / 100 if normalised else None)
         for step in (0, 100, 200) for task in ('Pong', 'Boxing')
+    ]
+
+
+@pytest.mark.unittest
+def test_the_last_evaluation_has_a_line_a_task_and_the_means():
+    rows = [Result('mow', 0, task, step, step, None, 0.5, step / 200) for step in (0, 100) for task in ('a', 'b')]
+    table = last_evaluation(rows)
+    assert [column.header for column in table.columns] == ['task', 'return', 'success at any step', 'at the last step']
+    assert [list(column.cells) for column in table.columns] == [
+        ['a', 'b', 'mean'], ['100.0'] * 3, ['0.50'] * 3, ['0.50'] * 3
     ]
 
 

@@ -96,15 +96,16 @@ class TruncatedNormalPolicy:
         return density.sum(-1)
 
     def entropy(self) -> Tensor:
-        """In nats: (...); at most A ln 2, which is uniform play."""
+        """In nats: (...); below A ln 2, that of uniform play."""
         cut = (self.low * _normal_density(self.low) - self.high * _normal_density(self.high)) / (2 * self.mass)
         return (0.5 + LOG_SQRT_2PI + (self.std * self.mass).log() + cut).sum(-1)
 
     @staticmethod
     def entropy_range(legal: Tensor) -> Tuple[Tensor, Tensor]:
-        """Entropy of the narrowest policy, far from the cuts, and of uniform play: (...) each, for legal (..., A)."""
+        """Entropies of the narrowest and of the widest policy around 0: (...) each, for legal (..., A)."""
         size = legal.sum(-1).float()
-        return size * (0.5 + LOG_SQRT_2PI + math.log(MIN_STD)), size * math.log(2)
+        around_0 = lambda deviation: TruncatedNormalPolicy(size.new_tensor([0.0, deviation])).entropy()
+        return size * around_0(-math.inf), size * around_0(math.inf)
 
     def sample(self) -> Tensor:
         """(..., A), by the inverse of the distribution function."""
@@ -118,7 +119,7 @@ class TruncatedNormalPolicy:
             Actions to be played.
         Arguments:
             - random_share (:obj:`Tensor`): (...), of actions drawn uniformly from [-1, 1].
-            - greedy (:obj:`bool`): The likeliest action, which is the mean, instead of a sample.
+            - greedy (:obj:`bool`): The likeliest action, which is the mean before the cut, instead of a sample.
         Returns:
             - action (:obj:`Tensor`): (..., A).
             - behaviour (:obj:`Tensor`): (..., A) deviations of the policy before the cut.

@@ -20,6 +20,7 @@ from lzero_mow.envs.rendering import PROFILES, choose_gl
 from lzero_mow.envs.metaworld_game import require_metaworld
 
 NO_PICTURES = 'none'
+TIMEOUT = 600.0  # seconds, after which a process that died is missed
 
 
 def play(task: str, profile: str, steps: int, ready, done) -> None:
@@ -30,7 +31,7 @@ def play(task: str, profile: str, steps: int, ready, done) -> None:
     env.seed(0)
     env.reset()
     take = env.step if pictures else env._play
-    ready.wait()
+    ready.wait(TIMEOUT)
     start = time.perf_counter()
     for step in range(steps):
         take(env.random_action())
@@ -47,7 +48,7 @@ def steps_per_second(task: str, profile: str, processes: int, steps: int) -> flo
     workers = [context.Process(target=play, args=(task, profile, steps, ready, done)) for _ in range(processes)]
     for worker in workers:
         worker.start()
-    times = [done.get() for _ in workers]
+    times = [done.get(timeout=TIMEOUT) for _ in workers]
     for worker in workers:
         worker.join()
     starts, ends = zip(*times)

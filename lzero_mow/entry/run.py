@@ -10,9 +10,12 @@ from ditk import logging
 
 from lzero_mow.files import locked
 from lzero_mow.model.size import numbers
+from lzero_mow.report.last_evaluation import last_evaluation
+from lzero_mow.report.results import read_results
 from lzero_mow.report.times import Times
 from lzero_mow.run_record import RunRecord, write_run_record
 from lzero_mow.saved_config import TOTAL_CONFIG, load_run_config, save_config
+from lzero_mow.screen import SCREEN
 from lzero_mow.validate import check_identity, check_run_folder, run_identity
 from . import checkpoint
 from .cost import Cost
@@ -129,7 +132,7 @@ class Run:
     def finish(self) -> None:
         """
         Overview:
-            Write down that the run has reached its end, and what it cost.
+            Write down that the run has reached its end, and what it cost; show its last evaluation.
         """
         cost, env_step = self.cost.state_dict(), self.workers.env_step()
         policy = self.workers.policy
@@ -147,6 +150,7 @@ class Run:
             peak_memory_bytes=cost['peak_memory']
         )
         write_run_record(self.run_dir, record)
+        SCREEN.print(last_evaluation(read_results(self.log.results)))
         logging.info(
             'finished at environment step %d of %d: see %s', env_step, self.config['max_env_step'], self.run_dir
         )
@@ -154,9 +158,9 @@ class Run:
     def save_best(self, score: float) -> None:
         """
         Overview:
-            Write ``ckpt_best``, the networks alone, if ``score`` is the highest so far.
+            Write ``ckpt_best``, the networks alone, if no ``score`` so far was higher.
         """
-        if score > self.schedule.best_score:
+        if score >= self.schedule.best_score:  # of equal ones, such as no success at all, the later
             self.schedule.best_score = score
             networks = {'model': self.workers.policy._model.state_dict()}
             best = dict(self._position(), format=checkpoint.FORMAT, score=score, policy=networks)

@@ -21,8 +21,6 @@ SHARED_CONFIG = dict(
     collector_env_num=1,
     # (int) Environments a task that evaluate.
     evaluator_env_num=5,
-    # (int) Episodes a task in an evaluation, a multiple of evaluator_env_num; 0: one in each environment.
-    n_evaluator_episode=0,
     # (dict) DI-engine's subprocess manager cannot share the memory of observations that are dicts.
     manager=dict(shared_memory=False),
 )
@@ -47,7 +45,6 @@ SHARED_RULES: Rules = {
     'max_episode_steps': ('a whole number of at least 1', lambda value: is_count(value, 1)),
     'collector_env_num': ('a whole number of at least 1', lambda value: is_count(value, 1)),
     'evaluator_env_num': ('a whole number of at least 1', lambda value: is_count(value, 1)),
-    'n_evaluator_episode': ('a whole number of at least 0', lambda value: is_count(value, 0)),
 }
 
 
@@ -61,17 +58,12 @@ def check_values(cfg: dict, rules: Rules) -> None:
     for key, (wanted, accepts) in {**SHARED_RULES, **rules}.items():
         if not accepts(cfg[key]):
             raise ValueError(f"env.{key} is {cfg[key]!r}: it must be {wanted}")
-    if cfg['n_evaluator_episode'] % cfg['evaluator_env_num']:
-        raise ValueError(
-            f"env.n_evaluator_episode is {cfg['n_evaluator_episode']}: it must be a multiple of env.evaluator_env_num, "
-            f"{cfg['evaluator_env_num']}"
-        )
 
 
 def evaluation_episodes(cfg: dict) -> int:
     """
     Overview:
-        How many episodes a task an evaluation consists of.
+        How many episodes a task an evaluation consists of: one in each environment, unless the suite says otherwise.
     """
     return cfg.get('n_evaluator_episode', 0) or cfg['evaluator_env_num']
 

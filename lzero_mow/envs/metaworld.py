@@ -63,7 +63,8 @@ class MetaWorldMoWEnv(VisualEnv):
         """
         cfgs = super().create_evaluator_env_cfg(cfg)
         for number, env_cfg in enumerate(cfgs):
-            env_cfg.first_goal = number % env_cfg.evaluator_env_num
+            if env_cfg.goals == 'fixed':
+                env_cfg.first_goal = number % env_cfg.evaluator_env_num
         return cfgs
 
     @staticmethod

@@ -61,10 +61,11 @@ class MetaWorldGame:
     def fingerprint(self) -> np.ndarray:
         """
         Overview:
-            Positions and velocities of everything, as bytes.
+            Positions and velocities of everything, and the goal, as bytes.
         """
         data = self._env.data
-        return np.concatenate([data.qpos, data.qvel, data.mocap_pos.ravel()]).view(np.uint8)
+        parts = (data.qpos, data.qvel, data.mocap_pos.ravel(), self._env._last_rand_vec)
+        return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts]).view(np.uint8)
 
     def reset(self, seed: int, goal: Optional[int] = None) -> np.random.Generator:
         """

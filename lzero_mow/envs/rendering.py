@@ -12,6 +12,7 @@ import numpy as np
 
 BACKENDS = ('egl', 'osmesa')  # in the order in which they are tried
 PROFILES = ('fast', 'full')
+PROBE_SECONDS = 120
 PACKAGES = 'apt install libegl1 libopengl0 libgl1-mesa-dri (or libosmesa6)'
 # Draws one picture of a lit box, and fails where that comes out black.
 _PROBE = """
@@ -52,9 +53,14 @@ def choose_gl() -> str:
     failures = []
     for backend in (wanted, ) if wanted else BACKENDS:
         environment = {name: value for name, value in os.environ.items() if name not in _GL_VARIABLES}
-        probe = subprocess.run(
-            [sys.executable, '-c', _PROBE], env=dict(environment, MUJOCO_GL=backend), capture_output=True, text=True
-        )
+        try:
+            probe = subprocess.run(
+                [sys.executable, '-c', _PROBE], env=dict(environment, MUJOCO_GL=backend), capture_output=True,
+                text=True, timeout=PROBE_SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            failures.append(f'{backend}: nothing drawn in {PROBE_SECONDS} seconds')
+            continue
         if probe.returncode == 0:
             os.environ['MUJOCO_GL'] = backend
             os.environ.pop('PYOPENGL_PLATFORM', None)  # of another backend, it would stop this one

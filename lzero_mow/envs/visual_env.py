@@ -166,9 +166,10 @@ class VisualEnv(BaseEnv):
         """
         Overview:
             Everything needed to go on exactly from here, in another object too: the seed, the episode's number, its
-            actions so far. Small (a byte a step) and exact whatever ALE leaves out of its own states.
+            actions so far. Small (a byte a step, 16 where an action is four numbers) and exact whatever ALE leaves
+            out of its own states.
         Returns:
-            - state (:obj:`Dict[str, Any]`): Integers, truth values, text and uint8 arrays.
+            - state (:obj:`Dict[str, Any]`): Integers, truth values, text, arrays, and the state of a generator.
         Raises:
             - RuntimeError: before the first ``reset``.
         """

@@ -43,36 +43,66 @@ def wait_until_ready(manager: BaseEnvManager) -> Dict[int, Any]:
     Returns:
         - ready_obs (:obj:`Dict[int, Any]`): Current observation of each environment.
     Raises:
-        - RuntimeError: an environment is dead, failed or closed; without this check the wait would never end.
+        - EnvironmentFailure: an environment is dead, failed or closed; without this check the wait would never end.
     """
     while True:
         failure = _describe_failure(manager)
         if failure is not None:
             _terminate(manager)
-            raise RuntimeError(failure)
+            raise EnvironmentFailure(failure)
         if all(state == EnvState.RUN for state in manager._env_states.values()):
             return manager.ready_obs
         time.sleep(POLL_SECONDS)
+
+
+class EnvironmentFailure(RuntimeError):
+    """One line that names the environment."""
+
+
+class PatientManager:
+    """
+    Overview:
+        A manager for callers that look for ready environments until all are there, as LightZero's evaluator does when
+        an episode ends: it waits in their place, and raises where they would look for ever.
+    Arguments:
+        - manager (:obj:`BaseEnvManager`): All but ``ready_obs`` is its own.
+    """
+
+    def __init__(self, manager: BaseEnvManager) -> None:
+        self._manager = manager
+
+    @property
+    def ready_obs(self) -> Dict[int, Any]:
+        """
+        Overview:
+            See ``wait_until_ready``.
+        """
+        return wait_until_ready(self._manager)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._manager, name)
 
 
 @contextmanager
 def named_failures(manager: BaseEnvManager) -> Iterator[None]:
     """
     Overview:
-        Turn what a manager raises because an environment failed into one RuntimeError with the environment's id and
+        Turn what a manager raises because an environment failed into one EnvironmentFailure with the environment's id and
         task. Errors that are no environment's fault pass through unchanged.
     Arguments:
         - manager (:obj:`BaseEnvManager`): The manager that the block steps or resets.
     """
     try:
         yield
+    except EnvironmentFailure:
+        raise
     except (EOFError, OSError, RuntimeError, AssertionError) as error:
         failure = _describe_failure(manager, patient=isinstance(error, (EOFError, OSError)))
         if failure is None:
             raise
         _terminate(manager)
         cause = str(error).strip().splitlines()[-1:] if isinstance(error, RuntimeError) else []  # after its traceback
-        raise RuntimeError(': '.join([failure, *cause])) from error
+        raise EnvironmentFailure(': '.join([failure, *cause])) from error
 
 
 def _describe_failure(manager: BaseEnvManager, patient: bool = False) -> Optional[str]:

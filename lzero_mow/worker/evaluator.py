@@ -9,14 +9,14 @@ from ding.worker.collector.base_serial_evaluator import VectorEvalMonitor
 from lzero.mcts.buffer.game_segment import GameSegment
 from lzero.worker import MuZeroEvaluator
 
-from .env_health import close_environments, named_failures, wait_until_ready
+from .env_health import PatientManager, close_environments, named_failures, wait_until_ready
 
 
 @SERIAL_EVALUATOR_REGISTRY.register('mow')
 class MoWEvaluator(MuZeroEvaluator):
     """
     Overview:
-        Plays as many episodes in each evaluation environment and tells the tasks apart.
+        Plays as many episodes in each evaluation environment, equally long ones if several, and tells the tasks apart.
         ``policy_config.evaluator_env_num`` environments belong to each task, in task order.
     Interfaces:
         ``play_same``, ``eval_tasks``; the rest is inherited.
@@ -26,7 +26,8 @@ class MoWEvaluator(MuZeroEvaluator):
     def play_same(self, seeds: Sequence[int]) -> None:
         """
         Overview:
-            Make every evaluation play the same episodes.
+            Make every evaluation play the same episodes. Needed where it is several in an environment; one is
+            repeated by an environment that is seeded without ``dynamic_seed``.
         Arguments:
             - seeds (:obj:`Sequence[int]`): One an environment.
         """
@@ -50,11 +51,14 @@ class MoWEvaluator(MuZeroEvaluator):
         monitors, each = [], self._default_n_episode // self._env_num
         # A reset of the last evaluation may still run; if its process died, `eval` would wait for it for ever.
         wait_until_ready(self._env)
-        if self._seeds is not None:
-            # One episode an environment: the seed's own. Several: those that follow from the seed, in their order.
-            self._env.seed(list(self._seeds), dynamic_seed=each > 1)
-        with _observed_evaluation(monitors), named_failures(self._env):
-            self.eval(train_iter=train_iter, envstep=envstep)
+        if self._seeds is not None and each > 1:
+            self._env.seed(list(self._seeds), dynamic_seed=True)
+        manager, self._env = self._env, PatientManager(self._env)
+        try:
+            with _observed_evaluation(monitors), named_failures(manager):
+                self.eval(train_iter=train_iter, envstep=envstep)
+        finally:
+            self._env = manager
         of_task = each * self.policy_config.evaluator_env_num
         if not monitors:
             return {'return': np.full((self._env_num * each // of_task, of_task), np.nan)}

@@ -75,15 +75,16 @@ def make_evaluator(
         manager: BaseEnvManager,
         config: EasyDict,
         mode: Optional[Mode] = None,
-        cls: type = MoWEvaluator
+        cls: type = MoWEvaluator,
+        each: int = 1
 ) -> MuZeroEvaluator:
     """
     Overview:
-        An evaluator, ours unless told otherwise, that plays one episode in each environment.
+        An evaluator, ours unless told otherwise, that plays so many episodes in each environment.
     """
     return cls(
         eval_freq=1,
-        n_evaluator_episode=manager.env_num,
+        n_evaluator_episode=each * manager.env_num,
         env=manager,
         policy=mode or make_eval_mode(config),
         tb_logger=ScalarLog(),
