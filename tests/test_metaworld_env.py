@@ -1,4 +1,5 @@
 """Meta-World's environment: what a picture shows, what an episode is, and how one goes on."""
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -164,6 +165,23 @@ def test_what_cannot_be_is_refused(cfg, message):
 def test_all_of_mt50_are_known():
     from metaworld.env_dict import ALL_V3_ENVIRONMENTS
     assert tuple(name.removesuffix('-v3') for name in ALL_V3_ENVIRONMENTS) == MT50
+
+
+@pytest.mark.unittest
+def test_a_fork_of_a_process_that_has_drawn_says_so_and_does_not_hang():
+    make().reset()
+    pipe = multiprocessing.get_context('fork').Pipe()
+
+    def draw():
+        try:
+            make().reset()
+        except RuntimeError as error:
+            pipe[1].send(str(error))
+
+    child = multiprocessing.get_context('fork').Process(target=draw)
+    child.start()
+    assert pipe[0].poll(60) and 'forked from one that had drawn' in pipe[0].recv()
+    child.join()
 
 
 @pytest.mark.unittest

@@ -6,7 +6,7 @@ import functools
 import os
 import subprocess
 import sys
-from typing import Any, Tuple
+from typing import Any, Optional, Tuple
 
 import numpy as np
 
@@ -80,10 +80,20 @@ class Renderer:
         - size (:obj:`Tuple[int, int]`): Height and width.
         - profile (:obj:`str`): 'full', or 'fast': without shadows, reflections and anti-aliasing, which in software are
             nine tenths of the time.
+    Raises:
+        - RuntimeError: one line, in a process that was forked from one with a GL context.
     """
+
+    _drawn_in: Optional[int] = None  # the process that first had a GL context; one forked from it would wait for ever
 
     def __init__(self, model: Any, camera: str, size: Tuple[int, int], profile: str) -> None:
         import mujoco
+        if Renderer._drawn_in not in (None, os.getpid()):
+            raise RuntimeError(
+                'this process was forked from one that had drawn before: draw in neither or in both, with '
+                'create.env_manager.type=base, or start the environments of a new process'
+            )
+        Renderer._drawn_in = os.getpid()
         fast = profile == 'fast'
         model.vis.global_.offheight, model.vis.global_.offwidth = size
         if fast:
