@@ -87,8 +87,8 @@ class PatientManager:
 def named_failures(manager: BaseEnvManager) -> Iterator[None]:
     """
     Overview:
-        Turn what a manager raises because an environment failed into one EnvironmentFailure with the environment's id and
-        task. Errors that are no environment's fault pass through unchanged.
+        Turn what a manager raises because an environment failed into one EnvironmentFailure with the environment's id
+        and task. Errors that are no environment's fault pass through unchanged.
     Arguments:
         - manager (:obj:`BaseEnvManager`): The manager that the block steps or resets.
     """
@@ -101,7 +101,8 @@ def named_failures(manager: BaseEnvManager) -> Iterator[None]:
         if failure is None:
             raise
         _terminate(manager)
-        cause = str(error).strip().splitlines()[-1:] if isinstance(error, RuntimeError) else []  # after its traceback
+        # The last line, which comes after the environment's own traceback.
+        cause = str(error).strip().splitlines()[-1:] if isinstance(error, RuntimeError) else []
         raise EnvironmentFailure(': '.join([failure, *cause])) from error
 
 
