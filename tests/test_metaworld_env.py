@@ -121,7 +121,7 @@ def test_an_episode_goes_on_in_another_object():
 
 @pytest.mark.unittest
 def test_evaluation_walks_through_the_fixed_goals():
-    cfg = EasyDict(tasks=['reach'], evaluator_env_num=2, n_evaluator_episode=6, max_episode_steps=1)
+    cfg = EasyDict(tasks=['reach'], evaluator_env_num=2, evaluation_episodes=6, max_episode_steps=1)
     goals = []
     for env_cfg in MetaWorldMoWEnv.create_evaluator_env_cfg(cfg):
         env = MetaWorldMoWEnv(env_cfg)
@@ -152,7 +152,7 @@ def test_what_is_no_action_is_refused(action):
         (dict(tasks=['reach'], camera='left'), "env.camera is 'left'"),
         (dict(tasks=['reach'], action_repeat=2), 'is 1000: Meta-World ends an episode after 500 steps'),
         (dict(tasks=['reach'], goals='some'), "env.goals is 'some'"),
-        (dict(tasks=['reach'], evaluator_env_num=2, n_evaluator_episode=5), 'a multiple of env.evaluator_env_num'),
+        (dict(tasks=['reach'], evaluator_env_num=2, evaluation_episodes=5), 'a multiple of env.evaluator_env_num'),
     ]
 )
 def test_what_cannot_be_is_refused(cfg, message):

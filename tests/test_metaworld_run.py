@@ -20,7 +20,7 @@ ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')
 
 
 def config_of(run_dir, **policy):
-    layer = dict(exp_name=str(run_dir), env=dict(n_evaluator_episode=2), policy=dict(device='cpu', **policy))
+    layer = dict(exp_name=str(run_dir), env=dict(evaluation_episodes=2), policy=dict(device='cpu', **policy))
     return build_config('debug', layers=[layer], suite='metaworld')
 
 

@@ -65,7 +65,7 @@ def evaluation_episodes(cfg: dict) -> int:
     Overview:
         How many episodes a task an evaluation consists of: one in each environment, unless the suite says otherwise.
     """
-    return cfg.get('n_evaluator_episode', 0) or cfg['evaluator_env_num']
+    return cfg.get('evaluation_episodes', 0) or cfg['evaluator_env_num']
 
 
 def check_tasks(tasks: List[str], check_task: Callable[[str], Any]) -> None:

@@ -40,7 +40,7 @@ METAWORLD_CONFIG = dict(
     max_episode_steps=MAX_STEPS,
     # (int) Episodes a task in an evaluation, a multiple of evaluator_env_num; 0: one in each environment. Other suites
     # do not have it: LightZero's evaluator shares episodes out evenly only where all of them are equally long.
-    n_evaluator_episode=0,
+    evaluation_episodes=0,
     # (dict) The first reset draws the goals and opens the renderer: seconds each, and many at once where processes are
     # more than cores. DI-engine would wait for a minute.
     manager=dict(SHARED_CONFIG['manager'], connect_timeout=1800),
@@ -51,7 +51,7 @@ _RULES: Rules = {
     'action_repeat': ('a whole number of at least 1', lambda value: is_count(value, 1)),
     'goals': ("'fixed' or 'free'", lambda value: value in ('fixed', 'free')),
     'goal_seed': ('a whole number of at least 0', lambda value: is_count(value, 0)),
-    'n_evaluator_episode': ('a whole number of at least 0', lambda value: is_count(value, 0)),
+    'evaluation_episodes': ('a whole number of at least 0', lambda value: is_count(value, 0)),
     'reward_version': ("'v1' or 'v2'", lambda value: value in ('v1', 'v2')),
 }
 
@@ -68,9 +68,9 @@ def check_config(cfg: dict) -> None:
     cfg = with_defaults(METAWORLD_CONFIG, cfg)
     check_tasks(cfg.tasks, _check_task)
     check_values(cfg, _RULES)
-    if cfg.n_evaluator_episode % cfg.evaluator_env_num:
+    if cfg.evaluation_episodes % cfg.evaluator_env_num:
         raise ValueError(
-            f'env.n_evaluator_episode is {cfg.n_evaluator_episode}: it must be a multiple of env.evaluator_env_num, '
+            f'env.evaluation_episodes is {cfg.evaluation_episodes}: it must be a multiple of env.evaluator_env_num, '
             f'{cfg.evaluator_env_num}'
         )
     steps = cfg.max_episode_steps * cfg.action_repeat

@@ -42,7 +42,7 @@ class MoWEvaluator(MuZeroEvaluator):
             - train_iter (:obj:`int`): Update counter, for the log.
             - envstep (:obj:`int`): Environment steps a task so far, for the log.
         Returns:
-            - episodes (:obj:`Dict[str, np.ndarray]`): float64, shape (K, n_evaluator_episode), in task order: \
+            - episodes (:obj:`Dict[str, np.ndarray]`): float64, shape (K, episodes a task), in task order: \
                 ``return``, raw, and what the environments put into ``info['episode_info']`` at the end of an episode. \
                 Only ``return``, NaN, on ranks other than 0, where LightZero does not evaluate.
         Raises:
