@@ -97,6 +97,7 @@ def validate(config: dict) -> None:
     _check_ranges(config)
     policy = config['create']['policy']['type']
     if policy in ALGORITHMS:
+        _refuse_incomplete(config, {'policy': ALGORITHMS[policy].config})
         ALGORITHMS[policy].check(config)
 
 
@@ -184,6 +185,14 @@ def _check_ranges(config: dict) -> None:
         value = get(config, path)
         if value is not None and not (is_number(value) and 0 <= value <= most):
             raise ValueError(f'{path} is {value}: expected 0 to {most}')
+
+
+def _refuse_incomplete(config: dict, defaults: dict) -> None:
+    for key in leaves(defaults):
+        if get(config, key) is None and get(defaults, key) is not None:
+            raise ValueError(
+                f'{key} is missing: a run that another version of lzero_mow began goes on with that version alone'
+            )
 
 
 def _is_whole(value: Any) -> bool:

@@ -126,7 +126,7 @@ def test_experts_and_successes_have_their_place_on_the_page(tmp_path):
     'changes, words', [
         (dict(max_env_step=100), 'max_env_step=100'),
         (dict(env__sticky_action_prob=0.9), 'env.sticky_action_prob=0.9'),
-        (dict(env__evaluator_env_num=3), 'env.evaluator_env_num=3'),
+        (dict(env__evaluator_env_num=3), 'episodes a task in an evaluation=3'),
         (dict(seed=0), "seed 0 of 'mow' is there twice"),
         (dict(ended=False), 'has not ended'),
         (dict(policy__replay_ratio=0.9), 'policy.replay_ratio=0.9'),
@@ -141,6 +141,15 @@ def test_what_differs_in_more_than_the_method_is_refused(runs, tmp_path, capsys,
         main([*runs, other, '--output', str(tmp_path / 'page.html')])
     assert error.value.code == 2 and words in capsys.readouterr().err
     assert not os.path.exists(tmp_path / 'page.html')
+
+
+@pytest.mark.unittest
+def test_how_many_environments_share_an_evaluation_is_no_difference(tmp_path):
+    made = [
+        make_run(tmp_path / f'mow{s}', seed=s, env__evaluator_env_num=count, env__evaluation_episodes=4)
+        for s, count in enumerate((1, 2))
+    ]
+    check_comparable([load_run(folder) for folder in made])
 
 
 @pytest.mark.unittest

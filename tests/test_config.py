@@ -225,6 +225,15 @@ def test_a_damaged_configuration_is_refused_in_one_line(tmp_path, text, message)
 
 
 @pytest.mark.unittest
+@pytest.mark.parametrize('method, key', [('mow', 'continuous_action_space'), ('scalezero', 'router_norm')])
+def test_a_run_begun_before_a_key_was_there_is_refused_in_one_line(method, key):
+    config = build_config('debug', method=method)
+    del config['policy']['model'][key]
+    with pytest.raises(ValueError, match=f'^policy.model.{key} is missing: a run that another version'):
+        validate(config)
+
+
+@pytest.mark.unittest
 def test_merge_leaves_its_arguments_alone():
     base = {'a': {'b': 1, 'c': (1, 2)}, 'd': None}
     assert merge(base, {'a': {'b': 2, 'c': [3]}, 'd': 'x'}) == {'a': {'b': 2, 'c': (3, )}, 'd': 'x'}

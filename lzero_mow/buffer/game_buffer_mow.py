@@ -64,7 +64,7 @@ class MoWGameBuffer(GameBuffer):
     def _more_fields(self) -> Fields:
         # What is kept of a step in another form, or, by a replay derived from this one, besides.
         model = self._cfg.model
-        return dict(action=((model.action_space_size, ), np.float32)) if model.get('continuous_action_space') else {}
+        return dict(action=((model.action_space_size, ), np.float32)) if model.continuous_action_space else {}
 
     def _lengths(self) -> Dict[str, int]:
         # The sequences that `sample` draws, by what the config calls their lengths.
@@ -133,11 +133,10 @@ class MoWGameBuffer(GameBuffer):
             - batch (:obj:`Dict[str, Optional[SequenceBatch]]`): ``world_model``, and ``imagine``: the contexts that \
                 imagined rollouts start from, None unless ``imagine_source`` is 'replay'.
         """
-        imagine = None
-        world_model = self.sample_sequences(batch_size, self._cfg.batch_length)
+        batch = dict(world_model=self.sample_sequences(batch_size, self._cfg.batch_length), imagine=None)
         if self._cfg.imagine_source == 'replay':
-            imagine = self.sample_sequences(self._cfg.imagine_batch_size, self._cfg.context_length)
-        return dict(world_model=world_model, imagine=imagine)
+            batch['imagine'] = self.sample_sequences(self._cfg.imagine_batch_size, self._cfg.context_length)
+        return batch
 
     def look(self, n: int, rng: np.random.Generator) -> SequenceBatch:
         """
@@ -281,8 +280,7 @@ class MoWGameBuffer(GameBuffer):
         Overview:
             Remove the files that a manifest does not need. Call it once the checkpoint with that manifest is durable.
         Arguments:
-            - folder (:obj:`Union[str, Path]`): The folder given to ``save``.
-            - manifest (:obj:`Dict[str, Any]`): What ``save`` returned.
+            - folder, manifest: Given to ``save``, and what it returned.
         """
         prune(folder, manifest['shards'])
 

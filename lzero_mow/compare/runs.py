@@ -5,6 +5,7 @@ from typing import Dict, List, Sequence, Tuple
 
 from lzero_mow.config import DERIVED_KEYS, leaves
 from lzero_mow.diagnostics.table import DIAGNOSTICS, read_diagnostics
+from lzero_mow.envs.env_config import evaluation_episodes
 from lzero_mow.experiment.jobs import INDIFFERENT as INDIFFERENT_KEYS
 from lzero_mow.paths import RESULTS
 from lzero_mow.report.costs import ALL_TASKS, RunCost, run_cost
@@ -15,8 +16,9 @@ from lzero_mow.saved_config import load_run_config
 from lzero_mow.suites import REFERENCES, one_model_a_task
 from lzero_mow.validate import get
 
-# Keys of a run's environments that may differ: which games it has, and how many are stepped at once.
-INDIFFERENT = ('tasks', 'collector_env_num', 'manager')
+# Keys of a run's environments that may differ: which games it has, and how many are stepped at once. Of the last two
+# follow the episodes of an evaluation, which may not.
+INDIFFERENT = ('tasks', 'collector_env_num', 'manager', 'evaluator_env_num', 'evaluation_episodes')
 # Keys of a trained run that may not, besides its environments'.
 SCHEDULE = ('max_env_step', 'policy.train_start_after_envsteps', 'policy.replay_ratio', 'policy.eval_freq')
 
@@ -85,11 +87,12 @@ def check_comparable(runs: Sequence[FinishedRun]) -> None:
     first = next((run for run in trained if not one_model_a_task(run.method)), trained[0])
     for run in runs:
         for key, value in run.config['env'].items():
-            if key in INDIFFERENT or run.method in REFERENCES and key == 'evaluator_env_num':
-                continue
-            if value != first.config['env'].get(key):
+            if key not in INDIFFERENT and value != first.config['env'].get(key):
                 raise ValueError(_differ(run, first, f'env.{key}', value, first.config['env'].get(key)))
     for run in trained:
+        episodes, expected = (evaluation_episodes(one.config['env']) for one in (run, first))
+        if episodes != expected:
+            raise ValueError(_differ(run, first, 'episodes a task in an evaluation', episodes, expected))
         for key in SCHEDULE:
             value, expected = get(run.config, key), get(first.config, key)
             if value != expected:
@@ -135,5 +138,5 @@ def _check_methods(trained: Sequence[FinishedRun]) -> None:
                 )
 
 
-def _differ(run: FinishedRun, first: FinishedRun, key: str, value: object, expected: object) -> str:
-    return f"'{run.folder}' has {key}={value}, '{first.folder}' has {expected}: nothing but the method may differ"
+def _differ(run: FinishedRun, first: FinishedRun, what: str, value: object, expected: object) -> str:
+    return f"'{run.folder}' has {what}={value}, '{first.folder}' has {expected}: nothing but the method may differ"

@@ -98,7 +98,7 @@ class MetaWorldMoWEnv(VisualEnv):
         return MetaWorldGame(self.task, tuple(self._cfg.obs_shape[1:]), **{key: self._cfg[key] for key in keys})
 
     def _reset_game(self, seed: int) -> np.random.Generator:
-        self._successes: List[bool] = []
+        self._success_any = False
         self._expert: Optional[Callable] = None  # an episode's own, if it is asked
         first = self._cfg.get('first_goal')
         episode = self._episode if self._dynamic_seed else 0
@@ -106,9 +106,9 @@ class MetaWorldMoWEnv(VisualEnv):
 
     def _play(self, action: np.ndarray) -> Tuple[float, Dict[str, Any]]:
         reward, info = super()._play(action)
-        self._successes.append(info['success'])
+        self._success_any |= info['success']
         if self._done:
             info['episode_info'] = dict(
-                success_any=float(any(self._successes)), success_last=float(info['success_now'])
+                success_any=float(self._success_any), success_last=float(info['success_now'])
             )
         return reward, info

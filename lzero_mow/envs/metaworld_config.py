@@ -3,6 +3,7 @@ The part ``env`` of a configuration, for Meta-World. Light: imports no simulator
 """
 from lzero_mow.envs.env_config import SHARED_CONFIG, Rules, check_tasks, check_values, is_count, with_defaults
 from lzero_mow.envs.games import nearest
+from lzero_mow.envs.rendering import PROFILES
 
 # In the package's order (its names end in -v3), which is not alphabetical.
 MT50 = (
@@ -47,7 +48,7 @@ METAWORLD_CONFIG = dict(
 )
 _RULES: Rules = {
     'camera': (' or '.join(CAMERAS), lambda value: value in CAMERAS),
-    'render_profile': ("'fast' or 'full'", lambda value: value in ('fast', 'full')),
+    'render_profile': (' or '.join(PROFILES), lambda value: value in PROFILES),
     'action_repeat': ('a whole number of at least 1', lambda value: is_count(value, 1)),
     'goals': ("'fixed' or 'free'", lambda value: value in ('fixed', 'free')),
     'goal_seed': ('a whole number of at least 0', lambda value: is_count(value, 0)),
