@@ -79,7 +79,7 @@ def test_a_key_of_one_policy_reaches_its_methods_alone(tmp_path):
 
 
 @pytest.mark.unittest
-@pytest.mark.parametrize('suite, seeds', [('atari', '0'), ('minatar', '0 1 2')])
+@pytest.mark.parametrize('suite, seeds', [('atari', '0'), ('minatar', '0 1 2'), ('metaworld', '0')])
 def test_the_help_of_the_compare_script_tells_its_own_defaults(suite, seeds):
     command = [sys.executable, str(ROOT / 'zoo' / suite / 'config' / 'compare.py'), '--help']
     done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ, PYTHONPATH=str(ROOT)))

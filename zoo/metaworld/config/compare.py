@@ -1,0 +1,33 @@
+"""
+MoW and ScaleZero head to head on Meta-World: the same tasks, seeds, environment steps and evaluation episodes. Trains
+what has not ended yet, as many runs at once as there are cores, then writes one page with tables, curves and videos.
+Given again, it goes on where it was stopped.
+
+    python zoo/metaworld/config/compare.py
+    python zoo/metaworld/config/compare.py --games reach drawer-close --seeds 0 1 2 --methods mow scalezero
+"""
+import sys
+
+LZERO_MOW_COMMAND = True  # keeps `import lzero_mow` light, so that --help and mistakes answer at once
+from lzero_mow.experiment.__main__ import main
+
+# ==============================================================
+# begin of the most frequently changed config specified by the user
+# ==============================================================
+preset = 'laptop'  # one of config/metaworld.yaml
+methods = ['mow', 'scalezero', 'scalezero_dps', 'unizero_multitask_dense', 'random', 'expert']  # of config/methods.yaml
+seeds = [0]
+games = []  # names, or a suite of config/metaworld.yaml; none takes the preset's own
+folder = 'data_mow/compare'  # of the runs and their tables
+page = 'data_mow/compare/metaworld.html'
+# ==============================================================
+# end of the most frequently changed config specified by the user
+# ==============================================================
+
+settings = dict(
+    suite='metaworld', preset=preset, methods=methods, seeds=seeds, games=games, runs=folder, output=folder,
+    compare=page
+)
+
+if __name__ == "__main__":
+    sys.exit(main(settings=settings))
