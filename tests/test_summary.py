@@ -49,6 +49,20 @@ def test_numbers_of_a_table_by_hand(table):
 
 
 @pytest.mark.unittest
+def test_where_there_is_success_it_decides_which_is_better(tmp_path):
+    ends = {'mow': ((9.0, 0.0), (9.0, 0.5)), 'expert': ((5.0, 1.0), (5.0, 0.5))}  # (return, success), A and B
+    for method, of_games in ends.items():
+        write(tmp_path, **{method: [
+            Result(method, 0, game, 0, value, None, success, 0.0) for game, (value, success) in zip('AB', of_games)
+        ]})
+    mow, expert = (summary := summarise(str(tmp_path))).methods
+    assert expert.improvement[0] == 0.25, 'lost in A, a tie in B, though both returns are higher'
+    assert mow.scores['mean'][0] == 0.25 and mow.successes['success_any']['B'][0] == 0.5
+    write_summary(str(tmp_path), summary)
+    assert 'mean over all games, by success; a tie' in (tmp_path / 'summary.md').read_text()
+
+
+@pytest.mark.unittest
 def test_statistics_and_intervals_are_those_of_rliable():
     random = np.random.default_rng(0)
     ours, theirs = random.normal(1, 1, (5, 7)), random.normal(0.5, 1, (3, 7)).round(1)

@@ -129,14 +129,16 @@ def _method(
         baseline: Optional[str], last: int, costs: Sequence[RunCost]
 ) -> MethodSummary:
     own = rows[method]
-    returns = _returns(own, tasks, last)
+    returns = finals(own, tasks, _return, last)
     summary = MethodSummary(method, len(returns), _last_steps(own))
     if scale is not None:
         scores = finals(own, [task for task in tasks if scale.covers(task)], scale, last)
         for name, statistic in STATISTICS.items():
             summary.scores[name] = _estimate(interval(statistic, scores))
     if baseline not in (None, method):
-        compared = _returns(rows[baseline], tasks, last), returns  # which is higher needs no scale
+        # What counts where every evaluation has it; which of two returns is higher needs no scale.
+        counts = scale if scale is not None and scale.column is not None else _return
+        compared = (finals(rows[one], tasks, counts, last) for one in (baseline, method))
         summary.improvement = _estimate(interval(probability_of_improvement, *compared))
     summary.returns = _by_task(tasks, returns)
     for name in SUCCESSES:
@@ -159,9 +161,8 @@ def _by_task(tasks: Sequence[str], values: np.ndarray) -> Dict[str, Estimate]:
     return {task: tuple(map(float, estimate)) for task, *estimate in zip(tasks, *estimates)}
 
 
-def _returns(rows: Sequence[Result], tasks: Sequence[str], last: int) -> np.ndarray:
-    """Where one method's runs have ended, (seeds, tasks)."""
-    return finals(rows, tasks, lambda row: row.episode_return, last)
+def _return(row: Result) -> float:
+    return row.episode_return
 
 
 def _last_steps(rows: Sequence[Result]) -> Tuple[int, int]:

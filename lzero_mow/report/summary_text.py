@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Sequence, Tupl
 from lzero_mow.files import replacing
 from lzero_mow.suites import DEFAULT_METHOD, RANDOM, REFERENCES, one_model_a_task
 from .intervals import REPETITIONS
+from .scale import SUCCESS
 
 if TYPE_CHECKING:
     from .summary import MethodSummary, Summary
@@ -60,14 +61,14 @@ def _head(folder: str, summary: 'Summary') -> List[str]:
             lines.append(
                 f"- Not in the scores: {', '.join(unscaled)}. No method is so far above random play there."
             )
-    elif summary.scale.column == 'success_any':
+    elif summary.scale is SUCCESS:
         lines.append('- Scores: the share of episodes in which the task was done at any step.')
     else:
         lines.append("- Scores: human-normalised, 0 is random play's return and 1 a human's, as published.")
     if summary.baseline is not None:
         lines.append(
             f'- P({summary.baseline} better): probability that a run of {summary.baseline} beats one of this method, '
-            'mean over all games; a tie counts half.'
+            f"mean over all games, {'by success' if summary.scale is SUCCESS else 'by return'}; a tie counts half."
         )
     lines.append('- MB and CPU minutes: of a seed, all models of an ensemble together. Updates: of each model.')
     ensembles = [method.method for method in summary.methods if one_model_a_task(method.method)]
@@ -115,10 +116,16 @@ def _games(summary: 'Summary') -> List[str]:
     if comparable:
         lines += ['', 'Above random play:', '']
         lines += [
-            f"- {method.method}: {', '.join(method.above_random) or 'none'} "
-            f'({len(method.above_random)} of {len(summary.tasks)})' for method in methods if method.method != RANDOM
+            f'- {method.method}: {_above_random(method, len(summary.tasks))}' for method in methods
+            if method.method != RANDOM
         ]
     return lines
+
+
+def _above_random(method: 'MethodSummary', tasks: int) -> str:
+    if method.seeds == 1:
+        return 'one seed has no interval'
+    return f"{', '.join(method.above_random) or 'none'} ({len(method.above_random)} of {tasks})"
 
 
 def success_meanings(methods: Sequence['MethodSummary']) -> Dict[str, str]:
