@@ -11,7 +11,8 @@ import torch
 from helpers.metaworld import skip_without_metaworld
 from helpers.tiny_run import differences, load, train
 
-from lzero_mow.config import build_config
+from lzero_mow.config import build_config, change, lightzero_configs
+from lzero_mow.envs.metaworld_game import MetaWorldGame
 from lzero_mow.policy.mow import MoWPolicy
 from lzero_mow.validate import validate
 
@@ -55,6 +56,31 @@ def test_a_run_ends_with_successes_and_goes_on_bit_for_bit(tmp_path, monkeypatch
         train(config_of(tmp_path / 'stopped'))
     train(config_of(tmp_path / 'stopped'), resume=str(tmp_path / 'stopped'))
     assert differences(load(tmp_path / 'stopped'), state) == []
+
+
+@pytest.mark.unittest
+def test_every_evaluation_plays_all_its_goals_once(tmp_path, monkeypatch):
+    from lzero_mow.entry.workers import build_workers, compile_run, resolve
+    goals, reset, step = {}, MetaWorldGame.reset, MetaWorldGame.step
+    played = []
+    monkeypatch.setattr(
+        MetaWorldGame, 'reset', lambda self, seed, goal: goals.update({self: goal}) or reset(self, seed, goal)
+    )
+    monkeypatch.setattr(
+        MetaWorldGame, 'step', lambda self, action: played.append((self._task, goals[self])) or step(self, action)
+    )
+    config = config_of(tmp_path)
+    config['env'].update(evaluator_env_num=2, evaluation_episodes=6, max_episode_steps=1)
+    config = change(config)
+    workers = build_workers(
+        compile_run(resolve(*lightzero_configs(config), 0, 96)), config['create'], str(tmp_path)
+    )
+    for _ in range(2):
+        played.clear()
+        episodes = workers.evaluator.eval_tasks(0, 0)
+        assert sorted(played) == [(task, goal) for task in ('drawer-close', 'reach') for goal in range(6)]
+        assert episodes['success_any'].shape == (2, 6)
+    workers.close()
 
 
 DYING = """

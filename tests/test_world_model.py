@@ -4,6 +4,7 @@ import torch
 from helpers.models import random_batch, random_latent, tiny_model
 
 from lzero_mow.model.world_model_loss import balance_loss, world_model_terms
+from lzero_mow.report.open_loop import open_loop
 
 
 @pytest.mark.unittest
@@ -211,3 +212,35 @@ def test_norms(norm):
 def test_unknown_model_key_is_named():
     with pytest.raises(ValueError, match="unknown model key.*'num_expert'"):
         tiny_model(num_expert=3)
+
+
+@pytest.mark.unittest
+def test_the_prior_learns_no_reset_after_an_end_by_length():
+    model = tiny_model().world_model
+    tasks, length = (0, 1, 2), 6
+    batch = random_batch(tasks, length)
+    batch.terminated.zero_()
+
+    def terms():
+        torch.manual_seed(0)
+        terms, _ = world_model_terms(model, batch, model.plan(tasks), free_bits=0.0)
+        return {name: value.sum().item() for name, value in terms.items()}
+
+    whole = terms()
+    batch.first[:, 1:] = True
+    cut = terms()
+    assert cut['dynamics'] == cut['representation'] == 0.0 < whole['dynamics']
+    assert all(cut[name] == value for name, value in whole.items() if name not in ('dynamics', 'representation'))
+    batch.terminated[:, :-1] = 1.0
+    assert terms()['dynamics'] == pytest.approx(whole['dynamics']), 'where the continuation head says so, it may'
+
+
+@pytest.mark.unittest
+def test_what_is_shown_of_a_task_has_the_fewest_ends():
+    model, tasks = tiny_model().world_model, (0, 0, 1, 1, 1)
+    batch = random_batch(tasks, 6)
+    batch.first[0, 3] = batch.first[2, 2] = batch.first[4, 5] = True
+    batch.first[1, 0] = batch.first[3, 0] = True  # where a sequence begins is no end in it
+    frames = open_loop(model, batch, context=2)
+    for task, row in ((0, 1), (1, 3)):
+        assert torch.equal(torch.from_numpy(frames[task][0]), batch.obs[row].float() / 255)

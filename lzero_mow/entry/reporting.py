@@ -11,6 +11,7 @@ from lzero_mow.report.router_map import write_router_map
 from lzero_mow.report.video import write_open_loop_sheet, write_open_loop_video
 
 FOLDER = 'report'
+CANDIDATES = 8  # sequences a task, of which the one is shown with the fewest ends of episodes in it
 
 
 def write_report(run_dir: str, results: str, policy: Any, buffer: Any, tasks: Sequence[str]) -> None:
@@ -21,14 +22,15 @@ def write_report(run_dir: str, results: str, policy: Any, buffer: Any, tasks: Se
         diagnosis of several tasks.
     Arguments:
         - results (:obj:`str`): The results table.
-        - buffer (:obj:`Any`): The replay from which a sequence a task is drawn.
+        - buffer (:obj:`Any`): The replay from which sequences are drawn.
     """
     folder = os.path.join(run_dir, FOLDER)
     write_curves(os.path.join(folder, 'curves.png'), [results])
     _write_conflict(os.path.join(folder, 'gradient_conflict.png'), os.path.join(run_dir, DIAGNOSTICS), tasks)
     if not hasattr(policy, 'report'):
         return
-    report = policy.report(buffer.look(len(tasks), np.random.default_rng(np.random.randint(2 ** 31))))
+    rng = np.random.default_rng(np.random.randint(2 ** 31))
+    report = policy.report(buffer.look(len(tasks) * CANDIDATES, rng))
     if 'open_loop' in report:
         for task, open_loop in report['open_loop'].items():
             write_open_loop_video(os.path.join(folder, f'open_loop_{task}.mp4'), open_loop, report['context'])

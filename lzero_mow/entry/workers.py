@@ -187,7 +187,7 @@ def build_workers(
         on_failure.callback(evaluator_env.close)
         collector_env.seed(env_seeds(cfg.seed, COLLECTING, [c.task for c in collector_cfgs]))
         evaluation_seeds = env_seeds(cfg.seed, EVALUATING, [c.task for c in evaluator_cfgs])
-        evaluator_env.seed(evaluation_seeds, dynamic_seed=False)
+        evaluator_env.seed(list(evaluation_seeds), dynamic_seed=False)  # the manager empties the list
         workers = _workers_on(cfg, EasyDict(create_cfg), run_dir, collector_env, evaluator_env, model)
         workers.evaluator.play_same(evaluation_seeds)
         on_failure.pop_all()

@@ -16,14 +16,15 @@ def open_loop(model: WorldModel, batch: SequenceBatch, context: int) -> Dict[int
         Predict one real sequence of each task from its first `context` frames and its actions.
     Arguments:
         - model (:obj:`WorldModel`): In eval mode.
-        - batch (:obj:`SequenceBatch`): Sequences of L > context steps; the first one of each task is used.
+        - batch (:obj:`SequenceBatch`): Sequences of L > context steps. Of each task the one with the fewest ends of \
+            episodes is used: what follows an end cannot be predicted.
         - context (:obj:`int`): Frames that the model sees.
     Returns:
         - frames (:obj:`dict`): Task id -> (3, L, C, H, W) in [0, 1]: true, imagined (reconstructed within the
           context), and their absolute difference.
     """
-    rows = [batch.task.index(task) for task in sorted(set(batch.task))]
-    tasks = [batch.task[row] for row in rows]
+    tasks, ends = sorted(set(batch.task)), batch.first[:, 1:].sum(1).cpu().numpy()
+    rows = [batch.task.index(task) + int(np.argmin(ends[np.equal(batch.task, task)])) for task in tasks]
     obs, action = batch.obs[rows], batch.action[rows]
     plan = model.plan(tasks)
     length = obs.shape[1]

@@ -31,7 +31,7 @@ class MoWEvaluator(MuZeroEvaluator):
         Arguments:
             - seeds (:obj:`Sequence[int]`): One an environment.
         """
-        self._seeds = seeds
+        self._seeds = tuple(seeds)
 
     def eval_tasks(self, train_iter: int, envstep: int) -> Dict[str, np.ndarray]:
         """
