@@ -96,11 +96,13 @@ def _rows(seed, normalised=True):
 @pytest.mark.unittest
 def test_the_last_evaluation_has_a_line_a_task_and_the_means():
     rows = [Result('mow', 0, task, step, step, None, 0.5, step / 200) for step in (0, 100) for task in ('a', 'b')]
-    table = last_evaluation(rows)
+    table = last_evaluation(rows, episodes=2)
     assert [column.header for column in table.columns] == ['task', 'return', 'success at any step', 'at the last step']
     assert [list(column.cells) for column in table.columns] == [
-        ['a', 'b', 'mean'], ['100.0'] * 3, ['0.50'] * 3, ['0.50'] * 3
+        ['a', 'b', 'mean'], ['100.0'] * 3,
+        *[[r'0.50 \[0.09, 0.91]', r'0.50 \[0.09, 0.91]', r'0.50 \[0.15, 0.85]']] * 2
     ]
+    assert table.title == 'last evaluation, step 100, 2 episodes a task'
 
 
 @pytest.mark.unittest

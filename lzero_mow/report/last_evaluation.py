@@ -2,8 +2,9 @@
 from typing import Sequence
 
 from rich.table import Table
+from scipy.stats import binomtest
 
-from .results import Result
+from .results import SUCCESSES, Result
 
 # Columns of the results: their titles and the digits of their numbers.
 SHOWN = {
@@ -14,24 +15,36 @@ SHOWN = {
 }
 
 
-def last_evaluation(rows: Sequence[Result]) -> Table:
+def last_evaluation(rows: Sequence[Result], episodes: int) -> Table:
     """
     Overview:
-        A line a task, and one for the means of what all tasks have.
+        A line a task, and one for the means of what all tasks have. Behind a success stands what so few episodes leave
+        open (Wilson's 95 % interval; of the mean, that of all episodes).
     Arguments:
         - rows (:obj:`Sequence[Result]`): Of one run, in the order of its evaluations.
+        - episodes (:obj:`int`): Of a task in an evaluation.
     """
     last = [row for row in rows if row.env_step == rows[-1].env_step]
     columns = {name: [getattr(row, name) for row in last] for name in SHOWN}
     columns = {name: values for name, values in columns.items() if None not in values}
-    table = Table(title=f'last evaluation, step {last[0].env_step}', box=None, title_justify='left')
+    title = f"last evaluation, step {last[0].env_step}, {episodes} episode{'s' * (episodes > 1)} a task"
+    table = Table(title=title, box=None, title_justify='left')
     table.add_column('task')
     for name in columns:
         table.add_column(SHOWN[name][0], justify='right')
+    counts = [*(episodes for _ in last), episodes * len(last)]
     written = [
-        [f'{value:.{SHOWN[name][1]}f}' for value in (*values, sum(values) / len(values))]
+        [_shown(name, value, count) for value, count in zip((*values, sum(values) / len(values)), counts)]
         for name, values in columns.items()
     ]
     for task, *cells in zip([*(row.task for row in last), 'mean'], *written):
         table.add_row(task, *cells)
     return table
+
+
+def _shown(name: str, value: float, episodes: int) -> str:
+    text = f'{value:.{SHOWN[name][1]}f}'
+    if name not in SUCCESSES:
+        return text
+    interval = binomtest(round(value * episodes), episodes).proportion_ci(method='wilson')
+    return f'{text} \\[{interval.low:.2f}, {interval.high:.2f}]'  # a bare bracket would be rich's markup
