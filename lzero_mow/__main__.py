@@ -2,6 +2,7 @@
 ``python -m lzero_mow COMMAND``: the commands of the package.
 
     python -m lzero_mow train --games Pong Boxing
+    python -m lzero_mow evaluate data_mow/laptop_seed0 --episodes 50
     python -m lzero_mow config --preset laptop --method storm_multitask
     python -m lzero_mow curves data_mow/laptop_seed0 data_mow/laptop_seed1 --output curves.png
     python -m lzero_mow summary results/minatar
@@ -15,8 +16,12 @@ import yaml
 
 from lzero_mow import cli
 from lzero_mow.clustering import stability
+from lzero_mow.config import change
+from lzero_mow.envs.env_config import episodes_key
 from lzero_mow.paths import RESULTS
-from lzero_mow.saved_config import plain
+from lzero_mow.saved_config import load_run_config, plain
+from lzero_mow.screen import set_up_screen
+from lzero_mow.validate import validate
 
 PROG = 'python -m lzero_mow'
 
@@ -24,6 +29,34 @@ PROG = 'python -m lzero_mow'
 def train(argv: List[str]) -> int:
     """Train a run, or go on with one."""
     return cli.train(argv, prog=f'{PROG} train')
+
+
+def evaluate(argv: List[str]) -> int:
+    """Play a run's checkpoint once more, over more episodes."""
+    parser = cli.Parser(prog=f'{PROG} evaluate', description=evaluate.__doc__)
+    parser.add_argument('run', metavar='RUN', help='a run folder, which gets evaluation.csv')
+    parser.add_argument('--episodes', type=int, metavar='N', help="a task; default: the run's own")
+    parser.add_argument('--best', action='store_true', help='the checkpoint with the best evaluation, not the latest')
+    parser.add_argument(
+        'overrides', nargs='*', default=[], metavar='KEY=VALUE', help='such as policy.device=cpu, policy.eval_greedy=true'
+    )
+    arguments = cli.parse(parser, argv, lists=())
+    try:
+        saved = load_run_config(arguments.run)
+        layers = [] if arguments.episodes is None else [{'env': {episodes_key(saved['env']): arguments.episodes}}]
+        config = change(saved, layers, arguments.overrides)
+        validate(config)
+    except ValueError as error:
+        parser.error(str(error))
+
+    def work() -> None:
+        from lzero_mow import register
+        register()
+        from lzero_mow.entry import checkpoint, evaluate
+        evaluate(config, arguments.run, checkpoint.BEST if arguments.best else checkpoint.LATEST)
+
+    set_up_screen()
+    return cli.guarded(parser.prog, work)
 
 
 def show_config(argv: List[str]) -> int:
@@ -102,6 +135,7 @@ def measure_stability(argv: List[str]) -> int:
 
 COMMANDS = {
     'train': train,
+    'evaluate': evaluate,
     'config': show_config,
     'curves': draw_curves,
     'summary': summarise,

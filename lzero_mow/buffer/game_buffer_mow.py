@@ -64,7 +64,7 @@ class MoWGameBuffer(GameBuffer):
     def _more_fields(self) -> Fields:
         # What is kept of a step in another form, or, by a replay derived from this one, besides.
         model = self._cfg.model
-        return dict(action=((model.action_space_size, ), np.float32)) if model.continuous_action_space else {}
+        return dict(action=((model.action_space_size, ), np.float32)) if model.get('continuous_action_space') else {}
 
     def _lengths(self) -> Dict[str, int]:
         # The sequences that `sample` draws, by what the config calls their lengths.

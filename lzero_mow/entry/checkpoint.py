@@ -9,6 +9,7 @@ import pickle
 from typing import Any, BinaryIO, Dict, Optional
 
 import torch
+from ding.policy import Policy
 
 from lzero_mow.files import replacing
 from lzero_mow.paths import LATEST
@@ -124,6 +125,22 @@ def load_run(run_dir: str) -> dict:
             'with another --exp-name'
         )
     return read(path)
+
+
+def load_weights(policy: Policy, state: dict, path: str) -> None:
+    """
+    Overview:
+        Take over the networks of a checkpoint of a run with the same ones. Nothing else is: optimizers, counters and
+        running statistics of the policy stay as they are.
+    Arguments:
+        - state (:obj:`dict`), path (:obj:`str`): What ``read`` returned (``latest`` or ``ckpt_best``), and of which file.
+    Errors:
+        ``CheckpointError`` if it holds no networks, ``RuntimeError`` if they differ.
+    """
+    networks = state['policy'].get('model')
+    if networks is None:
+        raise CheckpointError(f'there are no networks in {path}: its policy saves none')
+    getattr(policy, 'load_networks', policy._model.load_state_dict)(networks)
 
 
 def warm_up_texts(run_dir: str) -> Dict[str, str]:

@@ -57,7 +57,7 @@ class Run:
         self._saved_step: Optional[int] = None
         if state is None:
             check_run_folder(self.run_dir)
-        self._lock = _hold(self.run_dir)
+        self._lock = hold(self.run_dir)
         with contextlib.ExitStack() as on_failure:
             on_failure.push(self._close)
             self._open(reference_scores(env_cls, self.cfg.env.tasks), model, state)
@@ -167,20 +167,6 @@ class Run:
             best = dict(self._position(), format=checkpoint.FORMAT, score=score, policy=networks)
             checkpoint.write_atomically(best, os.path.join(self.run_dir, checkpoint.BEST))
 
-    def load_weights(self, path: str) -> None:
-        """
-        Overview:
-            Start from the networks in a checkpoint (``latest`` or ``ckpt_best``) of a run with the same ones. Nothing
-            else is taken over: optimizers, counters and running statistics of the policy begin anew.
-        Errors:
-            ``CheckpointError`` if the file is no checkpoint or holds no networks, ``RuntimeError`` if they differ.
-        """
-        networks = checkpoint.read(path)['policy'].get('model')
-        if networks is None:
-            raise checkpoint.CheckpointError(f'there are no networks in {path}: its policy saves none')
-        policy = self.workers.policy
-        getattr(policy, 'load_networks', policy._model.load_state_dict)(networks)
-
     def note_times(self, env_step: int) -> None:
         """
         Overview:
@@ -231,8 +217,13 @@ class Run:
                 traceback.print_exception(kind, error, trace, file=file)
 
 
-def _hold(run_dir: str) -> IO:
-    """The run folder's lock, so that no two processes write one run."""
+def hold(run_dir: str) -> IO:
+    """
+    Overview:
+        The run folder's lock, so that no two processes write one run; free when it is closed.
+    Errors:
+        ``ValueError`` if another process has it.
+    """
     try:
         return locked(os.path.join(run_dir, 'log', 'lock'))
     except BlockingIOError as error:

@@ -6,9 +6,8 @@ import numpy as np
 import torch
 
 from lzero_mow.diagnostics.table import DIAGNOSTICS, append_diagnostics, matrix_rows
-from lzero_mow.envs.scores import human_normalised
 from lzero_mow.paths import RESULTS
-from lzero_mow.report.results import SUCCESSES, Result, aggregate, append_results, cut_results
+from lzero_mow.report.results import SUCCESSES, aggregate, append_results, cut_results, evaluation_rows
 from lzero_mow.report.times import TIMES, Times, append_times
 from .cost import peak_memory
 from .scalar_writer import ScalarWriter
@@ -66,22 +65,16 @@ class RunLog:
             - score (:obj:`float`): Mean over tasks of the success, the human-normalised score, or the return: the first
                 of them that all tasks have. The checkpoint with the highest one is the best.
         """
-        means = {name: values.mean(axis=1).tolist() for name, values in episodes.items()}
-        returns = means['return']
-        scores = [human_normalised(mean, reference) for mean, reference in zip(returns, self._references)]
-        successes = {name: means[name] for name in SUCCESSES if name in means}
-        self.last_scores = successes.get('success_any', scores)
-        rows = [
-            Result(self._method, self._seed, task, env_step, returns[k], scores[k],
-                   **{name: values[k] for name, values in successes.items()}) for k, task in enumerate(self._tasks)
-        ]
+        rows = evaluation_rows(self._method, self._seed, self._tasks, self._references, env_step, episodes)
         append_results(self.results, rows)
-        columns = {'return': returns, 'human_normalised': scores, **successes}
+        columns = {name: [getattr(row, name) for row in rows] for name in (*SUCCESSES, 'human_normalised')}
+        self.last_scores = columns['human_normalised' if None in columns['success_any'] else 'success_any']
+        columns['return'] = [row.episode_return for row in rows]
         for name, values in columns.items():
             for task, value in zip(self._tasks, values):
                 if value is not None:
                     self.writer.add_scalar(f'evaluation/{task}/{name}', value, env_step)
-        name = next(name for name in COUNTING if None not in columns.get(name, [None]))
+        name = next(name for name in COUNTING if None not in columns[name])
         summary = aggregate(columns[name])
         for statistic, value in summary.items():
             self.writer.add_scalar(f'evaluation/{name}_{statistic}', value, env_step)

@@ -6,6 +6,7 @@ from ding.policy import Policy
 from ditk import logging
 
 from lzero_mow.memory import keep_freed_memory
+from . import checkpoint
 from .interrupts import interruptible
 from .random_state import own_randomness
 from .reporting import write_report
@@ -50,7 +51,7 @@ def train_multitask(
     config = resolve(*input_cfg, seed, max_env_step)
     with interruptible(), Run(config, resume, model) as run:
         if model_path is not None:
-            run.load_weights(model_path)
+            checkpoint.load_weights(run.workers.policy, checkpoint.read(model_path), model_path)
         schedule, train_start = run.schedule, run.cfg.policy.train_start_after_envsteps
         logging.info('training on %s', run.cfg.policy.device)
         while True:

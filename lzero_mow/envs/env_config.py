@@ -68,6 +68,14 @@ def evaluation_episodes(cfg: dict) -> int:
     return cfg.get('evaluation_episodes', 0) or cfg['evaluator_env_num']
 
 
+def episodes_key(cfg: dict) -> str:
+    """
+    Overview:
+        The key that decides how many they are.
+    """
+    return 'evaluation_episodes' if 'evaluation_episodes' in cfg else 'evaluator_env_num'
+
+
 def check_tasks(tasks: List[str], check_task: Callable[[str], Any]) -> None:
     """
     Overview:

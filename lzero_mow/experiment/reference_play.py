@@ -18,9 +18,8 @@ from lzero_mow import cli
 from lzero_mow.config import lightzero_configs
 from lzero_mow.entry.cost import Cost
 from lzero_mow.entry.workers import reference_scores
-from lzero_mow.envs.scores import human_normalised
 from lzero_mow.paths import RESULTS
-from lzero_mow.report.results import SUCCESSES, Result, append_results
+from lzero_mow.report.results import append_results, evaluation_rows
 from lzero_mow.run_record import RunRecord, write_run_record
 from lzero_mow.saved_config import TOTAL_CONFIG, save_config
 from lzero_mow.suites import RANDOM, REFERENCES, check_player
@@ -30,7 +29,7 @@ from .jobs import of_reference_play
 EPISODES = 100
 
 
-def play(env_cls: type, cfg: EasyDict, player: str, seed: int, episodes: int) -> Dict[str, float]:
+def play(env_cls: type, cfg: EasyDict, player: str, seed: int, episodes: int) -> Dict[str, np.ndarray]:
     """
     Overview:
         What a player reaches in one environment, whose episodes follow from the seed.
@@ -39,7 +38,7 @@ def play(env_cls: type, cfg: EasyDict, player: str, seed: int, episodes: int) ->
         - cfg (:obj:`EasyDict`), seed (:obj:`int`), episodes (:obj:`int`): The environment's, and how many to play.
         - player (:obj:`str`): One of ``REFERENCES``.
     Returns:
-        - means (:obj:`Dict[str, float]`): Over episodes: ``return``, and what the environment says at their ends.
+        - ends (:obj:`Dict[str, np.ndarray]`): (episodes, ) each: ``return``, and what the environment says at an end.
     """
     env = env_cls(cfg)
     env.seed(seed)
@@ -52,7 +51,7 @@ def play(env_cls: type, cfg: EasyDict, player: str, seed: int, episodes: int) ->
             _, _, done, info = env.step(choose())
         ends.append({'return': info['eval_episode_return'], **info.get('episode_info', {})})
     env.close()
-    return {name: float(np.mean([end[name] for end in ends])) for name in ends[0]}
+    return {name: np.array([end[name] for end in ends]) for name in ends[0]}
 
 
 def reference_play(config: dict, player: str, episodes: int) -> None:
@@ -74,10 +73,8 @@ def reference_play(config: dict, player: str, episodes: int) -> None:
     # One environment a task plays what an evaluation's share.
     cfgs = env_cls.create_evaluator_env_cfg(EasyDict(main_config.env, evaluator_env_num=1))
     for cfg, reference in zip(cfgs, reference_scores(env_cls, tasks)):
-        means = play(env_cls, cfg, player, seed, episodes)
-        successes = {name: means[name] for name in SUCCESSES if name in means}
-        score = human_normalised(means['return'], reference)
-        rows.append(Result(player, seed, cfg.task, 0, means['return'], score, **successes))
+        ends = {name: values[None] for name, values in play(env_cls, cfg, player, seed, episodes).items()}
+        rows += evaluation_rows(player, seed, [cfg.task], [reference], 0, ends)
     append_results(os.path.join(run_dir, RESULTS), rows)
     spent = cost.state_dict()
     seconds = round(spent['cpu'], 1), round(spent['wall'], 1)

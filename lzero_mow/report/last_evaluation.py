@@ -28,7 +28,7 @@ def last_evaluation(rows: Sequence[Result], episodes: int) -> Table:
     columns = {name: [getattr(row, name) for row in last] for name in SHOWN}
     columns = {name: values for name, values in columns.items() if None not in values}
     title = f"last evaluation, step {last[0].env_step}, {episodes} episode{'s' * (episodes > 1)} a task"
-    table = Table(title=title, box=None, title_justify='left')
+    table = Table(title=title, box=None, title_justify='left', min_width=len(title))
     table.add_column('task')
     for name in columns:
         table.add_column(SHOWN[name][0], justify='right')

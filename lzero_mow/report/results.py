@@ -6,10 +6,12 @@ The same columns serve every method, so that tables of several runs can be put o
 import csv
 import os
 from dataclasses import astuple, dataclass, fields
-from typing import Any, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 from scipy.stats import trim_mean
+
+from lzero_mow.envs.scores import human_normalised
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,29 @@ def aggregate(scores: Sequence[float]) -> Dict[str, float]:
         'median': float(np.median(scores)),
         'iqm': float(trim_mean(scores, 0.25)),
     }
+
+
+def evaluation_rows(
+        method: str, seed: int, tasks: Sequence[str], references: Sequence[Optional[Tuple[float, float]]], env_step: int,
+        episodes: Dict[str, np.ndarray]
+) -> List[Result]:
+    """
+    Overview:
+        The rows of one evaluation, in task order.
+    Arguments:
+        - method, seed, env_step: See ``Result``.
+        - tasks (:obj:`Sequence[str]`), references (:obj:`Sequence`): K names, and for each the (random, human) returns,
+            or None.
+        - episodes (:obj:`dict`): ``return``, and ``success_any`` and ``success_last`` where there are some: (K,
+            episodes) each.
+    """
+    means = {name: values.mean(axis=1).tolist() for name, values in episodes.items()}
+    return [
+        Result(
+            method, seed, task, env_step, means['return'][k], human_normalised(means['return'][k], references[k]),
+            **{name: means[name][k] for name in SUCCESSES if name in means}
+        ) for k, task in enumerate(tasks)
+    ]
 
 
 def append_results(path: str, rows: Iterable[Result]) -> None:

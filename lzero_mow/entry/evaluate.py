@@ -1,0 +1,61 @@
+"""A run's networks, played once more: as many episodes as are asked for, and nothing is trained."""
+import os
+from contextlib import closing, suppress
+from typing import List
+
+from ding.envs import get_env_cls
+from ditk import logging
+
+from lzero_mow.config import lightzero_configs
+from lzero_mow.envs.env_config import evaluation_episodes
+from lzero_mow.report.last_evaluation import last_evaluation
+from lzero_mow.report.results import Result, append_results, evaluation_rows
+from lzero_mow.screen import SCREEN
+from lzero_mow.validate import check_identity, run_identity
+from . import checkpoint
+from .interrupts import interruptible
+from .random_state import own_randomness
+from .run import hold
+from .workers import build_workers, compile_run, reference_scores, resolve
+
+EVALUATION = 'evaluation.csv'
+
+
+def evaluate(config: dict, run_dir: str, name: str) -> List[Result]:
+    """
+    Overview:
+        Evaluate a checkpoint as its run would have, show what comes out, and write it into ``evaluation.csv`` in the
+        run folder, in the columns of ``results.csv``.
+    Arguments:
+        - config (:obj:`dict`): The run's, in which episodes, the device and other things that give nothing its shape may
+            have changed.
+        - run_dir (:obj:`str`): The run folder.
+        - name (:obj:`str`): The checkpoint, ``checkpoint.LATEST`` or ``checkpoint.BEST``.
+    Returns:
+        - rows (:obj:`List[Result]`): A row a task.
+    Errors:
+        ``ValueError`` for a configuration that does not fit or a run that is being trained, ``CheckpointError`` if there
+        is no such checkpoint.
+    """
+    path = os.path.join(run_dir, name)
+    state = checkpoint.read(path)
+    config = resolve(*lightzero_configs(config), config['seed'], config['max_env_step'])
+    check_identity(state['identity'], run_identity(config), run_dir)
+    cfg = compile_run(config)
+    env_cls = get_env_cls(cfg.env)
+    if hasattr(env_cls, 'check'):
+        env_cls.check(cfg.env)
+    count = evaluation_episodes(cfg.env)
+    with closing(hold(run_dir)), closing(build_workers(cfg, config['create'], run_dir)) as workers, interruptible():
+        checkpoint.load_weights(workers.policy, state, path)
+        logging.info('%s: %d episodes of each task', path, count)
+        with own_randomness(config['seed']):
+            episodes = workers.evaluator.eval_tasks(state['train_iter'], state['env_step'])
+    references = reference_scores(env_cls, cfg.env.tasks)
+    rows = evaluation_rows(config['method'], config['seed'], cfg.env.tasks, references, state['env_step'], episodes)
+    table = os.path.join(run_dir, EVALUATION)
+    with suppress(FileNotFoundError):
+        os.remove(table)  # of an earlier evaluation
+    append_results(table, rows)
+    SCREEN.print(last_evaluation(rows, count))
+    return rows
