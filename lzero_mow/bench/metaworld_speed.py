@@ -3,11 +3,13 @@ Environment steps a second of Meta-World, in one to four processes, with and wit
 
     python -m lzero_mow.bench.metaworld_speed [--task reach] [--processes 1 2 4] [--steps 200] [--profiles fast full]
 
-Every process has one environment and one renderer. Time runs from the moment when all of them are ready.
+Every process has one environment and one renderer. Time runs from the moment when all of them are ready. Shown are
+the median, the least and the most of several measurements.
 """
 import argparse
 import multiprocessing
 import time
+from statistics import median
 from typing import Optional, Tuple
 
 from rich.console import Console
@@ -16,10 +18,11 @@ from rich.table import Table
 
 from lzero_mow.bench.configs import command_line
 from lzero_mow.envs.metaworld_config import check_config
-from lzero_mow.envs.rendering import PROFILES, choose_gl
 from lzero_mow.envs.metaworld_game import require_metaworld
+from lzero_mow.envs.rendering import PROFILES, choose_gl
 
 NO_PICTURES = 'none'
+STEPS = {NO_PICTURES: 20, 'fast': 1, 'full': 0.2}  # as many times --steps, for measurements of about equal length
 TIMEOUT = 600.0  # seconds, after which a process that died is missed
 
 
@@ -60,8 +63,13 @@ def parse(arguments: Optional[list]) -> argparse.Namespace:
     parser = command_line(__doc__)
     parser.add_argument('--task', default='reach', help='default: %(default)s')
     parser.add_argument('--processes', type=int, nargs='+', default=[1, 2, 3, 4], help='default: 1 to 4')
-    parser.add_argument('--steps', type=int, default=200, help='of each process (default: %(default)s)')
-    parser.add_argument('--profiles', nargs='+', choices=PROFILES, default=['fast'], help='default: fast')
+    parser.add_argument(
+        '--steps', type=int, default=300,
+        help='of each process with fast pictures (default: %(default)s), without pictures 20 times, with full ones a '
+        'fifth as many'
+    )
+    parser.add_argument('--repeats', type=int, default=3, help='measurements of each number (default: %(default)s)')
+    parser.add_argument('--profiles', nargs='+', choices=PROFILES, default=PROFILES, help='default: both')
     args = parser.parse_args(arguments)
     try:
         check_config(dict(tasks=[args.task]))
@@ -69,8 +77,8 @@ def parse(arguments: Optional[list]) -> argparse.Namespace:
         choose_gl()
     except ValueError as error:
         parser.error(str(error))
-    if min(args.steps, *args.processes) < 1:
-        parser.error('--steps and --processes must be at least 1')
+    if min(args.steps, args.repeats, *args.processes) < 1:
+        parser.error('--steps, --repeats and --processes must be at least 1')
     return args
 
 
@@ -78,17 +86,16 @@ def main(arguments: Optional[list] = None) -> None:
     """Measure and show the table."""
     args = parse(arguments)
     rows: Tuple[str, ...] = (NO_PICTURES, *args.profiles)
-    table = Table(title=f'{args.task}, steps/s of {args.steps} steps a process')
+    table = Table(title=f'{args.task}, steps/s of all processes: median of {args.repeats} (least to most)')
     table.add_column('pictures')
     for processes in args.processes:
         table.add_column(f'{processes} processes' if processes > 1 else '1 process', justify='right')
     for profile in rows:
-        steps = args.steps * (5 if profile == NO_PICTURES else 1)
-        speeds = [
-            steps_per_second(args.task, profile, processes, steps)
-            for processes in track(args.processes, description=profile, transient=True)
-        ]
-        table.add_row(profile, *(f'{speed:.0f}' for speed in speeds))
+        steps, cells = max(1, round(args.steps * STEPS[profile])), []
+        for processes in track(args.processes, description=profile, transient=True):
+            speeds = [steps_per_second(args.task, profile, processes, steps) for _ in range(args.repeats)]
+            cells.append(f'{median(speeds):.0f} ({min(speeds):.0f} to {max(speeds):.0f})')
+        table.add_row(profile, *cells)
     Console(width=110).print(table)
 
 
