@@ -1,7 +1,7 @@
+# make install                            make the environment .venv, which train and test do first
 # make train                              train MoW on Atari games
 # make train ARGS="--games Pong Boxing"   hand arguments on to zoo/atari/config/mow_multitask.py
 # make test                               run the tests, a process a core (ARGS goes to pytest)
-# Each makes the environment .venv first, if it is not there.
 #     PYTHON=/path/to/python3.11          build it with this Python (3.10 or 3.11)
 #     TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
 #                                         with another build of torch than PyPI's, which on Linux is the CUDA 13 one
@@ -23,7 +23,9 @@ found = $(foreach p,$(candidates),$(p) is $(or $(call version_of,$(p)),missing);
 python = $(or $(fitting),$(error Python 3.10 or 3.11 is needed (LightZero has no wheels for others): $(found) \
     name one with make PYTHON=/path/to/python3.11))
 
-.PHONY: train test
+.PHONY: install train test
+
+install: $(VENV)/.installed
 
 train: $(VENV)/.installed
 	@$(run) zoo/atari/config/mow_multitask.py $(ARGS)

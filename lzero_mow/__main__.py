@@ -18,7 +18,7 @@ from lzero_mow import cli
 from lzero_mow.clustering import stability
 from lzero_mow.config import change
 from lzero_mow.envs.env_config import episodes_key
-from lzero_mow.paths import RESULTS
+from lzero_mow.paths import LATEST, RESULTS
 from lzero_mow.saved_config import load_run_config, plain
 from lzero_mow.screen import set_up_screen
 from lzero_mow.validate import validate
@@ -43,6 +43,10 @@ def evaluate(argv: List[str]) -> int:
     arguments = cli.parse(parser, argv, lists=())
     try:
         saved = load_run_config(arguments.run)
+        if not os.path.isfile(os.path.join(arguments.run, LATEST)):
+            raise ValueError(f"'{arguments.run}' has no checkpoint that could be played ({LATEST})")
+        if arguments.episodes is not None and arguments.episodes < 1:
+            raise ValueError(f'--episodes is {arguments.episodes}: expected at least 1')
         layers = [] if arguments.episodes is None else [{'env': {episodes_key(saved['env']): arguments.episodes}}]
         config = change(saved, layers, arguments.overrides)
         validate(config)

@@ -275,7 +275,7 @@ def guarded(prog: str, work: Callable[[], None]) -> int:
         return _fail(prog, error, BAD_INPUT)
     except OSError as error:
         return _fail(prog, f'{error.strerror}: {error.filename}' if error.filename else error, FAILED)
-    except (FloatingPointError, ImportError, RuntimeError) as error:
+    except (FloatingPointError, ImportError, MemoryError, RuntimeError) as error:
         return _fail(prog, error, FAILED)
     return 0
 

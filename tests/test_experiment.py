@@ -11,7 +11,7 @@ import yaml
 from helpers.experiments import held_by_another_process, make_plan
 
 from lzero_mow.experiment.jobs import command, is_finished, plan_jobs
-from lzero_mow.experiment.tables import write_tables
+from lzero_mow.experiment.tables import check_tables, write_tables
 from lzero_mow.report.costs import read_costs
 from lzero_mow.report.results import Result, append_results, read_results
 from lzero_mow.run_record import RunRecord, read_run_record, write_run_record
@@ -207,6 +207,17 @@ def test_tables_hold_the_seeds_that_have_ended_and_leave_other_methods_alone(tmp
 
 
 @pytest.mark.unittest
+@pytest.mark.parametrize('seeds, tasks, lost', [([3], TASKS, 'Pong of seed 0'), ([0], ['Pong'], 'Boxing of seed 0')])
+def test_a_table_is_not_replaced_by_one_with_less_in_it(tmp_path, seeds, tasks, lost):
+    output, plan = str(tmp_path / 'results'), make_plan(tmp_path / 'runs', seeds=[0])
+    finish(plan_jobs(plan)[0])
+    write_tables(plan, TASKS, output)
+    check_tables(make_plan(tmp_path / 'runs', seeds=[3]), TASKS, output)  # it adds to it
+    with pytest.raises(ValueError, match=f'holds {lost}, which these runs do not have: choose another --output'):
+        check_tables(make_plan(tmp_path / 'others', seeds=seeds), tasks, output)
+
+
+@pytest.mark.unittest
 def test_a_prolonged_run_is_in_no_table_until_it_ends_again(tmp_path):
     plan = make_plan(tmp_path / 'runs')
     job, = plan_jobs(plan)
@@ -237,7 +248,7 @@ def test_an_experiment_from_end_to_end_and_again(tmp_path):
     arguments = ['atari', '--preset', 'debug', '--games', 'Direct', 'Shifted', '--methods', 'storm', 'random', *TINY]
     done = run_experiment(tmp_path, *arguments, '--jobs', '3', '--random-episodes', '4')
     assert done.returncode == 0, done.stderr
-    folder = tmp_path / 'results' / 'atari'
+    folder = tmp_path / 'data_mow' / 'experiment' / 'atari'
     storm = read_results(str(folder / 'storm.csv'))
     assert {(row.method, row.task) for row in storm} == {('storm', 'Direct'), ('storm', 'Shifted')}
     random = read_results(str(folder / 'random.csv'))

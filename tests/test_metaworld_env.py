@@ -152,6 +152,7 @@ def test_what_is_no_action_is_refused(action):
         (dict(tasks=['reach', 'reach']), 'names reach twice'),
         (dict(tasks=['reach'], camera='left'), "env.camera is 'left'"),
         (dict(tasks=['reach'], action_repeat=2), 'is 1000: Meta-World ends an episode after 500 steps'),
+        (dict(tasks=['reach'], action_space='minimal'), "env.action_space is 'minimal': it must be 'full'"),
         (dict(tasks=['reach'], goals='some'), "env.goals is 'some'"),
         (dict(tasks=['reach'], evaluator_env_num=2, evaluation_episodes=5), 'a multiple of env.evaluator_env_num'),
     ]
@@ -191,6 +192,13 @@ def test_the_suites_are_the_packages():
     suites = load_suite('metaworld')['suites']
     for name, package in (('mt10', MT10_V3), ('mt50', MT50_V3)):
         assert suites[name] == [task.removesuffix('-v3') for task in package]
+
+
+@pytest.mark.unittest
+def test_a_library_that_is_none_is_refused_unprobed():
+    code = "import os; os.environ['MUJOCO_GL'] = 'glfw'; from lzero_mow.envs import rendering; rendering.choose_gl()"
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert "ValueError: MUJOCO_GL is 'glfw', which draws nothing without a display: unset it" in done.stderr
 
 
 @pytest.mark.unittest

@@ -96,6 +96,8 @@ def test_stopped_at_the_end_and_extended(tmp_path, uninterrupted):
     ends, whole = load(tmp_path / 'run'), load(uninterrupted)
     for part in ('policy', 'collector', 'random', 'replay'):
         assert differences(ends[part], whole[part]) == [], part
+    with pytest.raises(ValueError, match='is at environment step 96 already: --max-env-step is 72'):
+        train(tiny_config(tmp_path / 'run'), resume=str(tmp_path / 'run'), max_env_step=72)
 
 
 @pytest.mark.unittest

@@ -94,7 +94,8 @@ class Progress:
             - score (:obj:`float`): Their aggregate.
         """
         what = 'return' if None in self._scores else 'score'
-        means = ', '.join(f'{task} {mean:.1f}' for task, mean in zip(self._tasks, returns))
+        scores = ['' if score is None else f' (score {score:.2f})' for score in self._scores]
+        means = ', '.join(f'{task} {mean:.1f}{own}' for task, mean, own in zip(self._tasks, returns, scores))
         logging.info('evaluation at step %d: %s; mean %s over tasks %.3f', env_step, means, what, score)
 
     def _rows(self) -> List[tuple]:

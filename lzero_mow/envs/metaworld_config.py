@@ -47,6 +47,7 @@ METAWORLD_CONFIG = dict(
     manager=dict(SHARED_CONFIG['manager'], connect_timeout=1800),
 )
 _RULES: Rules = {
+    'action_space': ("'full': actions are numbers, of which all are legal", lambda value: value == 'full'),
     'camera': (' or '.join(CAMERAS), lambda value: value in CAMERAS),
     'render_profile': (' or '.join(PROFILES), lambda value: value in PROFILES),
     'action_repeat': ('a whole number of at least 1', lambda value: is_count(value, 1)),
@@ -78,7 +79,7 @@ def check_config(cfg: dict) -> None:
     if steps > MAX_STEPS:
         raise ValueError(
             f'env.max_episode_steps x env.action_repeat is {steps}: Meta-World ends an episode after {MAX_STEPS} steps '
-            'of the simulator'
+            f'of the simulator: lower env.max_episode_steps to {MAX_STEPS // cfg.action_repeat}'
         )
 
 

@@ -109,7 +109,7 @@ class MetaWorldGame:
     def observe(self) -> np.ndarray:
         """
         Overview:
-            A picture of this moment: uint8 (3, height, width), with the robot's base on the left.
+            A picture of this moment: uint8 (3, height, width), upright; in corner2 the robot's base is on the left.
         Raises:
             - RuntimeError: one line that names the task, if it cannot be drawn any more.
         """

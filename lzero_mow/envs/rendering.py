@@ -50,6 +50,8 @@ def choose_gl() -> str:
             )
         return backend
     wanted = os.environ.get('MUJOCO_GL', '').lower().strip()
+    if wanted and wanted not in BACKENDS:
+        raise ValueError(f"MUJOCO_GL is '{wanted}', which draws nothing without a display: unset it, or egl or osmesa")
     failures = []
     for backend in (wanted, ) if wanted else BACKENDS:
         environment = {name: value for name, value in os.environ.items() if name not in _GL_VARIABLES}

@@ -23,7 +23,7 @@ PROG = 'python -m lzero_mow.experiment'
 # What an option is where neither a script nor the command line says it.
 DEFAULTS = dict(
     methods=None, seeds=['0'], preset=cli.DEFAULT_PRESETS[1], games=[], runs=os.path.join('data_mow', 'experiment'),
-    output='results', compare=None
+    output=os.path.join('data_mow', 'experiment'), compare=None
 )
 
 
@@ -153,9 +153,14 @@ def _held(plan: Plan, method: str) -> IO:
 
 
 def _run(plan: Plan, jobs: List[Job], at_once: int, output: str, page: Optional[str]) -> int:
-    from .tables import write_tables
+    from .tables import check_tables, write_tables
     tasks = resolve_games(plan.games, load_suite(plan.suite)['suites']) or \
         build_config(plan.preset, suite=plan.suite)['env']['tasks']
+    try:
+        check_tables(plan, tasks, output)
+    except ValueError as error:
+        logging.error('%s', error)
+        return cli.BAD_INPUT
     due = [job for job in jobs if not is_finished(job)]
     cores = len(os.sched_getaffinity(0))
     at_once = max(1, min(at_once or cores, len(due)))

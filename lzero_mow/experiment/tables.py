@@ -14,6 +14,28 @@ from lzero_mow.suites import one_model_a_task
 from .jobs import Plan, has_ended, run_name, seeds_in
 
 
+def check_tables(plan: Plan, tasks: Sequence[str], output: str) -> None:
+    """
+    Overview:
+        Refuse to replace a table by one with less in it: with fewer tasks, or without seeds whose runs are elsewhere.
+    Arguments:
+        - plan, tasks, output: See ``write_tables``.
+    Errors:
+        ``ValueError`` in one line.
+    """
+    for method in plan.methods:
+        path = os.path.join(output, plan.suite, f'{method}.csv')
+        if not os.path.isfile(path):
+            continue
+        seeds = {*plan.seeds, *seeds_in(plan.folder(method))}
+        lost = [row for row in read_results(path) if row.seed not in seeds or row.task not in tasks]
+        if lost:
+            raise ValueError(
+                f"'{path}' holds {lost[0].task} of seed {lost[0].seed}, which these runs do not have: choose another "
+                '--output, or move the table away'
+            )
+
+
 def write_tables(plan: Plan, tasks: Sequence[str], output: str) -> None:
     """
     Overview:

@@ -11,7 +11,7 @@ from lzero_mow.suites import REFERENCES
 from .colours import method_colours
 from .intervals import Statistic, interval, iqm, mean
 from .results import Result
-from .scale import Scale, table_scale
+from .scale import SUCCESS, Scale, table_scale
 from .scores import Value, curves, methods_of, read_evaluations, tasks_of
 
 MAX_COLUMNS, LEGEND_COLUMNS = 5, 5
@@ -23,8 +23,8 @@ def write_curves(
 ) -> None:
     """
     Overview:
-        Draw the learning curves of one or several runs as PNG: for each method the mean over its seeds in every task,
-        and over all tasks the interquartile mean of the scores (of the returns where there are no scores).
+        Draw the learning curves of one or several runs as PNG: for each method the mean over its seeds in every task
+        (of the success where there is some, else of the return), and over all tasks the interquartile mean of the scores (of the returns where there are no scores).
     Arguments:
         - path (:obj:`str`): The file to write, ending in ``.png``.
         - results (:obj:`Sequence[str]`): ``results.csv`` files (see ``lzero_mow.report.results``).
@@ -49,12 +49,13 @@ def draw_curves(
     tasks, methods = tasks_of(rows), methods_of(rows)
     scale = scale or table_scale(rows, last=1)
     colours = {method: colour for method, colour in method_colours(methods).items() if drawn is None or method in drawn}
-    figure, axes = _panels([*tasks, ALL_TASKS], x, math.ceil(len(colours) / LEGEND_COLUMNS))
+    what, value = (scale.label, scale) if scale is SUCCESS else ('return', _return)
+    figure, axes = _panels([*tasks, ALL_TASKS], x, what, math.ceil(len(colours) / LEGEND_COLUMNS))
     for method, colour in colours.items():
         own = [row for row in rows if row.method == method]
         for task in tasks_of(own):
             of_task = [row for row in own if row.task == task]
-            _draw(axes[task], of_task, [task], _return, mean, colour)
+            _draw(axes[task], of_task, [task], value, mean, colour)
         scaled = [row for row in own if scale is None or scale.covers(row.task)]
         _draw(axes[ALL_TASKS], scaled, tasks_of(scaled), scale or _return, iqm, colour)
     axes[ALL_TASKS].set_ylabel(f'IQM of the\n{"return" if scale is None else scale.label}')
@@ -65,7 +66,7 @@ def draw_curves(
         figure.savefig(temporary, dpi=110)
 
 
-def _panels(titles: Sequence[str], x: str, legend_lines: int) -> Tuple[Figure, Dict[str, Axes]]:
+def _panels(titles: Sequence[str], x: str, y: str, legend_lines: int) -> Tuple[Figure, Dict[str, Axes]]:
     """A figure with a panel for each title, in rows of about equal length."""
     n_rows = math.ceil(len(titles) / MAX_COLUMNS)
     n_columns = math.ceil(len(titles) / n_rows)
@@ -74,7 +75,7 @@ def _panels(titles: Sequence[str], x: str, legend_lines: int) -> Tuple[Figure, D
     for panel, title in zip(panels, titles):
         panel.set_title(title)
         panel.set_xlabel(x)
-        panel.set_ylabel('return')
+        panel.set_ylabel(y)
         panel.grid(alpha=0.3)
     for panel in panels[len(titles):]:
         panel.remove()
