@@ -215,27 +215,6 @@ def test_unknown_model_key_is_named():
 
 
 @pytest.mark.unittest
-def test_the_prior_learns_no_reset_after_an_end_by_length():
-    model = tiny_model().world_model
-    tasks, length = (0, 1, 2), 6
-    batch = random_batch(tasks, length)
-    batch.terminated.zero_()
-
-    def terms():
-        torch.manual_seed(0)
-        terms, _ = world_model_terms(model, batch, model.plan(tasks), free_bits=0.0)
-        return {name: value.sum().item() for name, value in terms.items()}
-
-    whole = terms()
-    batch.first[:, 1:] = True
-    cut = terms()
-    assert cut['dynamics'] == cut['representation'] == 0.0 < whole['dynamics']
-    assert all(cut[name] == value for name, value in whole.items() if name not in ('dynamics', 'representation'))
-    batch.terminated[:, :-1] = 1.0
-    assert terms()['dynamics'] == pytest.approx(whole['dynamics']), 'where the continuation head says so, it may'
-
-
-@pytest.mark.unittest
 def test_what_is_shown_of_a_task_has_the_fewest_ends():
     model, tasks = tiny_model().world_model, (0, 0, 1, 1, 1)
     batch = random_batch(tasks, 6)

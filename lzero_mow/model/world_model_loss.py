@@ -5,10 +5,6 @@ The time axis, once:      o_0   o_1   o_2        reward[t] and terminated[t] are
                             a_0   a_1   a_2
                           h_0   h_1   h_2        h_t has seen z_0..z_t and a_0..a_t
                            ->z_1 ->z_2           prior from h_t: z_{t+1}; reward and continuation heads: r_t, c_t
-
-Sequences run on across the ends of episodes, as in STORM. After an end that terminates, imagination stops where the
-continuation head says so. After one by length alone nothing would stop it: that the next episode begins there is no
-consequence of the action, and the prior does not learn it.
 """
 from typing import Dict, Tuple
 
@@ -48,9 +44,8 @@ def world_model_terms(
 
     by_task = lambda x: mean_by_task(x, plan.task, model.num_tasks)
     error = reconstruction.float() - batch.obs.float().div_(255)
-    follows = ~batch.first[:, 1:] | batch.terminated[:, :-1].bool()  # (B, L - 1)
-    dynamics = by_task(follows * kl_divergence(posterior[:, 1:].detach(), predicted.prior[:, :-1]))
-    representation = by_task(follows * kl_divergence(posterior[:, 1:], predicted.prior[:, :-1].detach()))
+    dynamics = by_task(kl_divergence(posterior[:, 1:].detach(), predicted.prior[:, :-1]))
+    representation = by_task(kl_divergence(posterior[:, 1:], predicted.prior[:, :-1].detach()))
     terms = dict(
         reconstruction=by_task(error.square().sum((2, 3, 4))),
         reward=by_task(model.two_hot.loss(predicted.reward, batch.reward)),
