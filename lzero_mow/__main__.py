@@ -38,7 +38,8 @@ def evaluate(argv: List[str]) -> int:
     parser.add_argument('--episodes', type=int, metavar='N', help="a task; default: the run's own")
     parser.add_argument('--best', action='store_true', help='the checkpoint with the best evaluation, not the latest')
     parser.add_argument(
-        'overrides', nargs='*', default=[], metavar='KEY=VALUE', help='such as policy.device=cpu, policy.eval_greedy=true'
+        'overrides', nargs='*', default=[], metavar='KEY=VALUE',
+        help='such as policy.device=cpu, policy.eval_greedy=true'
     )
     arguments = cli.parse(parser, argv, lists=())
     try:

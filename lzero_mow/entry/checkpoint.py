@@ -133,7 +133,7 @@ def load_weights(policy: Policy, state: dict, path: str) -> None:
         Take over the networks of a checkpoint of a run with the same ones. Nothing else is: optimizers, counters and
         running statistics of the policy stay as they are.
     Arguments:
-        - state (:obj:`dict`), path (:obj:`str`): What ``read`` returned (``latest`` or ``ckpt_best``), and of which file.
+        - state (:obj:`dict`), path (:obj:`str`): What ``read`` returned (``latest`` or ``ckpt_best``), and from where.
     Errors:
         ``CheckpointError`` if it holds no networks, ``RuntimeError`` if they differ.
     """

@@ -12,7 +12,7 @@ from .colours import method_colours
 from .intervals import Statistic, interval, iqm, mean
 from .results import Result
 from .scale import SUCCESS, Scale, table_scale
-from .scores import Value, curves, methods_of, read_evaluations, tasks_of
+from .scores import Value, curves, episode_return, methods_of, read_evaluations, tasks_of
 
 MAX_COLUMNS, LEGEND_COLUMNS = 5, 5
 ALL_TASKS = 'all tasks'
@@ -24,7 +24,8 @@ def write_curves(
     """
     Overview:
         Draw the learning curves of one or several runs as PNG: for each method the mean over its seeds in every task
-        (of the success where there is some, else of the return), and over all tasks the interquartile mean of the scores (of the returns where there are no scores).
+        (of the success where there is some, else of the return), and over all tasks the interquartile mean of the scores
+        (of the returns where there are no scores).
     Arguments:
         - path (:obj:`str`): The file to write, ending in ``.png``.
         - results (:obj:`Sequence[str]`): ``results.csv`` files (see ``lzero_mow.report.results``).
@@ -49,7 +50,7 @@ def draw_curves(
     tasks, methods = tasks_of(rows), methods_of(rows)
     scale = scale or table_scale(rows, last=1)
     colours = {method: colour for method, colour in method_colours(methods).items() if drawn is None or method in drawn}
-    what, value = (scale.label, scale) if scale is SUCCESS else ('return', _return)
+    what, value = (scale.label, scale) if scale is SUCCESS else ('return', episode_return)
     figure, axes = _panels([*tasks, ALL_TASKS], x, what, math.ceil(len(colours) / LEGEND_COLUMNS))
     for method, colour in colours.items():
         own = [row for row in rows if row.method == method]
@@ -57,7 +58,7 @@ def draw_curves(
             of_task = [row for row in own if row.task == task]
             _draw(axes[task], of_task, [task], value, mean, colour)
         scaled = [row for row in own if scale is None or scale.covers(row.task)]
-        _draw(axes[ALL_TASKS], scaled, tasks_of(scaled), scale or _return, iqm, colour)
+        _draw(axes[ALL_TASKS], scaled, tasks_of(scaled), scale or episode_return, iqm, colour)
     axes[ALL_TASKS].set_ylabel(f'IQM of the\n{"return" if scale is None else scale.label}')
     if len(colours) > 1:
         handles, labels = axes[ALL_TASKS].get_legend_handles_labels()
@@ -80,10 +81,6 @@ def _panels(titles: Sequence[str], x: str, y: str, legend_lines: int) -> Tuple[F
     for panel in panels[len(titles):]:
         panel.remove()
     return figure, dict(zip(titles, panels))
-
-
-def _return(row: Result) -> float:
-    return row.episode_return
 
 
 def _draw(

@@ -50,8 +50,8 @@ def aggregate(scores: Sequence[float]) -> Dict[str, float]:
 
 
 def evaluation_rows(
-        method: str, seed: int, tasks: Sequence[str], references: Sequence[Optional[Tuple[float, float]]], env_step: int,
-        episodes: Dict[str, np.ndarray]
+        method: str, seed: int, tasks: Sequence[str], references: Sequence[Optional[Tuple[float, float]]],
+        env_step: int, episodes: Dict[str, np.ndarray]
 ) -> List[Result]:
     """
     Overview:

@@ -5,7 +5,7 @@ from typing import Dict, NamedTuple, Optional, Sequence
 from lzero_mow.suites import RANDOM, REFERENCES
 from .intervals import interval
 from .results import Result
-from .scores import finals, methods_of, tasks_of
+from .scores import episode_return, finals, methods_of, tasks_of
 
 
 WIDER = 2.0
@@ -106,7 +106,7 @@ class _End(NamedTuple):
 def _ends(rows: Sequence[Result], last: int) -> Dict[str, _End]:
     """Where one method has ended, by task; the interval of one seed is its value."""
     tasks = tasks_of(rows)
-    returns = finals(rows, tasks, lambda row: row.episode_return, last)  # (seeds, tasks)
+    returns = finals(rows, tasks, episode_return, last)  # (seeds, tasks)
     mean, low, high = interval(lambda returns: returns.mean(axis=0), returns)
     if len(returns) == 1:
         low = high = mean

@@ -14,6 +14,14 @@ from .results import COLUMNS, Result, read_results
 Value = Callable[[Result], float]
 
 
+def episode_return(row: Result) -> float:
+    """
+    Overview:
+        The value of a row that every suite has.
+    """
+    return row.episode_return
+
+
 def result_files(folder: str) -> List[str]:
     """
     Overview:

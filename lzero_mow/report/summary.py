@@ -17,7 +17,7 @@ from .interval_plot import write_intervals
 from .intervals import interval, iqm, mean, median, probability_of_improvement
 from .results import SUCCESSES, Result
 from .scale import Scale, table_scale
-from .scores import finals, methods_of, read_evaluations, result_files, tasks_of
+from .scores import episode_return, finals, methods_of, read_evaluations, result_files, tasks_of
 from .summary_text import ALL_TASKS, write_markdown
 
 CURVES = 5  # methods, the first of the table, beside reference players: more hide one another
@@ -129,7 +129,7 @@ def _method(
         baseline: Optional[str], last: int, costs: Sequence[RunCost]
 ) -> MethodSummary:
     own = rows[method]
-    returns = finals(own, tasks, _return, last)
+    returns = finals(own, tasks, episode_return, last)
     summary = MethodSummary(method, len(returns), _last_steps(own))
     if scale is not None:
         scores = finals(own, [task for task in tasks if scale.covers(task)], scale, last)
@@ -137,7 +137,7 @@ def _method(
             summary.scores[name] = _estimate(interval(statistic, scores))
     if baseline not in (None, method):
         # What counts where every evaluation has it; which of two returns is higher needs no scale.
-        counts = scale if scale is not None and scale.column is not None else _return
+        counts = scale if scale is not None and scale.column is not None else episode_return
         compared = (finals(rows[one], tasks, counts, last) for one in (baseline, method))
         summary.improvement = _estimate(interval(probability_of_improvement, *compared))
     summary.returns = _by_task(tasks, returns)
@@ -159,10 +159,6 @@ def _by_task(tasks: Sequence[str], values: np.ndarray) -> Dict[str, Estimate]:
     """Means over seeds of values (seeds, tasks)."""
     estimates = interval(lambda values: values.mean(axis=0), values)
     return {task: tuple(map(float, estimate)) for task, *estimate in zip(tasks, *estimates)}
-
-
-def _return(row: Result) -> float:
-    return row.episode_return
 
 
 def _last_steps(rows: Sequence[Result]) -> Tuple[int, int]:
