@@ -27,15 +27,15 @@ def evaluate(config: dict, run_dir: str, name: str) -> List[Result]:
         Evaluate a checkpoint as its run would have, show what comes out, and write it into ``evaluation.csv`` in the
         run folder, in the columns of ``results.csv``.
     Arguments:
-        - config (:obj:`dict`): The run's, in which episodes, the device and other things that give nothing its shape may
-            have changed.
+        - config (:obj:`dict`): The run's, in which episodes, the device and other things that give nothing its
+            shape may have changed.
         - run_dir (:obj:`str`): The run folder.
         - name (:obj:`str`): The checkpoint, ``checkpoint.LATEST`` or ``checkpoint.BEST``.
     Returns:
         - rows (:obj:`List[Result]`): A row a task.
     Errors:
-        ``ValueError`` for a configuration that does not fit or a run that is being trained, ``CheckpointError`` if there
-        is no such checkpoint.
+        ``ValueError`` for a configuration that does not fit or a run that is being trained, ``CheckpointError`` if
+        there is no such checkpoint.
     """
     path = os.path.join(run_dir, name)
     state = checkpoint.read(path)

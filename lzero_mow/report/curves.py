@@ -24,8 +24,8 @@ def write_curves(
     """
     Overview:
         Draw the learning curves of one or several runs as PNG: for each method the mean over its seeds in every task
-        (of the success where there is some, else of the return), and over all tasks the interquartile mean of the scores
-        (of the returns where there are no scores).
+        (of the success where there is some, else of the return), and over all tasks the interquartile mean of the
+        scores (of the returns where there are no scores).
     Arguments:
         - path (:obj:`str`): The file to write, ending in ``.png``.
         - results (:obj:`Sequence[str]`): ``results.csv`` files (see ``lzero_mow.report.results``).
