@@ -138,11 +138,12 @@ def fill_derived(config: dict) -> dict:
 def resolve_games(games: Any, suites: Dict[str, List[str]]) -> List[str]:
     """
     Overview:
-        Turn ``'Pong,Boxing'``, ``['Pong', 'Boxing']`` or the name of a suite into a list of names, as they are written.
+        Turn ``'Pong,Boxing'``, ``['Pong', 'Boxing']`` or the name of a suite (in capitals too: MT10) into a list of
+        names, as they are written.
     """
     names = games.split(',') if isinstance(games, str) else [name for game in games for name in game.split(',')]
     names = [name.strip() for name in names if name.strip()]
-    return [task for name in names for task in suites.get(name, [name])]
+    return [task for name in names for task in suites.get(name.lower(), [name])]
 
 
 def parse_overrides(overrides: Sequence[str]) -> dict:
@@ -187,8 +188,9 @@ def merge(base: dict, layer: dict) -> dict:
     Errors:
         ``ValueError`` that names the nearest right key, or the two types.
     """
-    whole = [key for key in WHOLE if any(leaf.startswith(f'{key}.') for leaf in leaves(base))]
-    return _merge(base, layer, '', [*leaves(base), *whole])
+    known = list(leaves(base))
+    known += [key for key in WHOLE if any(leaf.startswith(f'{key}.') for leaf in known)]
+    return _merge(base, layer, '', known)
 
 
 def _merge(base: dict, layer: dict, prefix: str, known: List[str]) -> dict:

@@ -68,6 +68,7 @@ def test_games():
     assert suites['atari26'] == list(ATARI_100K)
     assert resolve_games(['Pong,Boxing', 'Hero'], suites) == ['Pong', 'Boxing', 'Hero']
     assert resolve_games('laptop', suites) == ['Pong', 'Boxing', 'Breakout', 'Gopher']
+    assert resolve_games(['MT10'], load_suite('metaworld')['suites'])[:2] == ['reach', 'push']
     config = build_config('laptop', ['Hero', 'Pong'])
     assert config['env']['tasks'] == config['policy']['tasks'] == ['Hero', 'Pong']
     assert config['policy']['model']['num_tasks'] == 2

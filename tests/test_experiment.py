@@ -103,6 +103,7 @@ def test_a_member_has_its_tasks_share_of_the_batch_and_the_updates_of_the_whole(
 @pytest.mark.parametrize(
     'changes, message', [
         (dict(methods=['mow', 'strom']), "unknown method 'strom': did you mean 'storm'"),
+        (dict(methods=['mow', 'expertt']), "unknown method 'expertt': did you mean 'expert'"),
         (dict(overrides=['policy.batch_sise=8']), "unknown key 'policy.batch_sise'"),
         (dict(games=['Pong', 'Breakot']), "unknown game 'Breakot'"),
         (dict(methods=['storm'], overrides=['policy.batch_size=1']), 'policy.batch_size is 1 for 2 tasks'),

@@ -1,7 +1,7 @@
-"""Command lines, policy configurations and policies for the benchmarks: a preset at any number of tasks."""
+"""Policy configurations and policies for the benchmarks: a preset at any number of tasks."""
 import argparse
 import time
-from typing import Callable, Optional
+from typing import Callable
 
 import numpy as np
 import torch
@@ -9,11 +9,6 @@ from ding.policy import Policy
 from easydict import EasyDict
 
 from lzero_mow.config import DEFAULT_METHOD, build_config
-
-
-def command_line(text: Optional[str]) -> argparse.ArgumentParser:
-    """A parser whose description is a benchmark's docstring."""
-    return argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:

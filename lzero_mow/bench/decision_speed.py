@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from lzero_mow.bench.configs import command_line, decision, parse, policy_config, timed
+from lzero_mow.bench.command_line import command_line
+from lzero_mow.bench.configs import decision, parse, policy_config, timed
 from lzero_mow.memory import keep_freed_memory
 from lzero_mow.model.size import numbers
 from lzero_mow.policy.mow import MoWPolicy
@@ -22,7 +23,7 @@ WINDOW = 16  # calls after which every method's window of past steps is full
 
 
 def main() -> None:
-    parser = command_line(__doc__)
+    parser = command_line('decision_speed', __doc__)
     parser.add_argument('--preset', default='paper')
     parser.add_argument('--tasks', type=int, default=26)
     parser.add_argument('--device', default='cpu')

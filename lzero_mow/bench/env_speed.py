@@ -17,6 +17,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional
 from rich.console import Console
 from rich.table import Table
 
+from lzero_mow.bench.command_line import command_line
 from lzero_mow.envs.games import ale_id, check_games
 from lzero_mow.quiet import quiet_imports
 
@@ -38,11 +39,7 @@ class Speed(NamedTuple):
 
 def parse(arguments: Optional[List[str]]) -> argparse.Namespace:
     """The checked command line."""
-    parser = argparse.ArgumentParser(
-        prog='python -m lzero_mow.bench.env_speed',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line('env_speed', __doc__)
     parser.add_argument('--game', default='Pong', help='one of the 26 Atari 100k games (default: %(default)s)')
     parser.add_argument('--envs', type=int, default=8, help='environments of a manager (default: %(default)s)')
     parser.add_argument(

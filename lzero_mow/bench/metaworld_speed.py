@@ -1,7 +1,7 @@
 """
 Environment steps a second of Meta-World, in one to four processes, with and without pictures.
 
-    python -m lzero_mow.bench.metaworld_speed [--task reach] [--processes 1 2 4] [--steps 200] [--profiles fast full]
+    python -m lzero_mow.bench.metaworld_speed [--task reach] [--processes 1 2 4] [--steps 300] [--profiles fast full]
 
 Every process has one environment and one renderer. Time runs from the moment when all of them are ready. Shown are
 the median, the least and the most of several measurements.
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from lzero_mow.bench.configs import command_line
+from lzero_mow.bench.command_line import command_line
 from lzero_mow.envs.metaworld_config import check_config
 from lzero_mow.envs.metaworld_game import require_metaworld
 from lzero_mow.envs.rendering import PROFILES, choose_gl
@@ -60,7 +60,7 @@ def steps_per_second(task: str, profile: str, processes: int, steps: int) -> flo
 
 def parse(arguments: Optional[list]) -> argparse.Namespace:
     """The checked command line."""
-    parser = command_line(__doc__)
+    parser = command_line('metaworld_speed', __doc__)
     parser.add_argument('--task', default='reach', help='default: %(default)s')
     parser.add_argument('--processes', type=int, nargs='+', default=[1, 2, 3, 4], help='default: 1 to 4')
     parser.add_argument(

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from lzero_mow.bench.configs import command_line, parse, policy_config
+from lzero_mow.bench.command_line import command_line
+from lzero_mow.bench.configs import parse, policy_config
 from lzero_mow.model.mow_model import MoWModel
 from lzero_mow.model.scalezero.moe import DenseFeedForward, MoEFeedForward
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
@@ -68,7 +69,7 @@ MODELS = {'mow': (MoWModel, mow_parts), 'scalezero': (ScaleZeroModel, scalezero_
 
 
 def main() -> None:
-    parser = command_line(__doc__)
+    parser = command_line('model_size', __doc__)
     parser.add_argument('--preset', default='paper')
     parser.add_argument('--tasks', type=int, default=26)
     parser.add_argument('--method', default='mow')

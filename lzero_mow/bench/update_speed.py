@@ -18,7 +18,8 @@ from rich.progress import track
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
-from lzero_mow.bench.configs import command_line, decision, parse, policy_config, timed
+from lzero_mow.bench.command_line import command_line
+from lzero_mow.bench.configs import decision, parse, policy_config, timed
 from lzero_mow.buffer.batch import SequenceBatch
 from lzero_mow.memory import keep_freed_memory
 from lzero_mow.policy.mow import MoWPolicy
@@ -75,7 +76,7 @@ def measure(preset: str, num_tasks: int, source: str, sequences: int, device: to
 
 
 def main() -> None:
-    parser = command_line(__doc__)
+    parser = command_line('update_speed', __doc__)
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--repeats', type=int, default=5)
     args = parse(parser)

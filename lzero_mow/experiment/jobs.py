@@ -19,7 +19,7 @@ from lzero_mow.files import locked
 from lzero_mow.paths import LATEST
 from lzero_mow.run_record import read_run_record
 from lzero_mow.saved_config import TOTAL_CONFIG, load_run_config, plain
-from lzero_mow.suites import REFERENCES, algorithm_of, check_player, one_model_a_task
+from lzero_mow.suites import REFERENCES, algorithm_of, check_player, did_you_mean, method_names, one_model_a_task
 from lzero_mow.validate import get
 
 # What may differ between a run that is there and the one that is asked for: it changes no row of the results.
@@ -136,6 +136,8 @@ def _tasks(plan: Plan, method: str) -> List[Optional[str]]:
     if method in REFERENCES:
         check_player(plan.suite, method)
         return [None]
+    if method not in method_names():
+        raise ValueError(f"unknown method '{method}'{did_you_mean(method, [*method_names(), *REFERENCES])}")
     overrides = _overrides(plan, method)
     refuse_own_keys(method, parse_overrides(overrides))
     if not one_model_a_task(method):
