@@ -50,7 +50,7 @@ def make_run(
     steps = (0, ) if method in REFERENCES else (0, 100, 192)
     append_results(
         os.path.join(folder, RESULTS), [
-            Result(method, seed, task, step, value * (1 + step / 100), None, *successes)
+            Result(method, seed, task, step, 20, value * (1 + step / 100), None, *successes)
             for step in steps for task, value in zip(TASKS, (breakout, 0.5))
         ]
     )
@@ -114,10 +114,13 @@ def test_experts_and_successes_have_their_place_on_the_page(tmp_path):
     page = path.read_text()
     assert [row[0] for row in cells(page, 'scores')] == ['method', 'mow', 'random', 'expert']
     assert [row[0] for row in cells(page, 'costs')] == ['method', 'mow']
-    expected = dict(success_any=['0.55 [0.50, 0.60]', '0.00 (one seed)', '1.00 (one seed)'])
-    expected['success_last'] = ['0.25 [0.25, 0.25]', '0.00 (one seed)', '0.00 (one seed)']
-    for name, of_methods in expected.items():
-        assert cells(page, name)[1:] == [[task, *of_methods] for task in [*TASKS, 'all tasks']]
+    assert 'Episodes of a game in an evaluation: 20 a method, 20 of random play, 20 of' in page
+    assert 'over the episodes of that one run' in page
+    none, all_ = ('0.00 [0.00, 0.16]', '0.00 [0.00, 0.09]'), ('1.00 [0.84, 1.00]', '1.00 [0.91, 1.00]')
+    expected = ('success_any', '0.55 [0.50, 0.60]', all_), ('success_last', '0.25 [0.25, 0.25]', none)
+    for name, ours, experts in expected:
+        of_task, of_all = ([ours, random, expert] for random, expert in zip(none, experts))
+        assert cells(page, name)[1:] == [*([task, *of_task] for task in TASKS), ['all tasks', *of_all]]
     assert '<title>mow</title>' in page
 
 

@@ -279,6 +279,6 @@ def test_without_a_matrix_there_is_no_picture(tmp_path, content):
     if content is not None:
         (tmp_path / 'diagnostics.csv').write_text(content)
     results = str(tmp_path / 'results.csv')
-    append_results(results, [Result('mow', 0, 'red', 0, 1.0, None)])
+    append_results(results, [Result('mow', 0, 'red', 0, 1, 1.0, None)])
     write_report(str(tmp_path), results, None, None, TASKS)
     assert [path.name for path in (tmp_path / 'report').iterdir()] == ['curves.png']

@@ -27,7 +27,7 @@ def finish(job, env_step=None, score=1.0):
     env_step = job.config['max_env_step'] if env_step is None else env_step
     save_config(job.config, str(run_dir / 'total_config.yaml'))
     (run_dir / 'results.csv').unlink(missing_ok=True)
-    rows = [Result(job.method, job.seed, task, step, score, None) for step in (0, env_step) for task in tasks]
+    rows = [Result(job.method, job.seed, task, step, 1, score, None) for step in (0, env_step) for task in tasks]
     append_results(str(run_dir / 'results.csv'), rows)
     write_run_record(
         str(run_dir),

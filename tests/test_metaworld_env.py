@@ -1,14 +1,17 @@
 """Meta-World's environment: what a picture shows, what an episode is, and how one goes on."""
+import importlib.util
 import multiprocessing
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from easydict import EasyDict
 from helpers.metaworld import skip_without_metaworld
 
+from lzero_mow.envs import rendering
 from lzero_mow.envs.metaworld import MetaWorldMoWEnv
 from lzero_mow.envs.metaworld_config import MT50, check_config
 from lzero_mow.suites import load_suite
@@ -45,6 +48,21 @@ def test_an_episode_follows_from_its_seed_and_its_actions():
     assert same(first, play(make(), ACTIONS[:4])) and not same(first, play(make(seed=4), ACTIONS[:4]))
     assert not same(first, play(env, ACTIONS[:4]))  # the next episode has another goal
     env.close()
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'camera, axis', [('corner', 2), ('corner2', 2), ('corner3', 2), ('corner4', 2), ('topview', 1)]
+)
+def test_what_moves_up_or_away_moves_up_in_the_picture(camera, axis):
+    heights = []
+    for direction in (1, -1):
+        env = make(camera=camera, action_repeat=15, max_episode_steps=2)
+        frame = play(env, [direction * np.eye(4, dtype=np.float32)[axis]] * 2)[-1][0].astype(int)
+        red = (frame[0] > 100) & (frame[1] < 60) & (frame[2] < 60)  # the arm
+        heights.append(np.nonzero(red)[0].mean())
+        env.close()
+    assert heights[0] < heights[1] - 1, 'rows are counted from the top'
 
 
 @pytest.mark.unittest
@@ -199,6 +217,39 @@ def test_a_library_that_is_none_is_refused_unprobed():
     code = "import os; os.environ['MUJOCO_GL'] = 'glfw'; from lzero_mow.envs import rendering; rendering.choose_gl()"
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert "ValueError: MUJOCO_GL is 'glfw', which draws nothing without a display: unset it" in done.stderr
+
+
+@pytest.mark.unittest
+def test_egl_is_tried_before_osmesa(monkeypatch):
+    works, tried = {'osmesa'}, []
+
+    def run(command, env, **kwargs):
+        tried.append(env['MUJOCO_GL'])
+        return SimpleNamespace(returncode=0 if tried[-1] in works else 1, stderr='OSError: no such library')
+
+    monkeypatch.setenv('MUJOCO_GL', '')
+    monkeypatch.setenv('PYOPENGL_PLATFORM', 'egl')
+    monkeypatch.setattr(rendering, 'sys', SimpleNamespace(modules={}, executable=sys.executable))
+    monkeypatch.setattr(rendering, 'subprocess', SimpleNamespace(run=run, TimeoutExpired=subprocess.TimeoutExpired))
+    choose_gl = rendering.choose_gl.__wrapped__  # without the memory of what was chosen
+    assert choose_gl() == 'osmesa' and tried == ['egl', 'osmesa']
+    assert os.environ['MUJOCO_GL'] == 'osmesa' and 'PYOPENGL_PLATFORM' not in os.environ
+    monkeypatch.setenv('MUJOCO_GL', '')
+    works.clear()
+    with pytest.raises(ValueError, match='apt install libegl1.*; egl: OSError: no such library; osmesa: OSError'):
+        choose_gl()
+    monkeypatch.setenv('MUJOCO_GL', 'EGL')
+    works.add('egl')
+    tried.clear()
+    assert choose_gl() == 'egl' and tried == ['egl'] and os.environ['MUJOCO_GL'] == 'egl'
+
+
+@pytest.mark.unittest
+def test_what_is_not_installed_is_named(monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None if name == 'packaging' else find_spec(name))
+    with pytest.raises(ValueError, match='^Meta-World needs packaging, not installed: pip install'):
+        MetaWorldMoWEnv.check(dict(tasks=['reach']))
 
 
 @pytest.mark.unittest

@@ -5,14 +5,17 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import closing
 
+import numpy as np
 import pytest
 import torch
 from helpers.metaworld import skip_without_metaworld
 from helpers.tiny_run import differences, load, train
 
+from lzero_mow.bench.metaworld_speed import steps_per_second
 from lzero_mow.config import build_config, change, lightzero_configs
-from lzero_mow.envs.metaworld_game import MetaWorldGame
+from lzero_mow.envs.metaworld import MetaWorldMoWEnv
 from lzero_mow.policy.mow import MoWPolicy
 from lzero_mow.validate import validate
 
@@ -58,29 +61,38 @@ def test_a_run_ends_with_successes_and_goes_on_bit_for_bit(tmp_path, monkeypatch
     assert differences(load(tmp_path / 'stopped'), state) == []
 
 
+class GoalGame:
+    """In place of a simulator: the reward is the number of the goal."""
+    screen = np.zeros((64, 64, 3), dtype=np.uint8)
+
+    def reset(self, seed, goal):
+        self.goal = goal
+        return np.random.default_rng(seed)
+
+    def step(self, action):
+        return float(self.goal), False, {'success': self.goal % 2 == 0, 'success_now': False}
+
+    def observe(self):
+        return self.screen.transpose(2, 0, 1)
+
+    def close(self):
+        """Nothing is held."""
+
+
 @pytest.mark.unittest
-def test_every_evaluation_plays_all_its_goals_once(tmp_path, monkeypatch):
+@pytest.mark.parametrize('manager', ['base', 'subprocess'])
+def test_every_evaluation_plays_all_its_goals_once(tmp_path, monkeypatch, manager):
     from lzero_mow.entry.workers import build_workers, compile_run, resolve
-    goals, reset, step = {}, MetaWorldGame.reset, MetaWorldGame.step
-    played = []
-    monkeypatch.setattr(
-        MetaWorldGame, 'reset', lambda self, seed, goal: goals.update({self: goal}) or reset(self, seed, goal)
-    )
-    monkeypatch.setattr(
-        MetaWorldGame, 'step', lambda self, action: played.append((self._task, goals[self])) or step(self, action)
-    )
+    monkeypatch.setattr(MetaWorldMoWEnv, '_new_game', lambda self: GoalGame())  # processes that are forked have it too
     config = config_of(tmp_path)
     config['env'].update(evaluator_env_num=2, evaluation_episodes=6, max_episode_steps=1)
-    config = change(config)
-    workers = build_workers(
-        compile_run(resolve(*lightzero_configs(config), 0, 96)), config['create'], str(tmp_path)
-    )
-    for _ in range(2):
-        played.clear()
-        episodes = workers.evaluator.eval_tasks(0, 0)
-        assert sorted(played) == [(task, goal) for task in ('drawer-close', 'reach') for goal in range(6)]
-        assert episodes['success_any'].shape == (2, 6)
-    workers.close()
+    config['create']['env_manager']['type'] = manager
+    config = resolve(*lightzero_configs(change(config)), 0, 96)
+    with closing(build_workers(compile_run(config), config['create'], str(tmp_path))) as workers:
+        for _ in range(2):
+            episodes = workers.evaluator.eval_tasks(0, 0)
+            assert np.sort(episodes['return']).tolist() == [[0, 1, 2, 3, 4, 5]] * 2
+            assert episodes['success_any'].mean() == 0.5 and episodes['success_last'].shape == (2, 6)
 
 
 @pytest.mark.unittest
@@ -90,6 +102,13 @@ def test_the_benchmark_measures_with_and_without_pictures():
     done = subprocess.run(command, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr[-2000:]
     assert re.findall(r'(none|fast|full)\W+[1-9]', done.stdout) == ['none', 'fast']
+
+
+@pytest.mark.unittest
+@pytest.mark.timeout(120)
+def test_the_benchmark_does_not_wait_for_a_process_that_died():
+    with pytest.raises(SystemExit, match='no-task, fast pictures: one of 2 processes died'):
+        steps_per_second('no-task', 'fast', processes=2, steps=1)
 
 
 DYING = """

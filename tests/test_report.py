@@ -88,15 +88,15 @@ def test_router_map(tmp_path):
 
 def _rows(seed, normalised=True):
     return [
-        Result('mow', seed, task, step, 10.0 * step + seed, step / 100 if normalised else None)
+        Result('mow', seed, task, step, 2, 10.0 * step + seed, step / 100 if normalised else None)
         for step in (0, 100, 200) for task in ('Pong', 'Boxing')
     ]
 
 
 @pytest.mark.unittest
 def test_the_last_evaluation_has_a_line_a_task_and_the_means():
-    rows = [Result('mow', 0, task, step, step, None, 0.5, step / 200) for step in (0, 100) for task in ('a', 'b')]
-    table = last_evaluation(rows, episodes=2)
+    rows = [Result('mow', 0, task, step, 2, step, None, 0.5, step / 200) for step in (0, 100) for task in ('a', 'b')]
+    table = last_evaluation(rows)
     assert [column.header for column in table.columns] == ['task', 'return', 'success at any step', 'at the last step']
     assert [list(column.cells) for column in table.columns] == [
         ['a', 'b', 'mean'], ['100.0'] * 3,
@@ -112,8 +112,8 @@ def test_results_round_trip_and_header(tmp_path):
     append_results(path, _rows(0, normalised=False)[4:])
     assert read_results(path) == _rows(0)[:4] + _rows(0, normalised=False)[4:]
     lines = open(path).read().splitlines()
-    assert lines[0] == 'method,seed,task,env_step,episode_return,human_normalised,success_any,success_last'
-    assert lines[-1] == 'mow,0,Boxing,200,2000.0,,,' and len(lines) == 7
+    assert lines[0] == 'method,seed,task,env_step,episodes,episode_return,human_normalised,success_any,success_last'
+    assert lines[-1] == 'mow,0,Boxing,200,2,2000.0,,,' and len(lines) == 7
     assert tuple(lines[0].split(',')) == COLUMNS
 
 

@@ -53,13 +53,18 @@ def test_where_there_is_success_it_decides_which_is_better(tmp_path):
     ends = {'mow': ((9.0, 0.0), (9.0, 0.5)), 'expert': ((5.0, 1.0), (5.0, 0.5))}  # (return, success), A and B
     for method, of_games in ends.items():
         write(tmp_path, **{method: [
-            Result(method, 0, game, 0, value, None, success, 0.0) for game, (value, success) in zip('AB', of_games)
+            Result(method, 0, game, 0, 10, value, None, success, 0.0) for game, (value, success) in zip('AB', of_games)
         ]})
     mow, expert = (summary := summarise(str(tmp_path))).methods
     assert expert.improvement[0] == 0.25, 'lost in A, a tie in B, though both returns are higher'
     assert mow.scores['mean'][0] == 0.25 and mow.successes['success_any']['B'][0] == 0.5
     write_summary(str(tmp_path), summary)
-    assert 'mean over all games, by success; a tie' in (tmp_path / 'summary.md').read_text()
+    text = (tmp_path / 'summary.md').read_text()
+    assert 'mean over all games, by success; a tie' in text
+    assert 'Episodes of a game in an evaluation: 10 a method, 10 of scripted' in text
+    assert mow.successes['success_any']['B'] == pytest.approx((0.5, 0.2366, 0.7634), abs=1e-4), "one seed: Wilson's"
+    assert mow.successes['success_any']['all tasks'] == pytest.approx((0.25, 0.1119, 0.4687), abs=1e-4)
+    assert '0.50 [0.24, 0.76]' in text and 'over the episodes of that one run' in text
 
 
 @pytest.mark.unittest
@@ -132,15 +137,15 @@ def test_curves_of_some_methods_in_the_colours_that_they_have_among_all(table, t
 
 @pytest.mark.unittest
 def test_the_last_evaluations_of_a_run():
-    rows = [Result('mow', 0, 'A', step, float(step), None) for step in (0, 100, 203, 301)]
+    rows = [Result('mow', 0, 'A', step, 1, float(step), None) for step in (0, 100, 203, 301)]
     assert finals(rows, ['A'], lambda row: row.episode_return, 1).tolist() == [[301.0]]
     assert finals(rows, ['A'], lambda row: row.episode_return, 2).tolist() == [[252.0]]
 
 
 @pytest.mark.unittest
 def test_curves_of_seeds_that_were_evaluated_at_other_steps():
-    rows = [Result('mow', 0, 'A', step, 1.0 * step, None) for step in (0, 10, 20)]
-    rows += [Result('mow', 1, 'A', step, 2.0 * step, None) for step in (0, 12, 22)]
+    rows = [Result('mow', 0, 'A', step, 1, 1.0 * step, None) for step in (0, 10, 20)]
+    rows += [Result('mow', 1, 'A', step, 1, 2.0 * step, None) for step in (0, 12, 22)]
     steps, values = curves(rows, ['A'], lambda row: row.episode_return)
     assert steps.tolist() == [0, 10, 12, 20], 'where both have been'
     np.testing.assert_allclose(values, [[[0, 10, 12, 20]], [[0, 20, 24, 40]]])
@@ -149,7 +154,7 @@ def test_curves_of_seeds_that_were_evaluated_at_other_steps():
 @pytest.mark.unittest
 def test_methods_stand_in_the_order_of_their_file():
     methods = ('random', 'scalezero', 'storm', 'mow_group_norm', 'mow')
-    rows = [Result(method, 0, 'A', 0, 0.0, None) for method in methods]
+    rows = [Result(method, 0, 'A', 0, 1, 0.0, None) for method in methods]
     assert methods_of(rows) == ['mow', 'storm', 'mow_group_norm', 'scalezero', 'random']
 
 

@@ -9,6 +9,9 @@ the median, the least and the most of several measurements.
 import argparse
 import multiprocessing
 import time
+from multiprocessing.connection import wait
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Barrier
 from statistics import median
 from typing import Optional, Tuple
 
@@ -23,22 +26,21 @@ from lzero_mow.envs.rendering import PROFILES, choose_gl
 
 NO_PICTURES = 'none'
 STEPS = {NO_PICTURES: 20, 'fast': 1, 'full': 0.2}  # as many times --steps, for measurements of about equal length
-TIMEOUT = 600.0  # seconds, after which a process that died is missed
 
 
-def play(task: str, profile: str, steps: int, ready, done) -> None:
+def play(task: str, profile: str, steps: int, ready: Barrier, done: SimpleQueue) -> None:
     """One process: play at random, and say when it began and ended."""
     from lzero_mow.envs.metaworld import MetaWorldMoWEnv
     pictures = profile != NO_PICTURES
     env = MetaWorldMoWEnv(dict(task=task, render_profile=profile if pictures else PROFILES[0]))
     env.seed(0)
     env.reset()
-    take = env.step if pictures else env._play
-    ready.wait(TIMEOUT)
+    take = env.step if pictures else env.play
+    ready.wait()
     start = time.perf_counter()
-    for step in range(steps):
-        take(env.random_action())
-        if env._done:
+    for _ in range(steps):
+        info = take(env.random_action())[-1]
+        if info['truncated']:
             env.reset()
     done.put((start, time.perf_counter()))
     env.close()
@@ -46,15 +48,18 @@ def play(task: str, profile: str, steps: int, ready, done) -> None:
 
 def steps_per_second(task: str, profile: str, processes: int, steps: int) -> float:
     """Of all processes together."""
-    context = multiprocessing.get_context('spawn')  # a process that was forked from one with a GL context hangs
-    ready, done = context.Barrier(processes), context.Queue()
-    workers = [context.Process(target=play, args=(task, profile, steps, ready, done)) for _ in range(processes)]
+    spawn = multiprocessing.get_context('spawn')  # a process that was forked from one with a GL context hangs
+    ready, done = spawn.Barrier(processes), spawn.SimpleQueue()
+    workers = [spawn.Process(target=play, args=(task, profile, steps, ready, done)) for _ in range(processes)]
     for worker in workers:
         worker.start()
-    times = [done.get(timeout=TIMEOUT) for _ in workers]
-    for worker in workers:
-        worker.join()
-    starts, ends = zip(*times)
+    while running := [worker for worker in workers if worker.exitcode is None]:
+        wait([worker.sentinel for worker in running])
+        if any(worker.exitcode for worker in workers):  # the others would wait for it
+            for worker in workers:
+                worker.terminate()
+            raise SystemExit(f'{task}, {profile} pictures: one of {processes} processes died')
+    starts, ends = zip(*(done.get() for _ in workers))
     return processes * steps / (max(ends) - min(starts))
 
 

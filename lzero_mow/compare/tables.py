@@ -3,10 +3,9 @@ from typing import Callable, List, Optional, Sequence, Union
 
 import numpy as np
 
-from lzero_mow.envs.env_config import evaluation_episodes
 from lzero_mow.report.intervals import REPETITIONS
 from lzero_mow.report.summary import STATISTICS, MethodSummary, Summary
-from lzero_mow.report.summary_text import ALL_TASKS, with_interval
+from lzero_mow.report.summary_text import ALL_TASKS, episodes_text, notes_on_successes, with_interval
 from lzero_mow.suites import REFERENCES
 from .runs import FinishedRun
 
@@ -19,15 +18,16 @@ def facts(summary: Summary, runs: Sequence[FinishedRun]) -> List[str]:
         What all methods share, and what the numbers are, a line each.
     """
     trained = [run for run in runs if run.method not in REFERENCES]
-    env = trained[0].config['env']
     seeds = sorted({run.record.seed for run in trained})
     devices = ' and '.join(sorted({run.config['policy']['device'] for run in trained}))
     lines = [
         f"Games: {', '.join(summary.tasks)}; {trained[0].config['max_env_step']:,} environment steps each.",
-        f"An evaluation is {evaluation_episodes(env)} episodes a game; a run has reached what its last one shows.",
+        f'Episodes of a game in an evaluation: {episodes_text(summary.methods)}; a run has reached what its last one '
+        'shows.',
         f"Seeds: {', '.join(map(str, seeds))}, the same for every method.",
         f'Brackets: 95 % stratified bootstrap intervals over seeds (rliable, {REPETITIONS} resamplings); of few seeds '
         'they are too narrow.',
+        *notes_on_successes(summary.methods),
         f"Times were measured on {devices}; runs side by side share the machine's cores.",
     ]
     if summary.scale is None:

@@ -14,7 +14,7 @@ from ding.policy import Policy
 from lzero_mow.files import replacing
 from lzero_mow.paths import LATEST
 
-FORMAT = 5
+FORMAT = 6
 FOLDER = os.path.dirname(LATEST)
 BEST = os.path.join(FOLDER, 'ckpt_best.pth.tar')
 REPLAY = os.path.join(FOLDER, 'replay')

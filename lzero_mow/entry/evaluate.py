@@ -45,10 +45,9 @@ def evaluate(config: dict, run_dir: str, name: str) -> List[Result]:
     env_cls = get_env_cls(cfg.env)
     if hasattr(env_cls, 'check'):
         env_cls.check(cfg.env)
-    count = evaluation_episodes(cfg.env)
     with closing(hold(run_dir)), closing(build_workers(cfg, config['create'], run_dir)) as workers, interruptible():
         checkpoint.load_weights(workers.policy, state, path)
-        logging.info('%s: %d episodes of each task', path, count)
+        logging.info('%s: %d episodes of each task', path, evaluation_episodes(cfg.env))
         with own_randomness(config['seed']):
             episodes = workers.evaluator.eval_tasks(state['train_iter'], state['env_step'])
     references = reference_scores(env_cls, cfg.env.tasks)
@@ -57,5 +56,5 @@ def evaluate(config: dict, run_dir: str, name: str) -> List[Result]:
     with suppress(FileNotFoundError):
         os.remove(table)  # of an earlier evaluation
     append_results(table, rows)
-    SCREEN.print(last_evaluation(rows, count))
+    SCREEN.print(last_evaluation(rows))
     return rows

@@ -8,7 +8,6 @@ import torch
 from ding.envs import get_env_cls
 from ditk import logging
 
-from lzero_mow.envs.env_config import evaluation_episodes
 from lzero_mow.files import locked
 from lzero_mow.model.size import numbers
 from lzero_mow.report.last_evaluation import last_evaluation
@@ -154,7 +153,7 @@ class Run:
             peak_memory_bytes=cost['peak_memory']
         )
         write_run_record(self.run_dir, record)
-        SCREEN.print(last_evaluation(read_results(self.log.results), evaluation_episodes(self.cfg.env)))
+        SCREEN.print(last_evaluation(read_results(self.log.results)))
         logging.info(
             'finished at environment step %d of %d: see %s', env_step, self.config['max_env_step'], self.run_dir
         )

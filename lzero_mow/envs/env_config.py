@@ -87,9 +87,9 @@ def check_tasks(tasks: List[str], check_task: Callable[[str], Any]) -> None:
         - ValueError: one line, if there is no task, if one is unknown or named twice.
     """
     if not tasks:
-        raise ValueError('env.tasks is empty: name at least one game, such as [Breakout]')
+        raise ValueError('env.tasks is empty: name at least one task')
     if not isinstance(tasks, (list, tuple)):
-        raise ValueError(f'env.tasks is {tasks!r}: it must be a list of games, such as [{tasks}]')
+        raise ValueError(f'env.tasks is {tasks!r}: it must be a list of tasks, such as [{tasks}]')
     for position, task in enumerate(tasks):
         check_task(task)
         if task in tasks[:position]:

@@ -93,6 +93,19 @@ class MetaWorldMoWEnv(VisualEnv):
             self._expert = new_expert(self.task)
         return self._expert(self.state)
 
+    def play(self, action: np.ndarray) -> Tuple[float, Dict[str, Any]]:
+        """
+        Overview:
+            See ``VisualEnv.play``; at an episode's end its successes stand in ``info['episode_info']``.
+        """
+        reward, info = super().play(action)
+        self._success_any |= info['success']
+        if self._done:
+            info['episode_info'] = dict(
+                success_any=float(self._success_any), success_last=float(info['success_now'])
+            )
+        return reward, info
+
     def _new_game(self) -> MetaWorldGame:
         keys = ('camera', 'render_profile', 'action_repeat', 'goals', 'goal_seed', 'reward_version')
         return MetaWorldGame(self.task, tuple(self._cfg.obs_shape[1:]), **{key: self._cfg[key] for key in keys})
@@ -103,12 +116,3 @@ class MetaWorldMoWEnv(VisualEnv):
         first = self._cfg.get('first_goal')
         episode = self._episode if self._dynamic_seed else 0
         return self._game.reset(seed, None if first is None else first + self._cfg.evaluator_env_num * episode)
-
-    def _play(self, action: np.ndarray) -> Tuple[float, Dict[str, Any]]:
-        reward, info = super()._play(action)
-        self._success_any |= info['success']
-        if self._done:
-            info['episode_info'] = dict(
-                success_any=float(self._success_any), success_last=float(info['success_now'])
-            )
-        return reward, info

@@ -45,9 +45,12 @@ class MetaWorldGame:
         self._env = ALL_V3_ENVIRONMENTS[f'{task}-v3'](reward_function_version=reward_version)
         self._goals = fixed_goals(task, goal_seed)
         self._free, self._action_repeat = goals == 'free', action_repeat
+        model = self._env.model
+        camera_id = model.camera(camera).id
         if camera in MOVED:
-            self._env.model.cam_pos[self._env.model.camera(camera).id] = MOVED[camera]
-        self._renderer = Renderer(self._env.model, camera, size, render_profile)
+            model.cam_pos[camera_id] = MOVED[camera]
+        self._upside_down = model.cam_mat0[camera_id].reshape(3, 3)[2, 1] < 0  # its up points down
+        self._renderer = Renderer(model, camera, size, render_profile)
         self.state = np.zeros(0)
 
     @property
@@ -117,7 +120,7 @@ class MetaWorldGame:
             picture = self._renderer.render(self._env.data)
         except Exception as error:  # each GL library has its own
             raise RuntimeError(f'{self._task} cannot be drawn any more: {error}') from error
-        self._picture = picture[::-1, ::-1]  # the camera hangs upside down
+        self._picture = picture[::-1, ::-1] if self._upside_down else picture
         return np.ascontiguousarray(self._picture.transpose(2, 0, 1))
 
     def close(self) -> None:
@@ -139,5 +142,8 @@ def require_metaworld() -> None:
     Raises:
         - ValueError: one line.
     """
-    if importlib.util.find_spec('metaworld') is None:
-        raise ValueError("Meta-World is not installed: pip install 'metaworld==3.1.1' packaging")
+    missing = [name for name in ('metaworld', 'mujoco', 'packaging') if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ValueError(
+            f"Meta-World needs {', '.join(missing)}, not installed: pip install 'metaworld==3.1.1' packaging"
+        )

@@ -142,13 +142,31 @@ class VisualEnv(BaseEnv):
             - ValueError: for an action that is none, or that the action mask does not allow.
             - RuntimeError: without a ``reset`` before, or after the episode's end.
         """
-        if self._done:
-            raise RuntimeError(f"step without an episode in progress in {self.task}: call reset() first")
-        reward, info = self._play(action)
+        reward, info = self.play(action)
         self._frame = self._game.observe()
         if self._recorder is not None:
             self._recorder.add(self._game.screen, last=self._done)
         return BaseEnvTimestep(self.observe(), np.array(reward, dtype=np.float32), self._done, info)
+
+    def play(self, action: Any) -> Tuple[float, Dict[str, Any]]:
+        """
+        Overview:
+            ``step`` without a look at the frame, which where scenes are drawn is most of its time.
+        Returns:
+            - reward (:obj:`float`), info (:obj:`dict`): As ``step`` returns them.
+        """
+        if self._done:
+            raise RuntimeError(f"step without an episode in progress in {self.task}: call reset() first")
+        action = self._actions.check(action, self.task)
+        reward, terminated, more = self._game.step(action)
+        self._played.append(action)
+        self._return += reward
+        truncated = not terminated and len(self._played) >= self._cfg.max_episode_steps
+        self._done = terminated or truncated
+        info = {'terminated': terminated, 'truncated': truncated, 'life_loss': False, **more}
+        if self._done:
+            info['eval_episode_return'] = self._return
+        return reward, info
 
     def observe(self) -> Dict[str, Any]:
         """
@@ -205,7 +223,7 @@ class VisualEnv(BaseEnv):
         self._episode = state['episode']
         self._start()
         for action in np.asarray(state['actions']):
-            self._play(action)
+            self.play(action)
         self._frame = self._game.observe()
         if not np.array_equal(self._game.fingerprint(), np.asarray(state['fingerprint'])):
             raise ValueError(
@@ -273,16 +291,3 @@ class VisualEnv(BaseEnv):
 
     def _reset_game(self, seed: int) -> np.random.Generator:
         return self._game.reset(seed)
-
-    def _play(self, action: Any) -> Tuple[float, Dict[str, Any]]:
-        """One step without a look at the frame: the reward, and ``info``."""
-        action = self._actions.check(action, self.task)
-        reward, terminated, more = self._game.step(action)
-        self._played.append(action)
-        self._return += reward
-        truncated = not terminated and len(self._played) >= self._cfg.max_episode_steps
-        self._done = terminated or truncated
-        info = {'terminated': terminated, 'truncated': truncated, 'life_loss': False, **more}
-        if self._done:
-            info['eval_episode_return'] = self._return
-        return reward, info

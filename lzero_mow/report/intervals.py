@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Callable, Iterator, Tuple
 
 import numpy as np
-from scipy.stats import trim_mean
+from scipy.stats import binomtest, trim_mean
 
 REPETITIONS = 2000
 Statistic = Callable[..., np.ndarray]
@@ -71,6 +71,19 @@ def interval(statistic: Statistic, *scores: np.ndarray) -> Tuple[np.ndarray, np.
         )
     low, high = ends[''].reshape(2, *point.shape)
     return point, low, high
+
+
+def wilson(share: float, episodes: int) -> Tuple[float, float, float]:
+    """
+    Overview:
+        What so few episodes of one run leave open.
+    Arguments:
+        - share (:obj:`float`): Of the episodes, those that succeeded.
+    Returns:
+        - share, low, high (:obj:`float`): With the ends of Wilson's 95 % interval.
+    """
+    ends = binomtest(round(share * episodes), episodes).proportion_ci(method='wilson')
+    return share, ends.low, ends.high
 
 
 @contextmanager

@@ -2,8 +2,7 @@
 from typing import Sequence
 
 from rich.table import Table
-from scipy.stats import binomtest
-
+from .intervals import wilson
 from .results import SUCCESSES, Result
 
 # Columns of the results: their titles and the digits of their numbers.
@@ -15,18 +14,18 @@ SHOWN = {
 }
 
 
-def last_evaluation(rows: Sequence[Result], episodes: int) -> Table:
+def last_evaluation(rows: Sequence[Result]) -> Table:
     """
     Overview:
         A line a task, and one for the means of what all tasks have. Behind a success stands what so few episodes leave
         open (Wilson's 95 % interval; of the mean, that of all episodes).
     Arguments:
         - rows (:obj:`Sequence[Result]`): Of one run, in the order of its evaluations.
-        - episodes (:obj:`int`): Of a task in an evaluation.
     """
     last = [row for row in rows if row.env_step == rows[-1].env_step]
     columns = {name: [getattr(row, name) for row in last] for name in SHOWN}
     columns = {name: values for name, values in columns.items() if None not in values}
+    episodes = last[0].episodes
     title = f"last evaluation, step {last[0].env_step}, {episodes} episode{'s' * (episodes > 1)} a task"
     table = Table(title=title, box=None, title_justify='left', min_width=len(title))
     table.add_column('task')
@@ -46,5 +45,5 @@ def _shown(name: str, value: float, episodes: int) -> str:
     text = f'{value:.{SHOWN[name][1]}f}'
     if name not in SUCCESSES:
         return text
-    interval = binomtest(round(value * episodes), episodes).proportion_ci(method='wilson')
-    return f'{text} \\[{interval.low:.2f}, {interval.high:.2f}]'  # a bare bracket would be rich's markup
+    _, low, high = wilson(value, episodes)
+    return f'{text} \\[{low:.2f}, {high:.2f}]'  # a bare bracket would be rich's markup

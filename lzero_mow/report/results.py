@@ -24,7 +24,8 @@ class Result:
     seed: int
     task: str
     env_step: int  # environment steps (not frames) this task has been trained on
-    episode_return: float  # raw return, mean over the evaluation's episodes
+    episodes: int  # of the evaluation, over which what follows is the mean
+    episode_return: float  # raw
     human_normalised: Optional[float]  # (return - random) / (human - random); empty where no reference exists
     # Share of the evaluation's episodes in which the task was done at any step, and at the last one; empty where there
     # is no success to speak of.
@@ -66,7 +67,8 @@ def evaluation_rows(
     means = {name: values.mean(axis=1).tolist() for name, values in episodes.items()}
     return [
         Result(
-            method, seed, task, env_step, means['return'][k], human_normalised(means['return'][k], references[k]),
+            method, seed, task, env_step, len(episodes['return'][k]), means['return'][k],
+            human_normalised(means['return'][k], references[k]),
             **{name: means[name][k] for name in SUCCESSES if name in means}
         ) for k, task in enumerate(tasks)
     ]
@@ -124,8 +126,8 @@ def read_results(path: str) -> List[Result]:
     """
     return [
         Result(
-            row['method'], int(row['seed']), row['task'], int(row['env_step']), float(row['episode_return']),
-            *(float(row[name]) if row[name] else None for name in COLUMNS[5:])
+            row['method'], int(row['seed']), row['task'], int(row['env_step']), int(row['episodes']),
+            float(row['episode_return']), *(float(row[name]) if row[name] else None for name in COLUMNS[6:])
         ) for row in read_rows(path, COLUMNS, 'results table')
     ]
 

@@ -14,7 +14,7 @@ from lzero_mow.suites import DEFAULT_METHOD, RANDOM, REFERENCES, did_you_mean
 from .costs import RUNS, RunCost, read_costs
 from .curves import write_curves
 from .interval_plot import write_intervals
-from .intervals import interval, iqm, mean, median, probability_of_improvement
+from .intervals import interval, iqm, mean, median, probability_of_improvement, wilson
 from .results import SUCCESSES, Result
 from .scale import Scale, table_scale
 from .scores import episode_return, finals, methods_of, read_evaluations, result_files, tasks_of
@@ -37,10 +37,11 @@ class MethodSummary:
     method: str
     seeds: int
     env_steps: Tuple[int, int]  # fewest and most at the last evaluation of a run and task
+    episodes: Tuple[int, int]  # the same, of these evaluations
     scores: Dict[str, Estimate] = field(default_factory=dict)  # by STATISTICS
     improvement: Optional[Estimate] = None  # probability that the baseline is better
     returns: Dict[str, Estimate] = field(default_factory=dict)  # by task
-    # By SUCCESSES, if there are any, and task or ALL_TASKS.
+    # By SUCCESSES, if there are any, and task or ALL_TASKS; of one seed the ends are Wilson's.
     successes: Dict[str, Dict[str, Estimate]] = field(default_factory=dict)
     above_random: List[str] = field(default_factory=list)  # tasks whose interval lies above random play's
     interactions: Optional[float] = None  # environment steps of a seed, all games together
@@ -130,7 +131,9 @@ def _method(
 ) -> MethodSummary:
     own = rows[method]
     returns = finals(own, tasks, episode_return, last)
-    summary = MethodSummary(method, len(returns), _last_steps(own))
+    ends = _ends(own)
+    numbers = ([getattr(row, name) for row in ends] for name in ('env_step', 'episodes'))
+    summary = MethodSummary(method, len(returns), *((min(values), max(values)) for values in numbers))
     if scale is not None:
         scores = finals(own, [task for task in tasks if scale.covers(task)], scale, last)
         for name, statistic in STATISTICS.items():
@@ -144,7 +147,7 @@ def _method(
     for name in SUCCESSES:
         if all(getattr(row, name) is not None for row in own):
             successes = finals(own, tasks, lambda row: getattr(row, name), last)
-            summary.successes[name] = {**_by_task(tasks, successes), ALL_TASKS: _estimate(interval(mean, successes))}
+            summary.successes[name] = _successes(tasks, successes, summary.episodes[0])
     runs = [cost for cost in costs if cost.method == method]
     if runs:
         seeds = len({cost.seed for cost in runs})
@@ -161,11 +164,17 @@ def _by_task(tasks: Sequence[str], values: np.ndarray) -> Dict[str, Estimate]:
     return {task: tuple(map(float, estimate)) for task, *estimate in zip(tasks, *estimates)}
 
 
-def _last_steps(rows: Sequence[Result]) -> Tuple[int, int]:
-    last: Dict[Tuple[int, str], int] = {}
-    for row in rows:
-        last[row.seed, row.task] = max(row.env_step, last.get((row.seed, row.task), 0))
-    return min(last.values()), max(last.values())
+def _successes(tasks: Sequence[str], values: np.ndarray, episodes: int) -> Dict[str, Estimate]:
+    """Means over seeds of values (seeds, tasks), and over all tasks."""
+    if len(values) > 1:
+        return {**_by_task(tasks, values), ALL_TASKS: _estimate(interval(mean, values))}
+    of_tasks = {task: wilson(value, episodes) for task, value in zip(tasks, values[0].tolist())}
+    return {**of_tasks, ALL_TASKS: wilson(float(values.mean()), episodes * len(tasks))}
+
+
+def _ends(rows: Sequence[Result]) -> List[Result]:
+    """The last evaluation of each run and task."""
+    return list({(row.seed, row.task): row for row in sorted(rows, key=lambda row: row.env_step)}.values())
 
 
 def _estimate(values: Tuple[np.ndarray, np.ndarray, np.ndarray]) -> Estimate:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .summary import MethodSummary, Summary
 
 ALL_TASKS = 'all tasks'  # of successes, their mean
+ONE_SEED = "Brackets of one seed's successes: Wilson's 95 % interval over the episodes of that one run."
 SUCCESS_WHEN = {'success_any': 'at any step', 'success_last': 'at the last step'}
 
 
@@ -41,11 +42,13 @@ def _head(folder: str, summary: 'Summary') -> List[str]:
         f'Made by `python -m lzero_mow summary {folder}{options}`.',
         '',
         f'- What a run has reached is {final}.',
-        f'- Seeds: {_seeds(summary.methods)}.',
+        f'- Seeds: {_counts(summary.methods, lambda method: (method.seeds, ))}.',
+        f'- Episodes of a game in an evaluation: {episodes_text(summary.methods)}.',
         f'- Brackets: 95 % stratified bootstrap intervals over seeds (rliable, {REPETITIONS} resamplings). A '
         'resampling repeats seeds that are there: with three of them the interval of a game can only span their three '
         'values, and is too narrow. So is that of a model which several games share: its games are resampled one by '
         'one, though they may rise and fall together.',
+        *(f'- {note}' for note in notes_on_successes(summary.methods)),
     ]
     if summary.scale is None:
         lines.append('- There are no scores: no method is surely above random play in any game, to say what 1 is.')
@@ -70,19 +73,32 @@ def _head(folder: str, summary: 'Summary') -> List[str]:
             f'- P({summary.baseline} better): probability that a run of {summary.baseline} beats one of this method, '
             f"mean over all games, {'by success' if summary.scale is SUCCESS else 'by return'}; a tie counts half."
         )
-    lines.append('- MB and CPU minutes: of a seed, all models of an ensemble together. Updates: of each model.')
+    lines.append(
+        '- MB and CPU minutes: of a seed, all models of an ensemble together. Updates: of each model. Where the '
+        'environments of a method have processes of their own, their CPU minutes are not counted.'
+    )
     ensembles = [method.method for method in summary.methods if one_model_a_task(method.method)]
     if ensembles:
         lines.append(f"- {', '.join(ensembles)}: an ensemble, one model a game.")
     return lines
 
 
-def _seeds(methods: Sequence['MethodSummary']) -> str:
-    """How many there are, of methods and of reference players."""
-    trained = sorted({method.seeds for method in methods if method.method not in REFERENCES})
-    texts = [f'{_range((trained[0], trained[-1]))} a method'] if trained else []
-    texts += [f'{method.seeds} of {REFERENCES[method.method]}' for method in methods if method.method in REFERENCES]
-    return ', '.join(texts)
+def _counts(methods: Sequence['MethodSummary'], count: Callable[['MethodSummary'], Tuple[int, ...]]) -> str:
+    """Fewest and most of something, of methods and of reference players."""
+    trained = [number for method in methods if method.method not in REFERENCES for number in count(method)]
+    texts = [f'{_range((min(trained), max(trained)))} a method'] if trained else []
+    players = [method for method in methods if method.method in REFERENCES]
+    return ', '.join([*texts, *(f'{_range(count(player))} of {REFERENCES[player.method]}' for player in players)])
+
+
+def episodes_text(methods: Sequence['MethodSummary']) -> str:
+    """How many episodes of a game an evaluation has, of methods and of reference players."""
+    return _counts(methods, lambda method: method.episodes)
+
+
+def notes_on_successes(methods: Sequence['MethodSummary']) -> List[str]:
+    """What their intervals are, where they are not those of all numbers."""
+    return [ONE_SEED] if any(method.successes and method.seeds == 1 for method in methods) else []
 
 
 def _methods(summary: 'Summary') -> List[str]:
@@ -155,7 +171,7 @@ def _cells(estimates: Dict[str, Tuple[float, float, float]]) -> List[str]:
     return [with_interval(estimate, 2) for estimate in estimates.values()]
 
 
-def _range(fewest_and_most: Tuple[int, int]) -> str:
+def _range(fewest_and_most: Tuple[int, ...]) -> str:
     return ' to '.join(map(str, dict.fromkeys(fewest_and_most)))
 
 

@@ -8,7 +8,7 @@ GAMES = ('A', 'B')
 def rows_of(method, finals, human=False):
     """Two evaluations of each run, at steps 50 and 100: 0, then what is given, (seeds, games)."""
     return [
-        Result(method, seed, game, step, value, value / 10 if human else None)
+        Result(method, seed, game, step, 1, value, value / 10 if human else None)
         for seed, of_seed in enumerate(finals) for game, final in zip(GAMES, of_seed)
         for step, value in ((50, 0.0), (100, float(final)))
     ]
@@ -21,7 +21,7 @@ def random_rows(*finals):
 def reference_rows(player, finals):
     """One row a seed and game at step 0, of what is given, (seeds, games)."""
     return [
-        Result(player, seed, game, 0, float(final), None) for seed, of_seed in enumerate(finals)
+        Result(player, seed, game, 0, 1, float(final), None) for seed, of_seed in enumerate(finals)
         for game, final in zip(GAMES, of_seed)
     ]
 

@@ -2,7 +2,7 @@
 Train MoW on Meta-World tasks from pictures, one world model and one agent for all of them.
 
     python zoo/metaworld/config/mow_multitask.py --preset laptop
-    python zoo/metaworld/config/mow_multitask.py --games mt10 policy.batch_size=10
+    python zoo/metaworld/config/mow_multitask.py --preset laptop --games mt10 policy.batch_size=10
     python zoo/metaworld/config/mow_multitask.py --preset laptop --games reach drawer-close --seed 1
 """
 import sys

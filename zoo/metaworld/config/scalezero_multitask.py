@@ -2,7 +2,7 @@
 Train ScaleZero on Meta-World tasks from pictures, one model for all of them, and one search over sampled actions.
 
     python zoo/metaworld/config/scalezero_multitask.py --preset laptop
-    python zoo/metaworld/config/scalezero_multitask.py --games mt10
+    python zoo/metaworld/config/scalezero_multitask.py --preset laptop --games mt10
     python zoo/metaworld/config/scalezero_multitask.py --preset laptop --method scalezero_dps
 """
 import sys
