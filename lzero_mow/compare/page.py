@@ -13,7 +13,7 @@ from lzero_mow.files import replacing
 from lzero_mow.report.curves import draw_curves
 from lzero_mow.report.interval_plot import write_intervals
 from lzero_mow.report.results import Result
-from lzero_mow.report.scale import table_scale
+from lzero_mow.report.scale import SUCCESS, table_scale
 from lzero_mow.report.summary import Summary, summarise_rows
 from lzero_mow.report.summary_text import success_meanings
 from lzero_mow.suites import RANDOM, REFERENCES
@@ -103,7 +103,8 @@ def _curves(folder: str, rows: Sequence[Result], runs: Sequence[FinishedRun], su
     """Against environment steps, and against the clock where runs have kept it."""
     path = os.path.join(folder, 'steps.png')
     draw_curves(path, rows, summary.scale)
-    pictures = [embedded(path, 'Returns over environment steps; bands: 95 % intervals over seeds')]
+    what = 'Successes' if summary.scale is SUCCESS else 'Returns'
+    pictures = [embedded(path, f'{what} over environment steps; bands: 95 % intervals over seeds')]
     models = Counter((run.method, run.record.seed) for run in runs)
     timed = [row for run in runs for row in _by_minutes(run, models[run.method, run.record.seed])]
     if any(row.method not in REFERENCES for row in timed):
