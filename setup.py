@@ -9,7 +9,7 @@ setup(
     # The presets in config/ are shared by scripts that are no package; in a wheel they become lzero_mow/_config.
     packages=find_packages(include=['lzero_mow', 'lzero_mow.*']) + ['lzero_mow._config'],
     package_dir={'lzero_mow._config': 'config'},
-    package_data={'lzero_mow._config': ['*.yaml'], 'lzero_mow.compare': ['*.html']},
+    package_data={'lzero_mow._config': ['*.yaml'], 'lzero_mow.studies.compare': ['*.html']},
     # LightZero 0.2.0 and DI-engine 0.5.3 are needed too, but cannot be named here: LightZero's metadata pins
     # gymnasium 0.28.0 and DI-engine's pins setuptools <= 66.1.1, which no resolver accepts beside the rest.
     # requirements.lock installs them; in an environment that has them, this list changes nothing.

@@ -8,7 +8,7 @@ command lines of this package stay light instead, so that ``--help`` and config 
 import importlib
 import sys
 
-from lzero_mow.quiet import quiet_imports
+from lzero_mow.utils.quiet import quiet_imports
 
 # Importing these modules is what registers our classes.
 REGISTERING_MODULES = (
@@ -18,14 +18,14 @@ REGISTERING_MODULES = (
     'lzero_mow.worker.collector',
     'lzero_mow.worker.evaluator',
     'lzero_mow.buffer.game_buffer_mow',
-    'lzero_mow.model.mow_model',
+    'lzero_mow.model.mow.mow_model',
     'lzero_mow.policy.mow',
     'lzero_mow.buffer.game_buffer_scalezero',
     'lzero_mow.model.scalezero.scalezero_model',
     'lzero_mow.policy.scalezero',
 )
 # What `python -m` runs and stays light.
-COMMANDS = ('lzero_mow', 'lzero_mow.experiment', 'lzero_mow.compare')
+COMMANDS = ('lzero_mow', 'lzero_mow.studies.experiment', 'lzero_mow.studies.compare')
 
 
 def register() -> None:

@@ -15,13 +15,14 @@ from typing import List
 import yaml
 
 from lzero_mow import cli
-from lzero_mow.clustering import stability
-from lzero_mow.config import change
-from lzero_mow.envs.env_config import episodes_key
-from lzero_mow.paths import LATEST, RESULTS
-from lzero_mow.saved_config import load_run_config, plain
-from lzero_mow.screen import set_up_screen
-from lzero_mow.validate import validate
+from lzero_mow.config.build import change
+from lzero_mow.config.envs import episodes_key
+from lzero_mow.config.saved import load_run_config
+from lzero_mow.config.tree import plain
+from lzero_mow.config.validate import validate
+from lzero_mow.studies.stability import measure as stability
+from lzero_mow.utils.paths import LATEST, RESULTS
+from lzero_mow.utils.screen import set_up_screen
 
 PROG = 'python -m lzero_mow'
 
@@ -57,7 +58,8 @@ def evaluate(argv: List[str]) -> int:
     def work() -> None:
         from lzero_mow import register
         register()
-        from lzero_mow.entry import checkpoint, evaluate
+        from lzero_mow.entry import evaluate
+        from lzero_mow.entry.run import checkpoint
         evaluate(config, arguments.run, checkpoint.BEST if arguments.best else checkpoint.LATEST)
 
     set_up_screen()
@@ -88,7 +90,7 @@ def draw_curves(argv: List[str]) -> int:
     )
     parser.add_argument('--output', default='curves.png', metavar='PNG', help='default: curves.png')
     arguments = parser.parse_args(argv)
-    from lzero_mow.report.curves import write_curves
+    from lzero_mow.report.pictures.curves import write_curves
     try:
         tables = [run if run.endswith('.csv') else os.path.join(run, RESULTS) for run in arguments.runs]
         for run, table in zip(arguments.runs, tables):
@@ -122,7 +124,8 @@ def summarise(argv: List[str]) -> int:
         help='whose learning curves are drawn, beside random play and experts; default: the first five methods'
     )
     arguments = parser.parse_args(argv)
-    from lzero_mow.report.summary import summarise as compute, write_summary
+    from lzero_mow.studies.summary.numbers import summarise as compute
+    from lzero_mow.studies.summary.writer import write_summary
     try:
         paths = write_summary(
             arguments.folder, compute(arguments.folder, arguments.baseline, arguments.last, arguments.curves)
@@ -157,7 +160,7 @@ def main(argv: List[str]) -> int:
     """
     parser = cli.Parser(
         prog=PROG, description='MoW and ScaleZero: one agent for several visual tasks.',
-        epilog='Several methods and seeds as processes of this machine: python -m lzero_mow.experiment --help'
+        epilog='Several methods and seeds as processes of this machine: python -m lzero_mow.studies.experiment --help'
     )
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', title='commands')
     for name, function in COMMANDS.items():

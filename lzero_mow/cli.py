@@ -7,11 +7,18 @@ import logging
 import sys
 from typing import Callable, NoReturn, Optional, Sequence
 
-from lzero_mow.config import build_config, change, lightzero_configs, parse_overrides, refuse_own_keys, resolve_games
-from lzero_mow.saved_config import load_run_config
-from lzero_mow.screen import set_up_screen
-from lzero_mow.suites import DEFAULT_METHOD, DEFAULT_SUITE, algorithm_of, load_suite, method_names, suite_names
-from lzero_mow.validate import check_identity, check_run_folder, run_identity, validate
+from lzero_mow.config.build import (
+    build_config,
+    change,
+    lightzero_configs,
+    parse_overrides,
+    refuse_own_keys,
+    resolve_games,
+)
+from lzero_mow.config.saved import load_run_config
+from lzero_mow.config.suites import DEFAULT_METHOD, DEFAULT_SUITE, algorithm_of, load_suite, method_names, suite_names
+from lzero_mow.config.validate import check_identity, check_run_folder, run_identity, validate
+from lzero_mow.utils.screen import set_up_screen
 
 # Exit codes: bad input or another foreseen failure, which get one line each; Ctrl-C.
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130

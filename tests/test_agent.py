@@ -2,12 +2,13 @@
 import pytest
 import torch
 from easydict import EasyDict
-from helpers.models import random_batch, random_latent, tiny_model
 
-from lzero_mow.agent.actor_critic import agent_terms
+from helpers.models import random_batch, random_latent, tiny_model
+from lzero_mow.agent.actor_critic_loss import agent_terms
 from lzero_mow.agent.imagination import context_windows, imagine
-from lzero_mow.agent.returns import ReturnScale, lambda_return
-from lzero_mow.policy.mow_config import MOW_CONFIG
+from lzero_mow.agent.returns import lambda_return
+from lzero_mow.config.mow import MOW_CONFIG
+from lzero_mow.model.mow.actor_critic import ReturnScale
 
 
 @pytest.mark.unittest

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from lzero_mow.config import build_config, load_suite
-from lzero_mow.policy.common_config import COMMON_CONFIG
-from lzero_mow.suites import suite_names
-from lzero_mow.validate import validate
+from lzero_mow.config.build import build_config, load_suite
+from lzero_mow.config.common import COMMON_CONFIG
+from lzero_mow.config.suites import suite_names
+from lzero_mow.config.validate import validate
 
 ROOT = Path(__file__).resolve().parent.parent
 ZOO = ROOT / 'zoo'

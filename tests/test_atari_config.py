@@ -10,10 +10,10 @@ from ding.envs import create_env_manager
 from ding.envs.env_manager import BaseEnvManager, SyncSubprocessEnvManager
 from ding.utils import ENV_REGISTRY
 from easydict import EasyDict
-from helpers.atari_play import make_env
 
+from helpers.atari_play import make_env
+from lzero_mow.config.atari import ATARI_100K
 from lzero_mow.envs.atari import AtariMoWEnv
-from lzero_mow.envs.games import ATARI_100K
 
 
 @pytest.mark.unittest

@@ -9,9 +9,9 @@ import pytest
 import torch
 from ding.torch_utils import to_tensor
 from gymnasium.wrappers import AtariPreprocessing
-from helpers.atari_play import make_env, roll
 
-from lzero_mow.envs.games import ATARI_100K, ale_id
+from helpers.atari_play import make_env, roll
+from lzero_mow.config.atari import ATARI_100K, ale_id
 
 
 def make_reference(task, frame_skip=4, noop_max=30, repeat_action_probability=0.):

@@ -6,6 +6,7 @@ import io
 import numpy as np
 import pytest
 import torch
+
 from helpers.atari_play import make_env, roll, same_timestep, same_trace
 
 

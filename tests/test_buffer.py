@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import torch
 from ding.utils import BUFFER_REGISTRY
+from lzero.entry.utils import log_buffer_memory_usage
+
 from helpers.replay import TASKS, batches_equal, filled
 from helpers.scripted_env import DEFAULT_SCRIPT, decode
 from helpers.workers import ScalarLog, make_policy_config
-from lzero.entry.utils import log_buffer_memory_usage
 from lzero_mow.buffer import MoWGameBuffer, SequenceBatch
 from lzero_mow.buffer.sampler import FairShares
 from lzero_mow.buffer.stream import STEP_DTYPES, StepStream

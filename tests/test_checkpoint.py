@@ -6,8 +6,8 @@ import pickle
 import pytest
 import torch
 
-from lzero_mow.entry import checkpoint
-from lzero_mow.files import replacing
+from lzero_mow.entry.run import checkpoint
+from lzero_mow.utils.files import replacing
 
 
 class FakeReplay:

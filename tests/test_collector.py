@@ -1,11 +1,12 @@
 """Every step is collected exactly once and in order, whatever happens at the boundaries of episodes and segments."""
 import numpy as np
 import pytest
+from lzero.mcts.buffer.game_buffer_muzero import MuZeroGameBuffer
+from lzero.worker import MuZeroSegmentCollector
+
 from helpers.collection import collect_logs, in_flight_steps, make_collector
 from helpers.scripted_env import decode
 from helpers.workers import ScalarLog, make_manager, make_policy_config, make_positional_collect_mode
-from lzero.mcts.buffer.game_buffer_muzero import MuZeroGameBuffer
-from lzero.worker import MuZeroSegmentCollector
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 import torch
+
 from helpers.collection import collect_logs, make_collector, real_steps
 from helpers.workers import make_policy_config
 

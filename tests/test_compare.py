@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 import yaml
 
-from lzero_mow.compare.__main__ import main
-from lzero_mow.compare.runs import check_comparable, load_run
-from lzero_mow.config import build_config
-from lzero_mow.diagnostics.table import DIAGNOSTICS, append_diagnostics
-from lzero_mow.paths import RESULTS
-from lzero_mow.report.results import Result, append_results
-from lzero_mow.report.router_map import write_router_map
-from lzero_mow.report.times import TIMES, Times, append_times
-from lzero_mow.report.video import write_open_loop_video
-from lzero_mow.run_record import RunRecord, write_run_record
-from lzero_mow.saved_config import TOTAL_CONFIG, save_config
-from lzero_mow.suites import REFERENCES
+from lzero_mow.config.build import build_config
+from lzero_mow.config.saved import TOTAL_CONFIG, save_config
+from lzero_mow.config.suites import REFERENCES
+from lzero_mow.report.pictures.router_map import write_router_map
+from lzero_mow.report.pictures.video import write_open_loop_video
+from lzero_mow.report.tables.diagnostics import DIAGNOSTICS, append_diagnostics
+from lzero_mow.report.tables.results import Result, append_results
+from lzero_mow.report.tables.run_record import RunRecord, write_run_record
+from lzero_mow.report.tables.times import TIMES, Times, append_times
+from lzero_mow.studies.compare.__main__ import main
+from lzero_mow.studies.compare.runs import check_comparable, load_run
+from lzero_mow.utils.paths import RESULTS
 
 ROOT = Path(__file__).resolve().parent.parent
 TASKS = ('Breakout', 'Freeway')

@@ -5,13 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from lzero_mow.config import DERIVED_KEYS, FIXED_KEYS, build_config, change, leaves, lightzero_configs, \
-    load_suite, merge, parse_overrides, resolve_games
-from lzero_mow.envs.atari_config import ATARI_CONFIG
-from lzero_mow.envs.games import ATARI_100K
-from lzero_mow.policy.mow_config import MOW_CONFIG
-from lzero_mow.saved_config import load_run_config, save_config
-from lzero_mow.validate import run_identity, validate
+from lzero_mow.config.atari import ATARI_100K, ATARI_CONFIG
+from lzero_mow.config.build import (
+    FIXED_KEYS,
+    build_config,
+    change,
+    lightzero_configs,
+    load_suite,
+    parse_overrides,
+    resolve_games,
+)
+from lzero_mow.config.keys import DERIVED_KEYS
+from lzero_mow.config.mow import MOW_CONFIG
+from lzero_mow.config.saved import load_run_config, save_config
+from lzero_mow.config.tree import leaves, merge
+from lzero_mow.config.validate import run_identity, validate
 
 ROOT = Path(__file__).resolve().parent.parent
 PRESETS = list(load_suite()['presets'])

@@ -5,19 +5,19 @@ import random
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
 from helpers.models import random_batch
 from helpers.policies import TASKS, tiny_policy, training_data
 from helpers.tiny_run import differences, tiny_config, train
-from torch import nn
-
-from lzero_mow.diagnostics.conflict import TaskGradients, conflict
-from lzero_mow.diagnostics.dormant import DormantUnits
-from lzero_mow.diagnostics.expert_use import evenness, expert_use
-from lzero_mow.diagnostics.latent_norm import norm_by_task
-from lzero_mow.diagnostics.table import append_diagnostics, last_matrices, matrix_rows, read_diagnostics
 from lzero_mow.entry.reporting import write_report
-from lzero_mow.model.grouped import ONE_GROUP, GroupedMLP, Groups
-from lzero_mow.report.results import Result, append_results
+from lzero_mow.model.common.grouped import ONE_GROUP, GroupedMLP, Groups
+from lzero_mow.multitask.diagnostics.conflict import TaskGradients, conflict
+from lzero_mow.multitask.diagnostics.dormant import DormantUnits
+from lzero_mow.multitask.diagnostics.expert_use import evenness, expert_use
+from lzero_mow.multitask.diagnostics.latent_norm import norm_by_task
+from lzero_mow.report.tables.diagnostics import append_diagnostics, last_matrices, matrix_rows, read_diagnostics
+from lzero_mow.report.tables.results import Result, append_results
 
 MLP_WIDTH = 10
 

@@ -1,11 +1,11 @@
 """Dynamic Parameter Scaling in the policy: what learns, what stands still, and what acts."""
 import pytest
 import torch
-from helpers.scalezero_policy import random_search_batch, tiny_scalezero_policy
 from test_scalezero_policy import act, frames
 
-from lzero_mow.dps.freeze import enter_stage
+from helpers.scalezero_policy import random_search_batch, tiny_scalezero_policy
 from lzero_mow.model.scalezero.staged_linear import Adapter, StagedLinear
+from lzero_mow.multitask.dps.freeze import enter_stage
 
 
 @pytest.mark.unittest

@@ -5,18 +5,18 @@ import importlib
 import numpy as np
 import pytest
 import torch
-from helpers.collection import collect_logs, make_collector, real_steps
-from helpers.two_task_env import TASKS
-from helpers.tiny_run import load, train
 from test_resume import assert_same_run
 
+from helpers.collection import collect_logs, make_collector, real_steps
+from helpers.tiny_run import load, train
+from helpers.two_task_env import TASKS
 from lzero_mow.buffer.game_buffer_scalezero import ScaleZeroGameBuffer
-from lzero_mow.config import build_config, fill_derived
+from lzero_mow.config.build import build_config, fill_derived
+from lzero_mow.mcts.choices import AllActions
+from lzero_mow.mcts.tree_search import SearchResult
 from lzero_mow.policy import scalezero_acting
 from lzero_mow.policy.scalezero import ScaleZeroPolicy
-from lzero_mow.run_record import read_run_record
-from lzero_mow.search.choices import AllActions
-from lzero_mow.search.mcts import SearchResult
+from lzero_mow.report.tables.run_record import read_run_record
 from lzero_mow.worker import MoWEvaluator
 
 ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')

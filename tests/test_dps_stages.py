@@ -1,8 +1,8 @@
 """Which tasks count as solved, and when a stage ends."""
 import pytest
 
-from lzero_mow.dps.controller import StageController
-from lzero_mow.dps.solved import SolvedTasks
+from lzero_mow.multitask.dps.controller import StageController
+from lzero_mow.multitask.dps.solved import SolvedTasks
 
 TASKS = ('a', 'b', 'c')
 

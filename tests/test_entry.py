@@ -6,11 +6,11 @@ import pytest
 import torch
 from ding.policy import Policy
 from ding.utils import POLICY_REGISTRY
-from helpers.tiny_run import differences, load, tiny_config, train
 
-from lzero_mow.entry import checkpoint
-from lzero_mow.policy.common_config import LIGHTZERO_CONFIG, LIGHTZERO_MODEL_CONFIG
-from lzero_mow.report.results import read_results
+from helpers.tiny_run import differences, load, tiny_config, train
+from lzero_mow.config.common import LIGHTZERO_CONFIG, LIGHTZERO_MODEL_CONFIG
+from lzero_mow.entry.run import checkpoint
+from lzero_mow.report.tables.results import read_results
 
 ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')
 
@@ -49,7 +49,7 @@ class RandomPolicy(Policy):
     )
 
     def default_model(self):
-        return 'MoWModel', ['lzero_mow.model.mow_model']
+        return 'MoWModel', ['lzero_mow.model.mow.mow_model']
 
     def _create_model(self, cfg, model=None):
         return torch.nn.Linear(1, 1)

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from ding.envs.env_manager.base_env_manager import EnvState
+
 from helpers.collection import make_collector, make_evaluator
 from helpers.workers import Mode, make_eval_mode, make_manager, make_policy_config
 

@@ -4,10 +4,10 @@ import subprocess
 import sys
 
 import pytest
-from helpers.tiny_run import differences, load, tiny_config, train
 
+from helpers.tiny_run import differences, load, tiny_config, train
 from lzero_mow.__main__ import main
-from lzero_mow.report.results import read_results
+from lzero_mow.report.tables.results import read_results
 
 
 @pytest.fixture(scope='module')
@@ -63,7 +63,7 @@ def test_runs_that_have_nothing_to_play_or_are_at_work(run, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(['evaluate', str(shutil.copytree(run, tmp_path / 'copy', ignore=lambda *_: ['ckpt']))])
     assert 'has no checkpoint that could be played' in capsys.readouterr().err
-    code = "import sys; from lzero_mow.files import locked; a = locked(sys.argv[1]); print('held', flush=True); input()"
+    code = "import sys; from lzero_mow.utils.files import locked; a = locked(sys.argv[1]); print('held', flush=True); input()"
     command = [sys.executable, '-c', code, str(run / 'log' / 'lock')]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b'held\n'

@@ -7,10 +7,11 @@ import pytest
 import torch
 from ding.envs import BaseEnvManager, create_env_manager, get_vec_env_setting
 from easydict import EasyDict
+from lzero.worker import MuZeroEvaluator
+
 from helpers.collection import make_evaluator
 from helpers.two_task_env import TASKS
 from helpers.workers import Mode, make_eval_mode, make_manager, make_policy_config
-from lzero.worker import MuZeroEvaluator
 from lzero_mow.worker.evaluator import RecentFrames
 
 

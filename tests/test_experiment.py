@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from helpers.experiments import held_by_another_process, make_plan
 
-from lzero_mow.experiment.jobs import command, is_finished, plan_jobs
-from lzero_mow.experiment.tables import check_tables, write_tables
-from lzero_mow.report.costs import read_costs
-from lzero_mow.report.results import Result, append_results, read_results
-from lzero_mow.run_record import RunRecord, read_run_record, write_run_record
-from lzero_mow.saved_config import save_config
+from helpers.experiments import held_by_another_process, make_plan
+from lzero_mow.config.saved import save_config
+from lzero_mow.report.tables.costs import read_costs
+from lzero_mow.report.tables.results import Result, append_results, read_results
+from lzero_mow.report.tables.run_record import RunRecord, read_run_record, write_run_record
+from lzero_mow.studies.experiment.jobs import command, is_finished, plan_jobs
+from lzero_mow.studies.experiment.tables import check_tables, write_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 TASKS = ['Pong', 'Boxing']
@@ -58,7 +58,7 @@ def test_experts_play_where_there_are_some(tmp_path):
     assert [str(job) for job in jobs] == ['mow, seed 0', 'random, seed 0', 'expert, seed 0']
     for job in references:
         module, player, episodes = (command(job, plan)[i] for i in (2, -3, -1))
-        assert (module, player, episodes) == ('lzero_mow.experiment.reference_play', job.method, '3')
+        assert (module, player, episodes) == ('lzero_mow.studies.experiment.reference_play', job.method, '3')
         assert job.config['method'] == job.method and job.config['max_env_step'] == 0
         finish(job)
         assert is_finished(job)
@@ -234,7 +234,7 @@ def test_a_prolonged_run_is_in_no_table_until_it_ends_again(tmp_path):
 
 def run_experiment(folder, *arguments):
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / 'tests')]), OMP_NUM_THREADS='1')
-    command = [sys.executable, '-m', 'lzero_mow.experiment', *arguments]
+    command = [sys.executable, '-m', 'lzero_mow.studies.experiment', *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, timeout=280)
 
 

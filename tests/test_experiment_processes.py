@@ -8,12 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from helpers.experiments import held_by_another_process, make_plan
 
-from lzero_mow.experiment import __main__ as experiment
-from lzero_mow.experiment import processes
-from lzero_mow.experiment.jobs import plan_jobs
-from lzero_mow.files import locked
+from helpers.experiments import held_by_another_process, make_plan
+from lzero_mow.studies.experiment import __main__ as experiment
+from lzero_mow.studies.experiment import processes
+from lzero_mow.studies.experiment.jobs import plan_jobs
+from lzero_mow.utils.files import locked
 
 FAKE = """
 import sys, time, signal

@@ -6,17 +6,17 @@ import signal
 import threading
 import time
 
-import helpers.two_task_env as two_task_env
 import pytest
 import torch
 from ding.utils import ENV_REGISTRY
-from helpers.tiny_run import differences, load, tiny_config, train
 
+import helpers.two_task_env as two_task_env
+from helpers.tiny_run import differences, load, tiny_config, train
 from lzero_mow import cli
-from lzero_mow.entry import checkpoint
-from lzero_mow.entry.interrupts import interruptible
+from lzero_mow.entry.run import checkpoint
+from lzero_mow.entry.run.interrupts import interruptible
 from lzero_mow.policy.mow import MoWPolicy
-from lzero_mow.report import results
+from lzero_mow.report.tables import results
 from lzero_mow.worker.evaluator import MoWEvaluator
 
 ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')

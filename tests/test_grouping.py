@@ -4,12 +4,12 @@ import importlib
 import numpy as np
 import pytest
 import yaml
+
 from helpers.planted_env import PLANTED, TASKS
 from helpers.tiny_run import load, tiny_config, train
-
-from lzero_mow.clustering.assignment import assign, canonical, read_assignment
-from lzero_mow.clustering.grouping import agglomerate, agglomerate_auto, similarity_of
-from lzero_mow.clustering.table import read_similarity
+from lzero_mow.config.clusters import assign, canonical, read_assignment
+from lzero_mow.multitask.clustering.grouping import agglomerate, agglomerate_auto, similarity_of
+from lzero_mow.report.tables.similarity import read_similarity
 
 ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')
 NAMES = ('a', 'b', 'c', 'd', 'e')

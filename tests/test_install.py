@@ -11,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import lzero_mow
-from lzero_mow.paths import config_file
+from lzero_mow.utils.paths import config_file
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -77,7 +77,7 @@ def test_quiet_imports_hide_deprecations_and_leave_logging_and_errors_alone():
     code = """
 import logging, sys, warnings
 sys.argv = ['-m']; sys.orig_argv = ['python', '-m', 'lzero_mow']
-from lzero_mow.quiet import quiet_imports
+from lzero_mow.utils.quiet import quiet_imports
 with quiet_imports():
     warnings.warn('old', DeprecationWarning)
     logging.warning('install pyecharts')
@@ -99,7 +99,7 @@ warnings.warn('older', FutureWarning)
 @pytest.mark.parametrize(
     'arguments', [
         ('-m', 'lzero_mow', '--help'), ('-m', 'lzero_mow', 'summary', '--help'),
-        ('-m', 'lzero_mow.experiment', '--help'),
+        ('-m', 'lzero_mow.studies.experiment', '--help'),
         ('zoo/atari/config/mow_multitask.py', '--help')
     ]
 )
@@ -119,17 +119,17 @@ def test_command_lines_answer_without_torch(arguments):
     ]
 )
 def test_benchmarks_can_be_started(name, option):
-    done = run_python('-m', f'lzero_mow.bench.{name}', '--help')
+    done = run_python('-m', f'lzero_mow.studies.bench.{name}', '--help')
     assert done.returncode == 0 and option in done.stdout, done.stderr
 
 
 @pytest.mark.unittest
 def test_benchmarks_of_models_measure_what_they_say():
     """Tiny, and really run: a row for each method and module."""
-    done = run_python('-m', 'lzero_mow.bench.decision_speed', '--preset', 'debug', '--tasks', '2', '--repeats', '1')
+    done = run_python('-m', 'lzero_mow.studies.bench.decision_speed', '--preset', 'debug', '--tasks', '2', '--repeats', '1')
     assert done.returncode == 0, done.stderr
     assert all(method in done.stdout for method in ('mow', 'unizero_multitask_dense', 'scalezero')), done.stdout
-    done = run_python('-m', 'lzero_mow.bench.model_size', '--preset', 'debug', '--tasks', '2', '--method', 'scalezero')
+    done = run_python('-m', 'lzero_mow.studies.bench.model_size', '--preset', 'debug', '--tasks', '2', '--method', 'scalezero')
     assert done.returncode == 0 and 'shared expert' in done.stdout and 'heads of a task' in done.stdout, done.stderr
 
 
@@ -143,7 +143,7 @@ def test_benchmarks_of_models_measure_what_they_say():
     ]
 )
 def test_benchmarks_refuse_what_cannot_be_in_one_line(arguments, message):
-    done = run_python('-m', f'lzero_mow.bench.{arguments[0]}', *arguments[1:])
+    done = run_python('-m', f'lzero_mow.studies.bench.{arguments[0]}', *arguments[1:])
     assert done.returncode == 2 and message in done.stderr and 'Traceback' not in done.stderr, done.stderr
 
 

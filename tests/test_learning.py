@@ -1,10 +1,10 @@
 """A small model learns two tasks whose optimum is known, through the real training entry."""
 import csv
 
-import helpers.two_task_env as two_task_env
 import pytest
 
-from lzero_mow.config import build_config, lightzero_configs
+import helpers.two_task_env as two_task_env
+from lzero_mow.config.build import build_config, lightzero_configs
 from lzero_mow.entry.train_multitask import train_multitask
 
 OPTIMUM = 1 / 4 + 15  # the first action of an episode is random

@@ -3,14 +3,14 @@ import math
 
 import pytest
 import torch
-from helpers.models import random_batch, tiny_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lzero_mow.model import world_model_loss
-from lzero_mow.model.categorical import kl_divergence, sample_straight_through, unimix
-from lzero_mow.model.two_hot import TwoHot, symexp, symlog
-from lzero_mow.model.world_model_loss import HarmoniousWeights, mean_by_task, world_model_terms
+from helpers.models import random_batch, tiny_model
+from lzero_mow.model.common.categorical import kl_divergence, sample_straight_through, unimix
+from lzero_mow.model.common.two_hot import TwoHot, symexp, symlog
+from lzero_mow.model.mow import world_model_loss
+from lzero_mow.model.mow.world_model_loss import HarmoniousWeights, mean_by_task, world_model_terms
 
 
 def two_hot_weights(two_hot, x):

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from easydict import EasyDict
-from helpers.metaworld import skip_without_metaworld
 
+from helpers.metaworld import skip_without_metaworld
+from lzero_mow.config.metaworld import MT50, check_config
+from lzero_mow.config.suites import load_suite
 from lzero_mow.envs import rendering
 from lzero_mow.envs.metaworld import MetaWorldMoWEnv
-from lzero_mow.envs.metaworld_config import MT50, check_config
-from lzero_mow.suites import load_suite
 
 skip_without_metaworld()
 ACTIONS = np.random.default_rng(0).uniform(-1, 1, (12, 4)).astype(np.float32)

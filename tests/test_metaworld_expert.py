@@ -5,23 +5,23 @@ import numpy as np
 import pytest
 import torch
 from easydict import EasyDict
-from helpers.metaworld import skip_without_metaworld
-from helpers.policies import tiny_policy
 from sklearn.linear_model import LogisticRegression
 
+from helpers.metaworld import skip_without_metaworld
+from helpers.policies import tiny_policy
 from lzero_mow.buffer.batch import SequenceBatch
-from lzero_mow.config import build_config
+from lzero_mow.config.build import build_config
+from lzero_mow.config.suites import check_player, suite_names
 from lzero_mow.envs.atari import AtariMoWEnv
 from lzero_mow.envs.metaworld import MetaWorldMoWEnv
 from lzero_mow.envs.metaworld_game import MetaWorldGame
 from lzero_mow.envs.minatar import MinAtarMoWEnv
-from lzero_mow.experiment.reference_play import reference_play
-from lzero_mow.model.categorical import sample_straight_through
-from lzero_mow.model.two_hot import symlog
-from lzero_mow.report.results import read_results
-from lzero_mow.report.scale import SUCCESS, own_scale
-from lzero_mow.run_record import read_run_record
-from lzero_mow.suites import check_player, suite_names
+from lzero_mow.model.common.categorical import sample_straight_through
+from lzero_mow.model.common.two_hot import symlog
+from lzero_mow.report.stats.scale import SUCCESS, own_scale
+from lzero_mow.report.tables.results import read_results
+from lzero_mow.report.tables.run_record import read_run_record
+from lzero_mow.studies.experiment.reference_play import reference_play
 
 skip_without_metaworld()
 TASKS = ('drawer-close', 'button-press-topdown')

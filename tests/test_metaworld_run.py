@@ -10,14 +10,14 @@ from contextlib import closing
 import numpy as np
 import pytest
 import torch
+
 from helpers.metaworld import skip_without_metaworld
 from helpers.tiny_run import differences, load, train
-
-from lzero_mow.bench.metaworld_speed import steps_per_second
-from lzero_mow.config import build_config, change, lightzero_configs
+from lzero_mow.config.build import build_config, change, lightzero_configs
+from lzero_mow.config.validate import validate
 from lzero_mow.envs.metaworld import MetaWorldMoWEnv
 from lzero_mow.policy.mow import MoWPolicy
-from lzero_mow.validate import validate
+from lzero_mow.studies.bench.metaworld_speed import steps_per_second
 
 skip_without_metaworld()
 ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')
@@ -82,7 +82,7 @@ class GoalGame:
 @pytest.mark.unittest
 @pytest.mark.parametrize('manager', ['base', 'subprocess'])
 def test_every_evaluation_plays_all_its_goals_once(tmp_path, monkeypatch, manager):
-    from lzero_mow.entry.workers import build_workers, compile_run, resolve
+    from lzero_mow.entry.run.workers import build_workers, compile_run, resolve
     monkeypatch.setattr(MetaWorldMoWEnv, '_new_game', lambda self: GoalGame())  # processes that are forked have it too
     config = config_of(tmp_path)
     config['env'].update(evaluator_env_num=2, evaluation_episodes=6, max_episode_steps=1)
@@ -98,7 +98,7 @@ def test_every_evaluation_plays_all_its_goals_once(tmp_path, monkeypatch, manage
 @pytest.mark.unittest
 def test_the_benchmark_measures_with_and_without_pictures():
     options = ['--processes', '2', '--steps', '2', '--repeats', '1', '--profiles', 'fast']
-    command = [sys.executable, '-m', 'lzero_mow.bench.metaworld_speed', *options]
+    command = [sys.executable, '-m', 'lzero_mow.studies.bench.metaworld_speed', *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr[-2000:]
     assert re.findall(r'(none|fast|full)\W+[1-9]', done.stdout) == ['none', 'fast']

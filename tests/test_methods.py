@@ -1,18 +1,19 @@
 """The methods of config/methods.yaml: what each changes, and that a run carries its name."""
 import pytest
 import yaml
+from torch import nn
+
 from helpers.models import random_batch
 from helpers.policies import tiny_policy, training_data
 from helpers.tiny_run import load, tiny_config, train
-from torch import nn
-
 from lzero_mow import cli
-from lzero_mow.config import build_config, leaves, lightzero_configs
-from lzero_mow.model.mow_model import MoWModel
-from lzero_mow.report.results import read_results
-from lzero_mow.run_record import read_run_record
-from lzero_mow.suites import load_suite, method_layer, method_names, one_model_a_task, suite_names
-from lzero_mow.validate import validate
+from lzero_mow.config.build import build_config, lightzero_configs
+from lzero_mow.config.suites import load_suite, method_layer, method_names, one_model_a_task, suite_names
+from lzero_mow.config.tree import leaves
+from lzero_mow.config.validate import validate
+from lzero_mow.model.mow.mow_model import MoWModel
+from lzero_mow.report.tables.results import read_results
+from lzero_mow.report.tables.run_record import read_run_record
 
 GAMES = ['Asterix', 'Breakout', 'Freeway']  # in Atari and in MinAtar
 TASKS = {'metaworld': ['reach', 'push', 'sweep']}
@@ -159,7 +160,7 @@ def test_the_method_reaches_the_results_and_a_resumed_run_keeps_it(tmp_path):
 @pytest.mark.unittest
 def test_another_policy_keeps_its_name(tmp_path):
     main_config, create_config = lightzero_configs(tiny_config(tmp_path))
-    from lzero_mow.entry.workers import resolve
+    from lzero_mow.entry.run.workers import resolve
     assert resolve(main_config, create_config, 0, 96)['method'] == 'mow'
     del main_config['method']
     assert resolve(main_config, create_config, 0, 96)['method'] == 'mow', 'configs written by hand have none'
@@ -167,7 +168,7 @@ def test_another_policy_keeps_its_name(tmp_path):
 
 @pytest.mark.unittest
 def test_a_task_has_the_same_episodes_whatever_is_trained_beside_it(tmp_path):
-    from lzero_mow.entry.workers import COLLECTING, EVALUATING, build_workers, compile_run, env_seeds, resolve
+    from lzero_mow.entry.run.workers import COLLECTING, EVALUATING, build_workers, compile_run, env_seeds, resolve
     seen = {}
     for tasks in (['Direct', 'Shifted'], ['Shifted']):
         model = {} if len(tasks) > 1 else dict(num_clusters=1)

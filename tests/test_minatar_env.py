@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from easydict import EasyDict
 
-from lzero_mow.envs.minatar_config import GAMES, check_config, game_and_palette
+from lzero_mow.config.minatar import GAMES, check_config, game_and_palette
 
 pytest.importorskip('minatar', reason='MinAtar, an optional extra, is not installed')
 from lzero_mow.envs.minatar import MinAtarMoWEnv

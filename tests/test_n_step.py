@@ -1,7 +1,8 @@
 """n-step returns stop where an episode stops."""
 import pytest
 import torch
-from lzero_mow.agent.n_step import n_step_return
+
+from lzero_mow.model.scalezero.n_step import n_step_return
 
 
 def plain_loop(reward, value, terminated, truncated, discount, n):

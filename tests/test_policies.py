@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy import stats
 
-from lzero_mow.agent.policies import CategoricalPolicy, TruncatedNormalPolicy
+from lzero_mow.model.common.distributions import CategoricalPolicy, TruncatedNormalPolicy
 
 
 def truncated(outputs):

@@ -5,10 +5,10 @@ import io
 import numpy as np
 import pytest
 import torch
+
 from helpers.models import random_batch
 from helpers.policies import TASKS, tiny_policy, training_data
-
-from lzero_mow.policy.acting import hidden_before
+from lzero_mow.policy.mow_acting import hidden_before
 
 ALL = np.ones((6, 5), dtype=np.int8)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from lzero_mow import screen
-from lzero_mow.entry import progress
-from lzero_mow.entry.progress import Progress
+from lzero_mow.entry.run import progress
+from lzero_mow.entry.run.progress import Progress
+from lzero_mow.utils import screen
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 import torch
+
 from helpers.replay import TASKS, batches_equal, filled
 from helpers.workers import make_policy_config
 from lzero_mow.buffer import MoWGameBuffer, shards

@@ -4,12 +4,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lzero_mow.report.curves import write_curves
-from lzero_mow.report.last_evaluation import last_evaluation
-from lzero_mow.report.results import COLUMNS, Result, aggregate, append_results, cut_results, read_results
-from lzero_mow.report.router_map import write_router_map
-from lzero_mow.report.video import BORDER, CAPTION_WIDTH, GREEN, RED, open_loop_frames, write_open_loop_sheet, \
-    write_open_loop_video
+from lzero_mow.entry.run.last_evaluation import last_evaluation
+from lzero_mow.report.pictures.curves import write_curves
+from lzero_mow.report.pictures.router_map import write_router_map
+from lzero_mow.report.pictures.video import (
+    BORDER,
+    CAPTION_WIDTH,
+    GREEN,
+    RED,
+    open_loop_frames,
+    write_open_loop_sheet,
+    write_open_loop_video,
+)
+from lzero_mow.report.tables.csv_table import cut_results
+from lzero_mow.report.tables.results import COLUMNS, Result, aggregate, append_results, read_results
 
 T, CONTEXT = 7, 3
 

@@ -10,11 +10,11 @@ import time
 
 import numpy as np
 import pytest
-from helpers.tiny_run import differences, load, tiny_config, train
 
+from helpers.tiny_run import differences, load, tiny_config, train
 from lzero_mow.buffer.game_buffer_mow import MoWGameBuffer
-from lzero_mow.config import build_config
-from lzero_mow.entry import checkpoint
+from lzero_mow.config.build import build_config
+from lzero_mow.entry.run import checkpoint
 from lzero_mow.policy.mow import MoWPolicy
 
 ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')

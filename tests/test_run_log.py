@@ -4,9 +4,9 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from lzero_mow.diagnostics.table import read_diagnostics
-from lzero_mow.entry.run_log import RunLog
-from lzero_mow.report.results import read_results
+from lzero_mow.entry.run.run_log import RunLog
+from lzero_mow.report.tables.diagnostics import read_diagnostics
+from lzero_mow.report.tables.results import read_results
 
 TASKS = ('Pong', 'Boxing')
 PONG, BOXING = (-20.7, 14.6), (0.1, 12.1)

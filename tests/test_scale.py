@@ -1,11 +1,12 @@
 """The scale of scores: which games count, and what is 1."""
 import pytest
-from helpers.result_tables import random_rows, reference_rows, rows_of, write, write_table
 
-from lzero_mow.report.curves import write_curves
-from lzero_mow.report.scale import HUMAN, table_scale
-from lzero_mow.report.scores import result_files
-from lzero_mow.report.summary import summarise, write_summary
+from helpers.result_tables import random_rows, reference_rows, rows_of, write, write_table
+from lzero_mow.report.pictures.curves import write_curves
+from lzero_mow.report.stats.scale import HUMAN, table_scale
+from lzero_mow.report.stats.scores import result_files
+from lzero_mow.studies.summary.numbers import summarise
+from lzero_mow.studies.summary.writer import write_summary
 
 
 @pytest.fixture

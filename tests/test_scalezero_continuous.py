@@ -5,18 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from test_scalezero_policy import act, frames
+
 from helpers.scalezero_policy import L, N, random_search_batch, tiny_scalezero_policy
 from helpers.search import CONFIG, PointingModel, python_trees, random_window, traverse_with_switch
 from helpers.tiny_run import differences, load, train
 from helpers.two_task_env import TASKS
-from test_scalezero_policy import act, frames
-
 from lzero_mow.buffer.game_buffer_scalezero import ScaleZeroGameBuffer
-from lzero_mow.config import build_config, fill_derived
+from lzero_mow.config.build import build_config, fill_derived
+from lzero_mow.config.validate import validate
+from lzero_mow.mcts import trees
+from lzero_mow.mcts.tree_search import search
 from lzero_mow.policy.scalezero import ScaleZeroPolicy
-from lzero_mow.search import trees
-from lzero_mow.search.mcts import search
-from lzero_mow.validate import validate
 
 ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')
 SAMPLES, SIZE = 6, 2

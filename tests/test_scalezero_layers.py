@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.scalezero import random_frames, random_steps, tiny_scalezero
 
-from lzero_mow.model.grouped import Groups
+from helpers.scalezero import random_frames, random_steps, tiny_scalezero
+from lzero_mow.model.common.grouped import Groups
 from lzero_mow.model.scalezero.moe import MoEFeedForward
 from lzero_mow.model.scalezero.norms import latent_norm
 from lzero_mow.model.scalezero.resnet import ResNet

@@ -1,8 +1,8 @@
 """The whole ScaleZero model: causality, searches, tasks, gradients, weights at the start."""
 import pytest
 import torch
-from helpers.scalezero import TINY, random_frames, random_steps, tiny_scalezero
 
+from helpers.scalezero import TINY, random_frames, random_steps, tiny_scalezero
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 
 CLOSE = dict(rtol=1e-5, atol=1e-5)

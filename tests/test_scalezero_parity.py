@@ -5,12 +5,12 @@ Skips unless that branch is what `import lzero` finds; 0.2.0 on PyPI has no mult
 import pytest
 import torch
 from easydict import EasyDict
-from helpers.scalezero import TINY, random_frames
 
+from helpers.scalezero import TINY, random_frames
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 from lzero_mow.model.scalezero.staged_linear import StagedLinear
 from lzero_mow.model.scalezero.upstream import from_upstream
-from lzero_mow.policy.upstream_compat import as_upstream
+from lzero_mow.policy.scalezero_upstream import as_upstream
 
 TOLERANCE = 1e-5
 K, B, L, A, D = 2, 2, 4, 18, 32  # LightZero's multi-task model always has 18 actions

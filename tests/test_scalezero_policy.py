@@ -4,9 +4,9 @@ import copy
 import numpy as np
 import pytest
 import torch
+
 from helpers.policies import TASKS
 from helpers.scalezero_policy import L, random_search_batch, tiny_scalezero_policy
-
 from lzero_mow.model.scalezero.loss import make_targets
 
 ALL = np.ones((6, 5), dtype=np.int8)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from lzero_mow.entry.random_state import load_random_state, own_randomness, random_state
-from lzero_mow.entry.schedule import Every, Schedule, UpdateRatio
+from lzero_mow.entry.run.random_state import load_random_state, own_randomness, random_state
+from lzero_mow.entry.run.schedule import Every, Schedule, UpdateRatio
 
 
 def draw():

@@ -4,8 +4,9 @@ Reference scores: one table, keyed by name, checked against a published package.
 import numpy as np
 import pytest
 
-from lzero_mow.envs.games import ATARI_100K, ale_id, check_games, nearest
-from lzero_mow.envs.scores import REFERENCE_SCORES, human_normalised, reference_scores
+from lzero_mow.config.atari import ATARI_100K, ale_id, check_games
+from lzero_mow.config.atari_scores import REFERENCE_SCORES, human_normalised, reference_scores
+from lzero_mow.config.tree import nearest
 
 
 @pytest.mark.unittest

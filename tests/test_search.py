@@ -7,14 +7,21 @@ import numpy as np
 import pytest
 import torch
 from easydict import EasyDict
-from helpers.search import (
-    CONFIG, BanditModel, FakeModel, python_trees, random_window, row_of, tiny_networks, traverse_with_switch
-)
 from lzero.mcts.ctree.ctree_muzero import mz_tree
 from lzero.mcts.tree_search import mcts_ctree
 
-from lzero_mow.search import trees
-from lzero_mow.search.mcts import search
+from helpers.search import (
+    CONFIG,
+    BanditModel,
+    FakeModel,
+    python_trees,
+    random_window,
+    row_of,
+    tiny_networks,
+    traverse_with_switch,
+)
+from lzero_mow.mcts import trees
+from lzero_mow.mcts.tree_search import search
 
 
 def config(**changes) -> EasyDict:

@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 import torch
 from ding.utils import BUFFER_REGISTRY
+
 from helpers.collection import make_collector
 from helpers.replay import TASKS, batches_equal
 from helpers.scripted_env import action_for
 from helpers.search_play import FRAME_SHAPE, NUM_ACTIONS, RandomPlay, decode
 from helpers.workers import Mode, make_policy_config, policy_output
-from lzero_mow.agent.n_step import n_step_return
 from lzero_mow.buffer import MoWGameBuffer, ScaleZeroGameBuffer
+from lzero_mow.model.scalezero.n_step import n_step_return
 
 L, N = 6, 3
 

@@ -1,11 +1,11 @@
 """Gradients of a task's own loss, and how they become a short vector."""
 import pytest
 import torch
-from helpers.models import random_batch, tiny_model
 
-from lzero_mow.clustering.signatures import clustered_parameters, signatures, task_gradients, weigh
-from lzero_mow.model import world_model_loss
-from lzero_mow.model.world_model_loss import world_model_terms
+from helpers.models import random_batch, tiny_model
+from lzero_mow.model.mow import world_model_loss
+from lzero_mow.model.mow.world_model_loss import world_model_terms
+from lzero_mow.multitask.clustering.signatures import clustered_parameters, signatures, task_gradients, weigh
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """One module set becomes several without a jump: outputs, batch statistics and moments go on as they were."""
 import pytest
 import torch
+
 from helpers.models import random_batch
 from helpers.policies import tiny_policy, training_data
-
-from lzero_mow.model.split import split
-from lzero_mow.model.world_model_loss import world_model_terms
+from lzero_mow.model.mow.split import split
+from lzero_mow.model.mow.world_model_loss import world_model_terms
 
 CLUSTERS = [0, 1, 0]
 

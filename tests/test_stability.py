@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from helpers.planted_env import PLANTED, TASKS
 from helpers.tiny_run import tiny_config, train
-
-from lzero_mow.clustering import stability
-from lzero_mow.clustering.table import similarity_file, write_similarity
 from lzero_mow.entry import warm_up
-from lzero_mow.report.stability import (
-    LONGEST, PLANTED as WITH_PLANTED, POOLED, SEEDS, planted_groups, rand_indices, write_stability
-)
+from lzero_mow.report.tables.similarity import similarity_file, write_similarity
+from lzero_mow.studies.stability import measure as stability
+from lzero_mow.studies.stability.tables import LONGEST, POOLED, SEEDS, planted_groups, rand_indices, write_stability
+from lzero_mow.studies.stability.tables import PLANTED as WITH_PLANTED
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -2,10 +2,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.models import random_batch, random_latent, tiny_model
 
-from lzero_mow.config import build_config
-from lzero_mow.model.mow_model import MoWModel
+from helpers.models import random_batch, random_latent, tiny_model
+from lzero_mow.config.build import build_config
+from lzero_mow.model.mow.mow_model import MoWModel
 
 STORM = build_config('storm')['policy']['model']  # the preset
 # STORM's published configuration (STORM.yaml, 18 actions): D 512, 2 layers, 8 heads, latent 32 x 32, channels 32..256.

@@ -7,16 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from helpers.result_tables import random_rows, reference_rows, rows_of, write, write_table
 from rliable import library, metrics
 
-from lzero_mow.report import intervals
-from lzero_mow.report.costs import RunCost, read_costs, write_costs
-from lzero_mow.report.curves import write_curves
-from lzero_mow.report.intervals import interval, iqm, mean, median, probability_of_improvement
-from lzero_mow.report.results import Result, append_results
-from lzero_mow.report.scores import curves, finals, methods_of
-from lzero_mow.report.summary import summarise, write_summary
+from helpers.result_tables import random_rows, reference_rows, rows_of, write, write_table
+from lzero_mow.report.pictures.curves import write_curves
+from lzero_mow.report.stats import intervals
+from lzero_mow.report.stats.intervals import interval, iqm, mean, median, probability_of_improvement
+from lzero_mow.report.stats.scores import curves, finals, methods_of
+from lzero_mow.report.tables.costs import RunCost, read_costs, write_costs
+from lzero_mow.report.tables.results import Result, append_results
+from lzero_mow.studies.summary.numbers import summarise
+from lzero_mow.studies.summary.writer import write_summary
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -246,7 +247,7 @@ def test_costs_round_trip(tmp_path):
 @pytest.mark.unittest
 @pytest.mark.parametrize(
     'rows, arguments, message', [
-        ({}, {}, "holds no METHOD.csv: `python -m lzero_mow.experiment` writes them"),
+        ({}, {}, "holds no METHOD.csv: `python -m lzero_mow.studies.experiment` writes them"),
         (dict(mow=rows_of('mow', [(1, 2)])), {}, 'random.csv is missing'),
         (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(baseline='storm'), "holds no method 'storm'"),
         (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(drawn=['strom']), "holds no method 'strom'"),

@@ -3,11 +3,11 @@ import copy
 
 import pytest
 import torch
-from helpers.scalezero_policy import random_search_batch, tiny_scalezero_policy
 from test_scalezero_policy import act, frames
 
+from helpers.scalezero_policy import random_search_batch, tiny_scalezero_policy
 from lzero_mow.policy.scalezero import ScaleZeroPolicy
-from lzero_mow.policy.upstream_compat import encoder_clip
+from lzero_mow.policy.scalezero_upstream import encoder_clip
 
 
 def policies(**settings):

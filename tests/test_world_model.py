@@ -1,10 +1,10 @@
 """Causality, caching, routing and gradients of the world model."""
 import pytest
 import torch
-from helpers.models import random_batch, random_latent, tiny_model
 
-from lzero_mow.model.world_model_loss import balance_loss, world_model_terms
-from lzero_mow.report.open_loop import open_loop
+from helpers.models import random_batch, random_latent, tiny_model
+from lzero_mow.agent.open_loop import open_loop
+from lzero_mow.model.mow.world_model_loss import balance_loss, world_model_terms
 
 
 @pytest.mark.unittest

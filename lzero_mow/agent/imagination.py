@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple, Sequence, Tuple
 import torch
 from torch import Tensor
 
-from lzero_mow.model.categorical import sample_straight_through
-from lzero_mow.model.world_model import Plan, WorldModel
+from lzero_mow.model.common.categorical import sample_straight_through
+from lzero_mow.model.mow.world_model import Plan, WorldModel
 
 if TYPE_CHECKING:
-    from lzero_mow.agent.actor_critic import ActorCritic
+    from lzero_mow.model.mow.actor_critic import ActorCritic
 
 
 class ImaginedRollout(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Union
 
 import numpy as np
 
-from lzero_mow.files import replacing
+from lzero_mow.utils.files import replacing
 from .stream import StepStream
 
 # Steps in a shard at most: bounds the memory that saving and loading need (4096 steps are 50 MB of frames).
@@ -19,7 +19,7 @@ class ShardStore:
     Overview:
         Writes the streams of a replay into a folder, each time only the steps that are new since the last save.
         A shard ``<stream>_<start>_<stop>.npz`` holds the steps of that range of absolute indices, compressed and
-        without loss. It is written under another name, flushed to the disk and then renamed (``lzero_mow.files``), so
+        without loss. It is written under another name, flushed to the disk and then renamed (``lzero_mow.utils.files``), so
         its own name is always a whole file's, whenever the process is killed. Which shards make up a replay is said
         by the index that ``save`` returns; it belongs in the checkpoint. Files that no durable checkpoint names are
         removed by ``prune``.

@@ -6,17 +6,17 @@ from typing import List
 from ding.envs import get_env_cls
 from ditk import logging
 
-from lzero_mow.config import lightzero_configs
-from lzero_mow.envs.env_config import evaluation_episodes
-from lzero_mow.report.last_evaluation import last_evaluation
-from lzero_mow.report.results import Result, append_results, evaluation_rows
-from lzero_mow.screen import SCREEN
-from lzero_mow.validate import check_identity, run_identity
-from . import checkpoint
-from .interrupts import interruptible
-from .random_state import own_randomness
-from .run import hold
-from .workers import build_workers, compile_run, reference_scores, resolve
+from lzero_mow.config.build import lightzero_configs
+from lzero_mow.config.envs import evaluation_episodes
+from lzero_mow.config.validate import check_identity, run_identity
+from lzero_mow.report.tables.results import Result, append_results, evaluation_rows
+from lzero_mow.utils.screen import SCREEN
+from .run import checkpoint
+from .run.interrupts import interruptible
+from .run.last_evaluation import last_evaluation
+from .run.random_state import own_randomness
+from .run.run import hold
+from .run.workers import build_workers, compile_run, reference_scores, resolve
 
 EVALUATION = 'evaluation.csv'
 

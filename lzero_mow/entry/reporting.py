@@ -4,11 +4,11 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from lzero_mow.diagnostics.table import DIAGNOSTICS, last_matrices
-from lzero_mow.report.conflict_map import write_conflict_map
-from lzero_mow.report.curves import write_curves
-from lzero_mow.report.router_map import write_router_map
-from lzero_mow.report.video import write_open_loop_sheet, write_open_loop_video
+from lzero_mow.report.pictures.conflict_map import write_conflict_map
+from lzero_mow.report.pictures.curves import write_curves
+from lzero_mow.report.pictures.router_map import write_router_map
+from lzero_mow.report.pictures.video import write_open_loop_sheet, write_open_loop_video
+from lzero_mow.report.tables.diagnostics import DIAGNOSTICS, last_matrices
 
 FOLDER = 'report'
 CANDIDATES = 8  # sequences a task, of which the one is shown with the fewest ends of episodes in it

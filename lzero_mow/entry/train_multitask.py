@@ -5,14 +5,14 @@ import torch
 from ding.policy import Policy
 from ditk import logging
 
-from lzero_mow.memory import keep_freed_memory
-from . import checkpoint
-from .interrupts import interruptible
-from .random_state import own_randomness
+from lzero_mow.utils.memory import keep_freed_memory
 from .reporting import write_report
-from .run import Run
+from .run import checkpoint
+from .run.interrupts import interruptible
+from .run.random_state import own_randomness
+from .run.run import Run
+from .run.workers import resolve
 from .warm_up import gradient_batches, warm_up
-from .workers import resolve
 
 DIAGNOSIS_BATCHES = 8  # over which the gradients of a diagnosis are summed
 

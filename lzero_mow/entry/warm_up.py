@@ -9,14 +9,14 @@ import yaml
 from ditk import logging
 
 from lzero_mow.buffer.batch import SequenceBatch
-from lzero_mow.clustering.assignment import by_name
-from lzero_mow.clustering.table import write_similarity
-from lzero_mow.files import replacing
-from lzero_mow.report.cluster_map import write_cluster_map
-from .checkpoint import CLUSTERS, CURVE, SIMILARITY
-from .random_state import own_randomness
+from lzero_mow.config.clusters import by_name
+from lzero_mow.report.pictures.cluster_map import write_cluster_map
+from lzero_mow.report.tables.similarity import write_similarity
+from lzero_mow.utils.files import replacing
 from .reporting import FOLDER
-from .run import Run
+from .run.checkpoint import CLUSTERS, CURVE, SIMILARITY
+from .run.random_state import own_randomness
+from .run.run import Run
 
 # Updates between two checkpoints, and batches over which the gradients that group the tasks are summed.
 SAVE_EVERY, GRADIENT_BATCHES = 500, 32

@@ -5,11 +5,11 @@ from typing import Tuple
 
 from ding.utils import ENV_REGISTRY
 
-from lzero_mow.envs import scores
-from lzero_mow.envs.atari_config import ATARI_CONFIG, check_config
-from lzero_mow.envs.emulator import NUM_ACTIONS, Emulator, rom_path
-from lzero_mow.envs.env_config import with_defaults
-from lzero_mow.envs.visual_env import VisualEnv
+from lzero_mow.config import atari_scores as scores
+from lzero_mow.config.atari import ATARI_CONFIG, check_config
+from lzero_mow.config.envs import with_defaults
+from .emulator import NUM_ACTIONS, Emulator, rom_path
+from .visual_env import VisualEnv
 
 
 @ENV_REGISTRY.register('atari_mow')

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from ale_py import roms
 
-from lzero_mow.envs.games import ale_id
+from lzero_mow.config.atari import ale_id
 
 NUM_ACTIONS = 18  # ALE's whole action set, its numbers are 0 (no-op) to 17
 

@@ -7,12 +7,12 @@ import numpy as np
 from ding.utils import ENV_REGISTRY
 from easydict import EasyDict
 
-from lzero_mow.envs.actions import ContinuousActions
-from lzero_mow.envs.metaworld_config import ACTION_DIM, METAWORLD_CONFIG, check_config
-from lzero_mow.envs.metaworld_expert import new_expert
-from lzero_mow.envs.metaworld_game import MetaWorldGame, require_metaworld
-from lzero_mow.envs.rendering import choose_gl
-from lzero_mow.envs.visual_env import VisualEnv
+from lzero_mow.config.metaworld import ACTION_DIM, METAWORLD_CONFIG, check_config
+from .actions import ContinuousActions
+from .metaworld_expert import new_expert
+from .metaworld_game import MetaWorldGame, require_metaworld
+from .rendering import choose_gl
+from .visual_env import VisualEnv
 
 
 @ENV_REGISTRY.register('metaworld_mow')

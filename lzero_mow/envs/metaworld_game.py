@@ -7,8 +7,8 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from lzero_mow.envs.metaworld_config import MOVED, NUM_GOALS
-from lzero_mow.envs.rendering import Renderer, choose_gl
+from lzero_mow.config.metaworld import MOVED, NUM_GOALS
+from .rendering import Renderer, choose_gl
 
 
 @functools.lru_cache(maxsize=None)

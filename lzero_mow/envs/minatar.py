@@ -5,9 +5,9 @@ from typing import Optional, Tuple
 
 from ding.utils import ENV_REGISTRY
 
-from lzero_mow.envs.minatar_config import MINATAR_CONFIG, NUM_ACTIONS, check_config
-from lzero_mow.envs.minatar_game import MinAtarGame, require_minatar
-from lzero_mow.envs.visual_env import VisualEnv
+from lzero_mow.config.minatar import MINATAR_CONFIG, NUM_ACTIONS, check_config
+from .minatar_game import MinAtarGame, require_minatar
+from .visual_env import VisualEnv
 
 
 @ENV_REGISTRY.register('minatar_mow')

@@ -7,7 +7,7 @@ from typing import Dict, List, Tuple
 
 import numpy as np
 
-from lzero_mow.envs.minatar_config import CELLS, NUM_COLOURS, game_and_palette
+from lzero_mow.config.minatar import CELLS, NUM_COLOURS, game_and_palette
 
 # Bright and far apart, for small objects must show in a squared error.
 PALETTE = np.array(

@@ -11,7 +11,6 @@ from typing import Any, Optional, Tuple
 import numpy as np
 
 BACKENDS = ('egl', 'osmesa')  # in the order in which they are tried
-PROFILES = ('fast', 'full')
 PROBE_SECONDS = 120
 PACKAGES = 'apt install libegl1 libopengl0 libgl1-mesa-dri (or libosmesa6)'
 # Draws one picture of a lit box, and fails where that comes out black.

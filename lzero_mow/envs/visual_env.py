@@ -23,9 +23,9 @@ from ding.envs import BaseEnv, BaseEnvTimestep
 from easydict import EasyDict
 from gymnasium import spaces
 
-from lzero_mow.envs.actions import ContinuousActions, DiscreteActions
-from lzero_mow.envs.env_config import task_configs, with_defaults
-from lzero_mow.envs.recorder import Recorder
+from lzero_mow.config.envs import task_configs, with_defaults
+from .actions import ContinuousActions, DiscreteActions
+from .recorder import Recorder
 
 
 class VisualEnv(BaseEnv):

@@ -6,7 +6,7 @@ import torch
 from ding.policy import Policy
 from torch import Tensor
 
-from lzero_mow.policy.acting_memory import ActingMemory
+from .acting_memory import ActingMemory
 
 
 class ActingPolicy(Policy):

@@ -8,20 +8,20 @@ from ding.utils import POLICY_REGISTRY
 from easydict import EasyDict
 from torch import Tensor
 
-from lzero_mow.agent.actor_critic import agent_terms
+from lzero_mow.agent.actor_critic_loss import agent_terms
 from lzero_mow.agent.imagination import context_windows, imagine
+from lzero_mow.agent.open_loop import open_loop
 from lzero_mow.buffer.batch import SequenceBatch
-from lzero_mow.diagnostics.mow import diagnose
-from lzero_mow.model.categorical import sample_straight_through
-from lzero_mow.model.world_model_loss import balance_loss, world_model_terms
-from lzero_mow.policy.acting import act
-from lzero_mow.policy.acting_memory import ActingMemory
-from lzero_mow.policy.acting_policy import ActingPolicy
-from lzero_mow.policy.finite import FiniteWatch
-from lzero_mow.policy.grouping import GroupingPolicy
-from lzero_mow.policy.mow_config import MOW_CONFIG
-from lzero_mow.policy.optimise import clipped_step, load_optimizer
-from lzero_mow.report.open_loop import open_loop
+from lzero_mow.config.mow import MOW_CONFIG
+from lzero_mow.model.common.categorical import sample_straight_through
+from lzero_mow.model.mow.world_model_loss import balance_loss, world_model_terms
+from lzero_mow.multitask.diagnostics.mow import diagnose
+from .acting_memory import ActingMemory
+from .acting_policy import ActingPolicy
+from .finite import FiniteWatch
+from .mow_acting import act
+from .mow_grouping import GroupingPolicy
+from .optimise import clipped_step, load_optimizer
 
 
 @POLICY_REGISTRY.register('mow')
@@ -43,7 +43,7 @@ class MoWPolicy(GroupingPolicy, ActingPolicy):
 
     def default_model(self) -> Tuple[str, List[str]]:
         """Registered name of the model, and where it is."""
-        return 'MoWModel', ['lzero_mow.model.mow_model']
+        return 'MoWModel', ['lzero_mow.model.mow.mow_model']
 
     # ------------------------------------------------------------------ learn
 
@@ -174,7 +174,7 @@ class MoWPolicy(GroupingPolicy, ActingPolicy):
         return dict(open_loop=names, context=self._cfg.context_length, router=router)
 
     def diagnose(self, batches: Iterable[SequenceBatch]) -> Dict[str, Any]:
-        """Plasticity on real sequences of the tasks, leaving no trace: see `lzero_mow.diagnostics.mow.diagnose`."""
+        """Plasticity on real sequences of the tasks, leaving no trace: see `lzero_mow.multitask.diagnostics.mow.diagnose`."""
         batches = (batch.to(self._device) for batch in batches)
         with self._autocast():
             return diagnose(self._model, batches, self._task_losses, self._cfg)
@@ -214,7 +214,7 @@ class MoWPolicy(GroupingPolicy, ActingPolicy):
             self, memory: ActingMemory, obs: Tensor, action_mask: np.ndarray, env_ids: List[int], tasks: List[int],
             timestep: List, epsilon: float, evaluating: bool
     ) -> Dict[int, Dict]:
-        """See `lzero_mow.policy.acting.act`."""
+        """See `lzero_mow.policy.mow_acting.act`."""
         greedy = evaluating and self._cfg.eval_greedy
         with self._autocast():
             return act(self._model, memory, obs, env_ids, tasks, epsilon, greedy, timestep)

@@ -4,7 +4,7 @@ from typing import Any, Callable, Dict, List, Optional
 import torch
 from torch import Tensor, nn
 
-from lzero_mow.model.grouped import GroupedLinear
+from lzero_mow.model.common.grouped import GroupedLinear
 
 
 def clipped_step(

@@ -10,18 +10,18 @@ from easydict import EasyDict
 from torch import Tensor
 
 from lzero_mow.buffer.search_batch import SearchBatch
-from lzero_mow.diagnostics.scalezero import diagnose, expert_layers, expert_shares
-from lzero_mow.dps.freeze import folded
-from lzero_mow.dps.scaling import ParameterScaling
+from lzero_mow.config.scalezero import SCALEZERO_CONFIG
 from lzero_mow.model.scalezero.loss import make_targets, scalezero_terms, weighed
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
-from lzero_mow.policy.acting_memory import ActingMemory
-from lzero_mow.policy.acting_policy import ActingPolicy
-from lzero_mow.policy.finite import FiniteWatch
-from lzero_mow.policy.optimise import clipped_step, decay_groups, load_optimizer
-from lzero_mow.policy.scalezero_acting import act_by_search
-from lzero_mow.policy.scalezero_config import SCALEZERO_CONFIG
-from lzero_mow.policy.upstream_compat import as_upstream, doubled_loss, encoder_clip
+from lzero_mow.multitask.diagnostics.scalezero import diagnose, expert_layers, expert_shares
+from lzero_mow.multitask.dps.freeze import folded
+from lzero_mow.multitask.dps.scaling import ParameterScaling
+from .acting_memory import ActingMemory
+from .acting_policy import ActingPolicy
+from .finite import FiniteWatch
+from .optimise import clipped_step, decay_groups, load_optimizer
+from .scalezero_acting import act_by_search
+from .scalezero_upstream import as_upstream, doubled_loss, encoder_clip
 
 
 @POLICY_REGISTRY.register('scalezero')
@@ -174,7 +174,7 @@ class ScaleZeroPolicy(ActingPolicy):
         return dict(router=expert_shares(self._model, batch.to(self._device)).mean(0).cpu().numpy())
 
     def diagnose(self, batches: Iterable[SearchBatch]) -> Dict[str, Any]:
-        """Plasticity on real sequences of the tasks, leaving no trace: see `lzero_mow.diagnostics.scalezero`."""
+        """Plasticity on real sequences of the tasks, leaving no trace: see `lzero_mow.multitask.diagnostics.scalezero`."""
         batches = (batch.to(self._device) for batch in batches)
         losses_of = lambda batch: self._task_losses(self._terms(batch), self._entropy_weight())
         diagnosis = diagnose(self._model, batches, losses_of, self._cfg.tasks)

@@ -6,11 +6,11 @@ import torch
 from easydict import EasyDict
 from torch import Tensor
 
+from lzero_mow.mcts.choices import AllActions
+from lzero_mow.mcts.tree_search import SearchResult, Window, search
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
-from lzero_mow.policy.acting_memory import ActingMemory
-from lzero_mow.policy.worker_output import worker_output
-from lzero_mow.search.choices import AllActions
-from lzero_mow.search.mcts import SearchResult, Window, search
+from .acting_memory import ActingMemory
+from .worker_output import worker_output
 
 
 @torch.no_grad()
@@ -27,7 +27,7 @@ def act_by_search(
         - memory (:obj:`ActingMemory`): Of `context_length` - 1 steps; read, and extended by this step.
         - obs (:obj:`Tensor`): (R, C, H, W) uint8; legal (:obj:`np.ndarray`): (R, A) bool.
         - env_ids (:obj:`list`), tasks (:obj:`Sequence`), timestep (:obj:`Sequence`): R each.
-        - cfg (:obj:`EasyDict`): See `lzero_mow.search.mcts.search`; and temperature, by which visits are
+        - cfg (:obj:`EasyDict`): See `lzero_mow.mcts.tree_search.search`; and temperature, by which visits are
           sharpened.
         - epsilon (:obj:`float`): Share of choices that are made at random, each as likely; with 1 nothing is searched,
           and visits are 0.

@@ -3,10 +3,11 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from ding.envs import BaseEnvManager
 from easydict import EasyDict
-from helpers.scripted_env import Step, decode
-from helpers.workers import Mode, ScalarLog, make_collect_mode, make_eval_mode, make_manager, make_policy_config
 from lzero.mcts.buffer.game_segment import GameSegment
 from lzero.worker import MuZeroEvaluator
+
+from helpers.scripted_env import Step, decode
+from helpers.workers import Mode, ScalarLog, make_collect_mode, make_eval_mode, make_manager, make_policy_config
 from lzero_mow.worker import MoWEvaluator, MoWSegmentCollector
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from ding.envs import BaseEnvTimestep
 from ding.utils import ENV_REGISTRY
 from easydict import EasyDict
+
 from helpers.two_task_env import NUM_POSITIONS, TwoTaskEnv
 
 CORNERS = np.array([(-0.5, -0.5), (-0.5, 0.5), (0.5, -0.5), (0.5, 0.5)], dtype=np.float32)

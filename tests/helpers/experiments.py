@@ -4,7 +4,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import replace
 
-from lzero_mow.experiment.jobs import Plan
+from lzero_mow.studies.experiment.jobs import Plan
 
 
 def make_plan(folder, methods=('mow', ), seeds=(0, ), games=(), overrides=(), preset='debug', **changes):

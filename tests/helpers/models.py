@@ -2,7 +2,7 @@
 import torch
 
 from lzero_mow.buffer.batch import SequenceBatch
-from lzero_mow.model.mow_model import MoWModel
+from lzero_mow.model.mow.mow_model import MoWModel
 
 TINY = dict(
     num_tasks=3, num_clusters=2, num_experts=4, experts_per_task=2, width=32, num_heads=4, num_layers=2,

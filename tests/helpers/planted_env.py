@@ -3,6 +3,7 @@ from typing import Any
 
 from ding.utils import ENV_REGISTRY
 from easydict import EasyDict
+
 from helpers import two_task_env
 from helpers.two_task_env import NUM_POSITIONS, TwoTaskEnv, make_frames
 

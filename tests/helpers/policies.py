@@ -3,10 +3,10 @@ import copy
 
 import torch
 from easydict import EasyDict
-from helpers.models import TINY, random_batch
 
+from helpers.models import TINY, random_batch
+from lzero_mow.config.mow import MOW_CONFIG
 from lzero_mow.policy.mow import MoWPolicy
-from lzero_mow.policy.mow_config import MOW_CONFIG
 
 TASKS = ('red', 'green', 'blue')
 

@@ -3,6 +3,7 @@ from dataclasses import fields
 from typing import Any, Sequence, Tuple
 
 import torch
+
 from helpers.collection import make_collector
 from helpers.workers import make_policy_config
 from lzero_mow.buffer import MoWGameBuffer

@@ -1,6 +1,6 @@
 """Tables of evaluations with few and plain numbers."""
-from lzero_mow.report.costs import RunCost, write_costs
-from lzero_mow.report.results import Result, append_results
+from lzero_mow.report.tables.costs import RunCost, write_costs
+from lzero_mow.report.tables.results import Result, append_results
 
 GAMES = ('A', 'B')
 

@@ -3,12 +3,12 @@ import copy
 
 import torch
 from easydict import EasyDict
+
 from helpers.policies import TASKS
 from helpers.scalezero import TINY, tiny_scalezero
-
 from lzero_mow.buffer.search_batch import SearchBatch
+from lzero_mow.config.scalezero import SCALEZERO_CONFIG
 from lzero_mow.policy.scalezero import ScaleZeroPolicy
-from lzero_mow.policy.scalezero_config import SCALEZERO_CONFIG
 
 L, N = 4, 2
 

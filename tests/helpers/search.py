@@ -9,8 +9,8 @@ from easydict import EasyDict
 from lzero.mcts.ptree import minimax, ptree_mz
 from torch import Tensor
 
+from lzero_mow.mcts.tree_search import Window
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
-from lzero_mow.search.mcts import Window
 
 CONFIG = EasyDict(
     num_simulations=24, root_dirichlet_alpha=0.3, root_noise_weight=0.25, pb_c_base=19652, pb_c_init=1.25,

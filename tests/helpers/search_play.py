@@ -3,6 +3,7 @@ from types import SimpleNamespace
 from typing import Any, Dict, List, NamedTuple, Tuple
 
 import numpy as np
+
 from lzero_mow.worker.in_flight import STEP_FLAGS
 
 NUM_ACTIONS = 6

@@ -2,10 +2,11 @@
 import os
 from typing import Any, List, Sequence
 
-import helpers.two_task_env as two_task_env
 import torch
 
-from lzero_mow.config import build_config, fill_derived, lightzero_configs, merge
+import helpers.two_task_env as two_task_env
+from lzero_mow.config.build import build_config, fill_derived, lightzero_configs
+from lzero_mow.config.tree import merge
 from lzero_mow.entry import train_multitask
 
 TINY = dict(

@@ -3,7 +3,7 @@ from typing import Optional
 
 from torch import Tensor, nn
 
-from lzero_mow.model.grouped import GroupedGELU, GroupedLayerNorm, GroupedLinear, Groups
+from lzero_mow.model.common.grouped import GroupedGELU, GroupedLayerNorm, GroupedLinear, Groups
 
 
 class TaskHead(nn.Module):

@@ -3,9 +3,9 @@ import math
 
 from torch import nn
 
-from lzero_mow.model.grouped import GroupedLinear
-from lzero_mow.model.scalezero.heads import TaskHead
-from lzero_mow.model.scalezero.staged_linear import Adapter
+from lzero_mow.model.common.grouped import GroupedLinear
+from .heads import TaskHead
+from .staged_linear import Adapter
 
 EMBEDDING_STD = 0.02
 

@@ -6,12 +6,12 @@ import torch.nn.functional as F
 from easydict import EasyDict
 from torch import Tensor
 
-from lzero_mow.agent.n_step import n_step_return
-from lzero_mow.agent.policies import CategoricalPolicy, TruncatedNormalPolicy
 from lzero_mow.buffer.search_batch import SearchBatch
-from lzero_mow.model.grouped import Groups
-from lzero_mow.model.scalezero.norms import SIM_GROUP
-from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
+from lzero_mow.model.common.distributions import CategoricalPolicy, TruncatedNormalPolicy
+from lzero_mow.model.common.grouped import Groups
+from .n_step import n_step_return
+from .norms import SIM_GROUP
+from .scalezero_model import ScaleZeroModel
 
 
 class Targets(NamedTuple):

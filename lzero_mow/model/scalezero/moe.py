@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lzero_mow.model.grouped import GroupedSiLU, Groups
-from lzero_mow.model.scalezero.staged_linear import StagedLinear, Staging
+from lzero_mow.model.common.grouped import GroupedSiLU, Groups
+from .staged_linear import StagedLinear, Staging
 
 
 class DenseFeedForward(nn.Module):

@@ -2,7 +2,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lzero_mow.model.grouped import ONE_GROUP, GroupedLayerNorm, Groups
+from lzero_mow.model.common.grouped import ONE_GROUP, GroupedLayerNorm, Groups
 
 SIM_GROUP = 8  # numbers in a simplex of SimNorm
 

@@ -7,19 +7,19 @@ from ding.utils import MODEL_REGISTRY
 from easydict import EasyDict
 from torch import Tensor, nn
 
-from lzero_mow.agent.policies import CategoricalPolicy, TruncatedNormalPolicy
-from lzero_mow.model.grouped import ONE_GROUP, Groups
-from lzero_mow.model.scalezero.backbone import Backbone
-from lzero_mow.model.scalezero.heads import TaskHead
-from lzero_mow.model.scalezero.init import init_weights
-from lzero_mow.model.scalezero.moe import DenseFeedForward, MoEFeedForward
-from lzero_mow.model.scalezero.norms import latent_norm
-from lzero_mow.model.scalezero.resnet import ResNet
-from lzero_mow.model.scalezero.staged_linear import StagedLinear, Staging
-from lzero_mow.model.scalezero.support import Support
-from lzero_mow.model.scalezero.vit import ViT
-from lzero_mow.policy.common_config import LIGHTZERO_MODEL_CONFIG
-from lzero_mow.policy.scalezero_config import SCALEZERO_MODEL_CONFIG
+from lzero_mow.config.common import LIGHTZERO_MODEL_CONFIG
+from lzero_mow.config.scalezero import SCALEZERO_MODEL_CONFIG
+from lzero_mow.model.common.distributions import CategoricalPolicy, TruncatedNormalPolicy
+from lzero_mow.model.common.grouped import ONE_GROUP, Groups
+from .backbone import Backbone
+from .heads import TaskHead
+from .init import init_weights
+from .moe import DenseFeedForward, MoEFeedForward
+from .norms import latent_norm
+from .resnet import ResNet
+from .staged_linear import StagedLinear, Staging
+from .support import Support
+from .vit import ViT
 
 
 class Predictions(NamedTuple):

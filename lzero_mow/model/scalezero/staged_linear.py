@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lzero_mow.model.grouped import ONE_GROUP, GroupedLinear, Groups
+from lzero_mow.model.common.grouped import ONE_GROUP, GroupedLinear, Groups
 
 SCALE_RANGE = 0.2
 DOWN_STD = 0.01

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lzero_mow.model.scalezero.staged_linear import StagedLinear, Staging
+from .staged_linear import StagedLinear, Staging
 
 
 class ViTBlock(nn.Module):

@@ -1,0 +1,171 @@
+"""
+Checkpoints: written so that the last good one survives anything, read without executing what is in them.
+
+A run folder holds ``ckpt/latest.pth.tar`` (all that a resumed run needs, but for the replay), ``ckpt/replay/`` (the
+shards that ``latest`` lists) and ``ckpt/ckpt_best.pth.tar`` (the weights of the best evaluation).
+"""
+import os
+import pickle
+from typing import Any, BinaryIO, Dict, Optional
+
+import torch
+from ding.policy import Policy
+
+from lzero_mow.utils.files import replacing
+from lzero_mow.utils.paths import LATEST
+
+FORMAT = 6
+FOLDER = os.path.dirname(LATEST)
+BEST = os.path.join(FOLDER, 'ckpt_best.pth.tar')
+REPLAY = os.path.join(FOLDER, 'replay')
+# What the warm-up writes into the run folder, and every checkpoint has a copy of.
+CURVE, CLUSTERS, SIMILARITY = WARM_UP = ('warm_up.csv', 'clusters.yaml', 'similarity.csv')
+
+
+class CheckpointError(RuntimeError):
+    """
+    Overview:
+        A checkpoint cannot be written or read. The message is one line for the user.
+    """
+
+
+class _Recorded:
+    """A file that remembers why a write failed: torch's zip writer reports only that one did."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: Optional[OSError] = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def write_atomically(state: Any, path: str) -> None:
+    """
+    Overview:
+        Save ``state`` so that ``path`` holds either its old content or the whole of the new one, whenever the process
+        or the machine stops.
+    Errors:
+        ``CheckpointError`` if it cannot be written, for example because the disk is full; ``path`` is left as it was.
+    """
+    recorded = None
+    try:
+        with replacing(path) as temporary, open(temporary, 'wb') as file:
+            recorded = _Recorded(file)
+            torch.save(state, recorded)
+    except (OSError, RuntimeError) as error:
+        cause = error if recorded is None or recorded.error is None else recorded.error
+        if not isinstance(cause, OSError):
+            raise
+        raise save_failure(path, cause) from cause
+
+
+def save_failure(path: str, cause: OSError) -> CheckpointError:
+    """
+    Overview:
+        The one line for a checkpoint (or a part of one, in the replay folder) that could not be written.
+    """
+    return CheckpointError(f'cannot save {path}: {cause.strerror or cause}; the last good checkpoint is untouched')
+
+
+def read(path: str) -> dict:
+    """
+    Overview:
+        Load a checkpoint into main memory. Nothing but tensors and plain values is ever built (``weights_only``).
+    Errors:
+        ``CheckpointError`` if there is none, or the file is damaged or no checkpoint of ours.
+    """
+    if not os.path.isfile(path):
+        raise CheckpointError(f'there is no checkpoint {path}')
+    try:
+        state = torch.load(path, map_location='cpu', weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().split('\n')[0]
+        raise CheckpointError(f'cannot read {path}: it is damaged or no checkpoint ({reason})') from error
+    if not isinstance(state, dict) or state.get('format') != FORMAT:
+        raise CheckpointError(f'cannot read {path}: it is no checkpoint of lzero_mow, or one of another version')
+    return state
+
+
+def save_run(run_dir: str, state: dict, buffer: Any) -> None:
+    """
+    Overview:
+        Save a run: first the replay's new shards, then the checkpoint that lists them, and only then remove the shards
+        that no checkpoint lists any more. A stop at any point leaves a checkpoint and all of its shards.
+    Arguments:
+        - state (:obj:`dict`): Everything but the replay.
+        - buffer (:obj:`Any`): The replay, with ``save``, ``load`` and ``prune``.
+    """
+    folder = os.path.join(run_dir, REPLAY)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        manifest = buffer.save(folder)
+    except OSError as error:
+        raise save_failure(folder, error) from error
+    write_atomically(dict(state, format=FORMAT, replay=manifest), os.path.join(run_dir, LATEST))
+    buffer.prune(folder, manifest)
+
+
+def load_run(run_dir: str) -> dict:
+    """
+    Overview:
+        Read what ``save_run`` saved. The replay itself comes from ``buffer.load``, given ``state['replay']``.
+    """
+    path = os.path.join(run_dir, LATEST)
+    if not os.path.isfile(path):
+        raise CheckpointError(
+            f"'{run_dir}' has no checkpoint yet ({path}): nothing can be resumed; remove the folder or start anew "
+            'with another --exp-name'
+        )
+    return read(path)
+
+
+def load_weights(policy: Policy, state: dict, path: str) -> None:
+    """
+    Overview:
+        Take over the networks of a checkpoint of a run with the same ones. Nothing else is: optimizers, counters and
+        running statistics of the policy stay as they are.
+    Arguments:
+        - state (:obj:`dict`), path (:obj:`str`): What ``read`` returned (``latest`` or ``ckpt_best``), and from where.
+    Errors:
+        ``CheckpointError`` if it holds no networks, ``RuntimeError`` if they differ.
+    """
+    networks = state['policy'].get('model')
+    if networks is None:
+        raise CheckpointError(f'there are no networks in {path}: its policy saves none')
+    getattr(policy, 'load_networks', policy._model.load_state_dict)(networks)
+
+
+def warm_up_texts(run_dir: str) -> Dict[str, str]:
+    """
+    Overview:
+        The warm-up's files as they are now: name -> text.
+    """
+    texts = {}
+    for name in WARM_UP:
+        path = os.path.join(run_dir, name)
+        if os.path.isfile(path):
+            with open(path, newline='') as file:
+                texts[name] = file.read()
+    return texts
+
+
+def restore_warm_up(run_dir: str, texts: Dict[str, str]) -> None:
+    """
+    Overview:
+        Put back what ``warm_up_texts`` has read, and remove what was not there then.
+    """
+    for name in WARM_UP:
+        path = os.path.join(run_dir, name)
+        if name in texts:
+            with replacing(path) as temporary, open(temporary, 'w', newline='') as file:
+                file.write(texts[name])
+        elif os.path.isfile(path):
+            os.remove(path)

@@ -1,0 +1,232 @@
+"""A run and its folder: opened anew or resumed, saved, and closed."""
+import contextlib
+import os
+import traceback
+from typing import IO, Optional
+
+import torch
+from ding.envs import get_env_cls
+from ditk import logging
+
+from lzero_mow.config.saved import TOTAL_CONFIG, load_run_config, save_config
+from lzero_mow.config.validate import check_identity, check_run_folder, run_identity
+from lzero_mow.model.common.size import numbers
+from lzero_mow.report.tables.results import read_results
+from lzero_mow.report.tables.run_record import RunRecord, write_run_record
+from lzero_mow.report.tables.times import Times
+from lzero_mow.utils.files import locked
+from lzero_mow.utils.screen import SCREEN
+from . import checkpoint
+from .cost import Cost
+from .last_evaluation import last_evaluation
+from .progress import Progress
+from .random_state import load_random_state, random_state
+from .run_log import RunLog
+from .schedule import Schedule
+from .workers import Workers, build_workers, compile_run, reference_scores
+
+
+class Run:
+    """
+    Overview:
+        Everything a training loop works with. Use as a context manager: at the end environments and log are closed, and
+        if the block fails a log line says how to go on.
+    Attributes:
+        workers, log, progress, schedule, cost, cfg (the compiled config), run_dir.
+    """
+
+    def __init__(self, config: dict, resume: Optional[str] = None, model: Optional[torch.nn.Module] = None) -> None:
+        """
+        Arguments:
+            - config (:obj:`dict`): The whole configuration, see ``workers.resolve``.
+            - resume (:obj:`Optional[str]`): Folder of the run to go on with; None for a new run in ``exp_name``.
+            - model (:obj:`Optional[torch.nn.Module]`): Used instead of the one the config describes.
+        Errors:
+            ``ValueError`` if the folder is in use already, or if the run to resume has other tasks or shapes;
+            ``CheckpointError`` if there is nothing to resume.
+        """
+        self.config, self.run_dir, self.cost = config, resume or config['exp_name'], Cost()
+        state = self._saved_state() if resume else None
+        self.cfg = compile_run(config)
+        env_cls = get_env_cls(self.cfg.env)
+        if hasattr(env_cls, 'check'):
+            env_cls.check(self.cfg.env)
+        self.log: Optional[RunLog] = None
+        self.workers: Optional[Workers] = None
+        self._saved_step: Optional[int] = None
+        if state is None:
+            check_run_folder(self.run_dir)
+        self._lock = hold(self.run_dir)
+        with contextlib.ExitStack() as on_failure:
+            on_failure.push(self._close)
+            self._open(reference_scores(env_cls, self.cfg.env.tasks), model, state)
+            on_failure.pop_all()
+
+    def _open(self, references: list, model: Optional[torch.nn.Module], state: Optional[dict]) -> None:
+        total_config = os.path.join(self.run_dir, TOTAL_CONFIG)
+        if state is None:
+            save_config(self.config, total_config)
+        self.log = RunLog(
+            self.run_dir, self.config['method'], self.config['seed'], self.cfg.env.tasks, references,
+            self.cfg.policy.log_freq, None if state is None else state['env_step']
+        )
+        self.workers = build_workers(self.cfg, self.config['create'], self.run_dir, model)
+        self.progress = Progress(self.cfg.env.tasks, self.config['max_env_step'])
+        policy = self.cfg.policy
+        self.schedule = Schedule(policy.eval_freq, policy.checkpoint_freq, policy.report_freq, policy.replay_ratio)
+        if state is not None:
+            self._load(state)
+            save_config(self.config, total_config)  # only now: a run that cannot be resumed keeps its own
+
+    def _saved_state(self) -> dict:
+        saved = load_run_config(self.run_dir)  # refuses a folder that is none of ours
+        state = checkpoint.load_run(self.run_dir)
+        check_identity(state['identity'], run_identity(self.config), self.run_dir)
+        asked, reached = self.config['max_env_step'], state['env_step']
+        if asked < min(reached, saved['max_env_step']):
+            raise ValueError(f"'{self.run_dir}' is at environment step {reached} already: --max-env-step is {asked}")
+        return state
+
+    def _load(self, state: dict) -> None:
+        workers = self.workers
+        workers.policy.learn_mode.load_state_dict(state['policy'])
+        workers.collector.load_state_dict(state['collector'])
+        workers.load_state_dict(state['sat_out'])
+        workers.buffer.load(os.path.join(self.run_dir, checkpoint.REPLAY), state['replay'])
+        self.schedule.load_state_dict(state['schedule'])
+        self.log.load_state_dict(state['log'])
+        self.progress.evaluation(self.log.last_scores)
+        load_random_state(state['random'])
+        self.cost.load_state_dict(state['run_time'])
+        checkpoint.restore_warm_up(self.run_dir, state['warm_up'])
+        self._saved_step = state['env_step']
+        logging.info(
+            'resumed %s at environment step %d, update %d', self.run_dir, state['env_step'], state['train_iter']
+        )
+
+    def _position(self) -> dict:
+        return {
+            'identity': run_identity(self.config),
+            'env_step': self.workers.env_step(),
+            'train_iter': self.schedule.train_iter,
+        }
+
+    def save(self) -> None:
+        """
+        Overview:
+            Write the checkpoint that ``resume`` goes on from.
+        Errors:
+            ``CheckpointError`` if it cannot be written; the last one is untouched then.
+        """
+        state = dict(
+            self._position(),
+            policy=self.workers.policy.learn_mode.state_dict(),
+            schedule=self.schedule.state_dict(),
+            log=self.log.state_dict(),
+            collector=self.workers.collector.state_dict(),
+            sat_out=self.workers.state_dict(),
+            random=random_state(),
+            run_time=self.cost.state_dict(),
+            warm_up=checkpoint.warm_up_texts(self.run_dir),
+        )
+        checkpoint.save_run(self.run_dir, state, self.workers.buffer)
+        self._saved_step = state['env_step']
+
+    def finish(self) -> None:
+        """
+        Overview:
+            Write down that the run has reached its end, and what it cost; show its last evaluation.
+        """
+        cost, env_step = self.cost.state_dict(), self.workers.env_step()
+        policy = self.workers.policy
+        networks = [policy._model, *getattr(policy, 'slow_copies', [])]
+        record = RunRecord(
+            method=self.config['method'],
+            seed=self.config['seed'],
+            tasks=list(self.cfg.env.tasks),
+            env_step=env_step,
+            interactions=self.workers.interactions(),
+            updates=self.schedule.warm_up_iter + self.schedule.train_iter,
+            cpu_seconds=round(cost['cpu'], 1),
+            wall_seconds=round(cost['wall'], 1),
+            model_bytes=4 * sum(map(numbers, networks)),
+            peak_memory_bytes=cost['peak_memory']
+        )
+        write_run_record(self.run_dir, record)
+        SCREEN.print(last_evaluation(read_results(self.log.results)))
+        logging.info(
+            'finished at environment step %d of %d: see %s', env_step, self.config['max_env_step'], self.run_dir
+        )
+
+    def save_best(self, score: float) -> None:
+        """
+        Overview:
+            Write ``ckpt_best``, the networks alone, if no ``score`` so far was higher.
+        """
+        if score >= self.schedule.best_score:  # of equal ones, such as no success at all, the later
+            self.schedule.best_score = score
+            networks = {'model': self.workers.policy._model.state_dict()}
+            best = dict(self._position(), format=checkpoint.FORMAT, score=score, policy=networks)
+            checkpoint.write_atomically(best, os.path.join(self.run_dir, checkpoint.BEST))
+
+    def note_times(self, env_step: int) -> None:
+        """
+        Overview:
+            Write down what was done until now, and how long it took.
+        """
+        spent = self.cost.state_dict()
+        self.log.time(
+            Times(
+                env_step, self.workers.interactions(), self.schedule.warm_up_iter + self.schedule.train_iter,
+                round(spent['cpu'], 1), round(spent['wall'], 1), round(self.cost.mean('decision'), 6),
+                round(self.cost.mean('update'), 6)
+            )
+        )
+
+    def note_speed(self) -> None:
+        """
+        Overview:
+            Show and log how far and how fast the run is.
+        """
+        env_step, train_iter = self.workers.env_step(), self.schedule.train_iter
+        self.progress.step(env_step, train_iter)
+        transitions, interactions = self.workers.buffer.get_num_of_transitions(), self.workers.interactions()
+        self.log.speed(env_step, train_iter, self.progress.steps_per_second, transitions, interactions)
+
+    def __enter__(self) -> 'Run':
+        self.progress.__enter__()
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        self.progress.__exit__(kind, error, trace)
+        self._close(kind, error, trace)
+        if error is not None and self._saved_step is not None:
+            logging.info(
+                'stopped at environment step %d; go on from the checkpoint of step %d with: --resume %s',
+                self.workers.env_step(), self._saved_step, self.run_dir
+            )
+
+    def _close(self, kind, error, trace) -> None:
+        """Close what is open, also of a run that could not be opened, and keep the traceback in the log folder."""
+        # A full disk or a broken pipe is what the error is about already, where there is one.
+        foreseen = () if error is None else (OSError, )
+        for part in (self.log, self.workers, self._lock):
+            if part is not None:
+                with contextlib.suppress(*foreseen):
+                    part.close()
+        if isinstance(error, Exception):
+            with contextlib.suppress(OSError), open(os.path.join(self.run_dir, 'log', 'error.txt'), 'w') as file:
+                traceback.print_exception(kind, error, trace, file=file)
+
+
+def hold(run_dir: str) -> IO:
+    """
+    Overview:
+        The run folder's lock, so that no two processes write one run; free when it is closed.
+    Errors:
+        ``ValueError`` if another process has it.
+    """
+    try:
+        return locked(os.path.join(run_dir, 'log', 'lock'))
+    except BlockingIOError as error:
+        raise ValueError(f"another process is training in '{run_dir}': wait for it, or stop it") from error

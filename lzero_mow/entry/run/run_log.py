@@ -1,0 +1,181 @@
+"""What a run writes down, over environment steps: ``results.csv``, ``diagnostics.csv``, ``times.csv``, TensorBoard."""
+import os
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+
+from lzero_mow.report.tables.csv_table import cut_results
+from lzero_mow.report.tables.diagnostics import DIAGNOSTICS, append_diagnostics, matrix_rows
+from lzero_mow.report.tables.results import SUCCESSES, aggregate, append_results, evaluation_rows
+from lzero_mow.report.tables.times import TIMES, Times, append_times
+from lzero_mow.utils.paths import RESULTS
+from .cost import peak_memory
+from .scalar_writer import ScalarWriter
+
+# What a task's score is: the first of them that all tasks have.
+COUNTING = ('success_any', 'human_normalised', 'return')
+
+
+class RunLog:
+    """
+    Overview:
+        The log of one run. Scalars: ``evaluation/<task>/return`` and, where there are some, ``human_normalised``,
+        ``success_any`` and ``success_last``, and the mean, median and iqm over tasks of what counts;
+        ``collect/<task>/episode_return`` and ``episode_length`` of training episodes; ``run/*`` for
+        speed and memory; ``plasticity/*`` for diagnoses; and under their own names what the policy's updates return.
+    """
+
+    def __init__(
+            self,
+            run_dir: str,
+            method: str,
+            seed: int,
+            tasks: Sequence[str],
+            references: Sequence[Optional[Tuple[float, float]]],
+            log_freq: int,
+            resumed_at: Optional[int] = None,
+    ) -> None:
+        """
+        Arguments:
+            - method (:obj:`str`): The method's name, the first column of the results.
+            - references (:obj:`Sequence`): For each task the (random, human) returns, or None.
+            - log_freq (:obj:`int`): Updates over which training scalars are averaged.
+            - resumed_at (:obj:`Optional[int]`): Step at which a resumed run goes on; TensorBoard hides what came after.
+        """
+        self.results, self.diagnostics = os.path.join(run_dir, RESULTS), os.path.join(run_dir, DIAGNOSTICS)
+        self.times = os.path.join(run_dir, TIMES)
+        purge_step = None if resumed_at is None else resumed_at + 1
+        self.writer = ScalarWriter(os.path.join(run_dir, 'log', 'serial'), purge_step=purge_step)
+        self.last_scores: List[Optional[float]] = [None] * len(tasks)
+        self._method, self._seed, self._tasks, self._references = method, seed, tasks, references
+        self._log_freq = log_freq
+        self._sums: Dict[str, torch.Tensor] = {}
+        self._counts: Dict[str, int] = {}
+        self._updates = 0
+
+    def evaluation(self, env_step: int, episodes: Dict[str, np.ndarray]) -> float:
+        """
+        Overview:
+            Write down an evaluation of all tasks.
+        Arguments:
+            - env_step (:obj:`int`): Environment steps a task so far.
+            - episodes (:obj:`dict`): ``return``, and ``success_any`` and ``success_last`` where there are some: (K,
+                episodes) each, in task order.
+        Returns:
+            - score (:obj:`float`): Mean over tasks of the success, the human-normalised score, or the return: the first
+                of them that all tasks have. The checkpoint with the highest one is the best.
+        """
+        rows = evaluation_rows(self._method, self._seed, self._tasks, self._references, env_step, episodes)
+        append_results(self.results, rows)
+        columns = {name: [getattr(row, name) for row in rows] for name in (*SUCCESSES, 'human_normalised')}
+        self.last_scores = columns['human_normalised' if None in columns['success_any'] else 'success_any']
+        columns['return'] = [row.episode_return for row in rows]
+        for name, values in columns.items():
+            for task, value in zip(self._tasks, values):
+                if value is not None:
+                    self.writer.add_scalar(f'evaluation/{task}/{name}', value, env_step)
+        name = next(name for name in COUNTING if None not in columns[name])
+        summary = aggregate(columns[name])
+        for statistic, value in summary.items():
+            self.writer.add_scalar(f'evaluation/{name}_{statistic}', value, env_step)
+        self.writer.flush()
+        return summary['mean']
+
+    def time(self, times: Times) -> None:
+        """
+        Overview:
+            Write down what was done until an evaluation, and how long it took.
+        """
+        append_times(self.times, times)
+
+    def diagnosis(self, env_step: int, diagnosis: Dict[str, Any]) -> None:
+        """
+        Overview:
+            Write down a diagnosis: its scalars, and in the table the cosines of every two tasks' gradients too.
+        Arguments:
+            - diagnosis (:obj:`dict`): 'scalars': name -> number; 'conflict': shared part -> (K, K) cosines.
+        """
+        rows = dict(diagnosis['scalars'])
+        for part, cosine in diagnosis['conflict'].items():
+            rows.update(matrix_rows(part, cosine, self._tasks))
+        append_diagnostics(self.diagnostics, env_step, rows)
+        for name, value in diagnosis['scalars'].items():
+            self.writer.add_scalar(f'plasticity/{name}', value, env_step)
+
+    def episode(self, task: str, env_step: int, episode_return: float, length: int) -> None:
+        """
+        Overview:
+            Write down a training episode that has ended: its raw return and its length in environment steps.
+        """
+        self.writer.add_scalar(f'collect/{task}/episode_return', episode_return, env_step)
+        self.writer.add_scalar(f'collect/{task}/episode_length', length, env_step)
+
+    def update(self, env_step: int, metrics: Dict[str, torch.Tensor]) -> None:
+        """
+        Overview:
+            Add the metrics of one update to the running means, which are written every ``log_freq`` updates. Tensors
+            stay on their device until then.
+        """
+        for name, value in metrics.items():
+            value = value.detach() if isinstance(value, torch.Tensor) else torch.tensor(float(value))
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+            self._counts[name] = self._counts.get(name, 0) + 1
+        self._updates += 1
+        if self._updates < self._log_freq:
+            return
+        for name, total in self._sums.items():
+            self.writer.add_scalar(name, float(total) / self._counts[name], env_step)
+        self._sums, self._counts, self._updates = {}, {}, 0
+
+    def speed(
+            self, env_step: int, train_iter: int, steps_per_second: float, transitions: int, interactions: int
+    ) -> None:
+        """
+        Overview:
+            Write down how far and how fast the run is, and what it occupies.
+        """
+        scalars = {
+            'updates': train_iter,
+            'env_steps_per_second': steps_per_second,
+            'replay_transitions': transitions,
+            'interactions': interactions,
+            'peak_memory_gib': peak_memory() / 2 ** 30,
+        }
+        for name, value in scalars.items():
+            self.writer.add_scalar(f'run/{name}', value, env_step)
+
+    def state_dict(self) -> dict:
+        """
+        Overview:
+            What a resumed run needs: the lengths of the tables now, the latest scores, and the running means of
+            the updates that are not written yet.
+        """
+        return {
+            'results_size': _size(self.results),
+            'diagnostics_size': _size(self.diagnostics),
+            'times_size': _size(self.times),
+            'last_scores': list(self.last_scores),
+            'sums': {name: total.cpu()
+                     for name, total in self._sums.items()},
+            'counts': dict(self._counts),
+            'updates': self._updates,
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """
+        Overview:
+            Go back to a saved state: rows written after it are cut from the tables.
+        """
+        cut_results(self.results, state['results_size'])
+        cut_results(self.diagnostics, state['diagnostics_size'])
+        cut_results(self.times, state['times_size'])
+        self.last_scores = list(state['last_scores'])
+        self._sums, self._counts, self._updates = dict(state['sums']), dict(state['counts']), state['updates']
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+def _size(path: str) -> int:
+    return os.path.getsize(path) if os.path.exists(path) else 0

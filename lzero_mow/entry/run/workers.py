@@ -1,0 +1,238 @@
+"""The parts of a run, built from LightZero's two configs: whatever they name in DI-engine's registries is used."""
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, List, Optional, Sequence, Tuple
+from zlib import crc32
+
+import numpy as np
+import torch
+from ding.config import compile_config
+from ding.envs import BaseEnvManager, create_env_manager, get_vec_env_setting
+from ding.policy import Policy, create_policy, get_policy_cls
+from ding.utils import SERIAL_EVALUATOR_REGISTRY, deep_merge_dicts, import_module, set_pkg_seed
+from ding.worker.collector.base_serial_collector import get_serial_collector_cls
+from ding.worker.replay_buffer.base_buffer import get_buffer_cls
+from easydict import EasyDict
+
+from lzero_mow.config.algorithms import ALGORITHMS
+from lzero_mow.config.build import fill_derived, refuse_unknown
+from lzero_mow.config.envs import evaluation_episodes
+from lzero_mow.config.validate import validate
+from .scalar_writer import NoScalars
+
+COLLECTING, EVALUATING = 0, 1
+
+
+@dataclass
+class Workers:
+    """
+    Overview:
+        What a run consists of, besides its log.
+    """
+    cfg: EasyDict
+    policy: Policy
+    collector: Any
+    evaluator: Any
+    buffer: Any
+
+    def __post_init__(self) -> None:
+        # Steps that tasks sat out while others were collected.
+        self._sat_out = np.zeros(len(self.cfg.env.tasks), dtype=np.int64)
+
+    @property
+    def active_tasks(self) -> List[int]:
+        """
+        Overview:
+            Ids of the tasks that are collected and trained: all, unless the policy has ``active_tasks``.
+        """
+        return list(getattr(self.policy, 'active_tasks', range(len(self.cfg.env.tasks))))
+
+    def env_step(self) -> int:
+        """
+        Overview:
+            The clock of a run: environment steps that every task has taken or sat out so far. Tasks advance together;
+            where environments reset in processes of their own one may be a few steps ahead.
+        """
+        return int((self._steps_taken() + self._sat_out).min())
+
+    def interactions(self) -> int:
+        """
+        Overview:
+            Environment steps taken so far, all tasks together.
+        """
+        return int(self._steps_taken().sum())
+
+    def _steps_taken(self) -> np.ndarray:
+        return self.collector.envsteps.reshape(len(self.cfg.env.tasks), -1).sum(axis=1)
+
+    def collect(self, train_iter: int, epsilon: float, until: int) -> int:
+        """
+        Overview:
+            Collect about one segment of every environment of the active tasks into the replay. Where all tasks rest,
+            time passes until the next evaluation, which may wake some, or until the run's last step.
+        Returns:
+            - steps (:obj:`int`): The steps that each active task took.
+        """
+        before, taken, active = self.env_step(), self._steps_taken(), self.active_tasks
+        if not active:
+            self._sat_out += min(self.cfg.policy.eval_freq, until - before)
+            return 0
+        envs_a_task = self.cfg.env.collector_env_num
+        segments = self.collector.collect(
+            num_segments=len(active) * envs_a_task,
+            train_iter=train_iter,
+            policy_kwargs={
+                'temperature': 1.0,
+                'epsilon': epsilon
+            },
+            env_ids=[task * envs_a_task + i for task in active for i in range(envs_a_task)]
+        )
+        self.buffer.push_game_segments(segments)
+        self.buffer.remove_oldest_data_to_fit()
+        resting = [task for task in range(len(taken)) if task not in active]
+        self._sat_out[resting] += (self._steps_taken() - taken)[active].min()
+        return self.env_step() - before
+
+    def state_dict(self) -> List[int]:
+        """
+        Overview:
+            The steps that each task sat out; collector, policy and replay are saved by themselves.
+        """
+        return self._sat_out.tolist()
+
+    def load_state_dict(self, state: List[int]) -> None:
+        self._sat_out[:] = state
+
+    def close(self) -> None:
+        self.collector.close()
+        self.evaluator.close()
+
+
+def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int) -> dict:
+    """
+    Overview:
+        The whole configuration of a run as one tree: the policy's defaults filled in below ``main_config``, and the
+        device chosen where it is ``auto``.
+    Errors:
+        ``ValueError`` if there is no such device, or for anything else that ``validate`` finds.
+    """
+    policy_cls = get_policy_cls(EasyDict(create_config['policy']))
+    refuse_unknown(policy_cls.default_config(), main_config['policy'], 'policy.')
+    policy_type = create_config['policy']['type']
+    config = {
+        'exp_name': main_config['exp_name'],
+        'method': main_config.get('method', policy_type) if policy_type in ALGORITHMS else policy_type,
+        'seed': seed,
+        'max_env_step': max_env_step,
+        'env': main_config['env'],
+        'policy': deep_merge_dicts(policy_cls.default_config(), main_config['policy']),
+        'create': create_config,
+    }
+    fill_derived(config)
+    validate(config)
+    has_gpu = torch.cuda.is_available()
+    if config['policy']['device'] == 'auto':
+        config['policy']['device'] = 'cuda' if has_gpu else 'cpu'
+    elif config['policy']['device'] != 'cpu' and not has_gpu:
+        raise ValueError(
+            f"policy.device is {config['policy']['device']} but torch finds no usable GPU: try --device cpu"
+        )
+    return fill_derived(config)
+
+
+def compile_run(config: dict) -> EasyDict:
+    """
+    Overview:
+        Fill in the defaults of DI-engine's classes, as LightZero's entries do, without touching the run folder.
+    """
+    main_config = EasyDict({key: config[key] for key in ('exp_name', 'env', 'policy')})
+    return compile_config(
+        main_config, seed=config['seed'], auto=True, create_cfg=EasyDict(config['create']), save_cfg=False
+    )
+
+
+def reference_scores(env_cls: type, tasks: Sequence[str]) -> List[Optional[Tuple[float, float]]]:
+    """
+    Overview:
+        For each task the (random, human) returns that its scores are normalised by, or None where there are none.
+    """
+    if not hasattr(env_cls, 'reference_scores'):
+        return [None] * len(tasks)
+    return [env_cls.reference_scores(task) for task in tasks]
+
+
+def build_workers(
+        cfg: EasyDict,
+        create_cfg: dict,
+        run_dir: str,
+        model: Optional[torch.nn.Module] = None,
+) -> Workers:
+    """
+    Overview:
+        Build environments, policy, replay, collector and evaluator, and seed everything.
+    Arguments:
+        - cfg (:obj:`EasyDict`): The compiled main config.
+        - create_cfg (:obj:`dict`): The create config.
+        - model (:obj:`Optional[torch.nn.Module]`): Used instead of the one the config describes.
+    Errors:
+        Those of the parts; the environments are closed then.
+    """
+    env_fn, collector_cfgs, evaluator_cfgs = get_vec_env_setting(cfg.env)
+    collector_env = create_env_manager(cfg.env.manager, [partial(env_fn, cfg=c) for c in collector_cfgs])
+    evaluator_env = create_env_manager(cfg.env.manager, [partial(env_fn, cfg=c) for c in evaluator_cfgs])
+    with ExitStack() as on_failure:
+        on_failure.callback(collector_env.close)
+        on_failure.callback(evaluator_env.close)
+        collector_env.seed(env_seeds(cfg.seed, COLLECTING, [c.task for c in collector_cfgs]))
+        evaluation_seeds = env_seeds(cfg.seed, EVALUATING, [c.task for c in evaluator_cfgs])
+        evaluator_env.seed(list(evaluation_seeds), dynamic_seed=False)  # the manager empties the list
+        workers = _workers_on(cfg, EasyDict(create_cfg), run_dir, collector_env, evaluator_env, model)
+        workers.evaluator.play_same(evaluation_seeds)
+        on_failure.pop_all()
+    return workers
+
+
+def _workers_on(
+        cfg: EasyDict,
+        create_cfg: EasyDict,
+        run_dir: str,
+        collector_env: BaseEnvManager,
+        evaluator_env: BaseEnvManager,
+        model: Optional[torch.nn.Module],
+) -> Workers:
+    set_pkg_seed(cfg.seed, use_cuda=torch.cuda.is_available())
+
+    policy = create_policy(cfg.policy, model=model, enable_field=['learn', 'collect', 'eval'])
+    buffer = get_buffer_cls(create_cfg.replay_buffer)(cfg.policy, tasks=list(cfg.env.tasks))
+    # LightZero's workers log below './' + exp_name, which an absolute path would not survive.
+    shared = dict(tb_logger=NoScalars(), exp_name=os.path.relpath(run_dir), policy_config=cfg.policy)
+    collector = get_serial_collector_cls(create_cfg.collector)(env=collector_env, policy=policy.collect_mode, **shared)
+    import_module(create_cfg.evaluator.get('import_names', []))
+    evaluator = SERIAL_EVALUATOR_REGISTRY.get(
+        create_cfg.evaluator.type
+    )(
+        n_evaluator_episode=len(cfg.env.tasks) * evaluation_episodes(cfg.env),
+        env=evaluator_env,
+        policy=policy.eval_mode,
+        **shared
+    )
+    return Workers(cfg, policy, collector, evaluator, buffer)
+
+
+def env_seeds(seed: int, purpose: int, tasks: Sequence[str]) -> List[int]:
+    """
+    Overview:
+        A seed for each environment, so that a task has the same episodes in every run of one seed, whatever other tasks
+        are trained beside it. DI-engine's seed + i would give runs of neighbouring seeds the same episodes.
+    Arguments:
+        - seed (:obj:`int`): The run's.
+        - purpose (:obj:`int`): COLLECTING or EVALUATING.
+        - tasks (:obj:`Sequence[str]`): The task of each environment.
+    """
+    places = [tasks[:i].count(task) for i, task in enumerate(tasks)]  # among the environments of the task
+    return [
+        int(np.random.SeedSequence([seed, purpose, crc32(task.encode()), place]).generate_state(1)[0])
+        for task, place in zip(tasks, places)
+    ]

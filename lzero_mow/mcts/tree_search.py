@@ -1,0 +1,109 @@
+"""Monte-Carlo tree search over a learned model (MuZero appendix B), batched over environments of any tasks."""
+from typing import TYPE_CHECKING, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from easydict import EasyDict
+from torch import Tensor
+
+from lzero_mow.model.common.grouped import Groups
+from .choices import AllActions, Choices, SampledActions
+from .nodes import NodeStore
+from .trees import Trees
+
+if TYPE_CHECKING:
+    from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
+
+
+class Window(NamedTuple):
+    """
+    Overview:
+        The last real steps of R environments, right-padded; a search starts at the last one of each row.
+    """
+    latent: Tensor  # (R, n, D)
+    action: Tensor  # the actions between them: (R, n - 1) int64, or (R, n - 1, A) float32 where they are numbers
+    length: np.ndarray  # (R,) int64, real steps, from 1 to n
+    task: Sequence[int]  # R task ids
+    legal: np.ndarray  # (R, A) bool
+
+
+class SearchResult(NamedTuple):
+    """What a search found, on the host. C choices at each root: all A actions, or samples."""
+    visits: np.ndarray  # (R, C) float32, each choice's share of the simulations
+    value: np.ndarray  # (R,) float32, of the root: the simulations' returns added up, over their number and one
+    predicted_value: np.ndarray  # (R,) float32, the value head at the roots
+    policy_logits: np.ndarray  # (R, C) float32, of the roots' priors, without noise
+    actions: np.ndarray  # (R, C) int64, or (R, C, A) float32: the action behind each choice
+
+
+@torch.no_grad()
+def search(
+        model: 'ScaleZeroModel', window: Window, cfg: EasyDict, rng: Optional[np.random.Generator] = None
+) -> SearchResult:
+    """
+    Overview:
+        Run `num_simulations` simulations from each of R roots. Each costs one step of the model for all rows together,
+        and one copy to the host; layers of experts wait for the device once more a token.
+    Arguments:
+        - model (:obj:`ScaleZeroModel`): In eval mode; `plan`, `open`, `extend` and the two supports are used.
+        - window (:obj:`Window`): The roots.
+        - cfg (:obj:`EasyDict`): num_simulations, root_dirichlet_alpha, root_noise_weight, pb_c_base, pb_c_init,
+          discount_factor and value_delta_max as in LightZero's MCTS; context_length: steps that a path is reopened on
+          when it outgrows the model's cache; num_sampled_actions: choices of a node where actions are numbers.
+        - rng (:obj:`np.random.Generator` or None): For collecting: noise at the roots. None: none, for evaluation.
+    Returns:
+        - result (:obj:`SearchResult`).
+    Raises:
+        - ValueError: When a row has no legal action, or context_length does not fit the model's cache.
+    """
+    device, task = window.latent.device, np.asarray(window.task)
+    plan, length = model.plan(window.task), torch.from_numpy(window.length).to(device, non_blocking=True)
+    policy, value, cache, tokens = model.open(window.latent, window.action, length, plan)
+    nodes = NodeStore(
+        cfg.num_simulations + 1, cfg.context_length, window.latent, window.action, window.length, cache, tokens
+    )
+    choices = _choices(window, cfg)
+    trees = Trees(choices.legal, cfg, rng)
+    predicted_value, policy_logits = _to_host(choices.offer(0, policy), model.value_support.mean(value))
+    trees.plant(policy_logits)
+    for node in range(1, cfg.num_simulations + 1):
+        parent, choice = trees.select()
+        reward, value, policy = _expand(model, nodes, choices, node, parent, choice, task, plan)
+        reward, value, logits = _to_host(
+            choices.offer(node, policy), model.reward_support.mean(reward), model.value_support.mean(value)
+        )
+        trees.backpropagate(node, reward, value, logits)
+    return SearchResult(trees.visits(), trees.values(), predicted_value, policy_logits, choices.at_roots)
+
+
+def _choices(window: Window, cfg: EasyDict) -> Choices:
+    if not window.action.is_floating_point():
+        return AllActions(window.legal)
+    rows, action_dim = window.legal.shape
+    return SampledActions(cfg.num_simulations + 1, rows, cfg.num_sampled_actions, action_dim, window.action.device)
+
+
+def _expand(
+        model: 'ScaleZeroModel', nodes: NodeStore, choices: Choices, node: int, parent: np.ndarray,
+        choice: np.ndarray, task: np.ndarray, plan: Groups
+) -> Tuple[Tensor, Tensor, Tensor]:
+    """Model step from each row's parent with its choice: outputs for reward (R, V), value (R, V) and policy."""
+    parent_on_device, choice = nodes.to_device(np.stack([parent, choice]))
+    action = choices.action(parent_on_device, choice)
+    cache, tokens = nodes.branch(node, parent_on_device)
+    full = nodes.full(parent)
+    if len(full):
+        latent, past_action = nodes.context(parent, full)
+        length = torch.full((len(full), ), latent.shape[1], device=latent.device)
+        _, _, reopened, reopened_tokens = model.open(latent, past_action, length, model.plan(task[full]))
+        nodes.reopen(node, full, reopened)
+        tokens[nodes.to_device(full)] = reopened_tokens
+    reward, latent, policy, value, tokens = model.extend(cache, tokens, action, plan)
+    nodes.add(node, parent, action, latent, tokens)
+    return reward, value, policy
+
+
+def _to_host(logits: Tensor, *scalars: Tensor) -> Tuple[np.ndarray, ...]:
+    """Scalars (R,) each, then the priors' logits (R, C), in one copy."""
+    columns = torch.cat([torch.stack(scalars, -1), logits], -1).float().cpu().numpy()
+    return (*columns[:, :len(scalars)].T, columns[:, len(scalars):])

@@ -1,0 +1,81 @@
+"""TODO"""
+import copy
+from typing import Sequence, Union
+
+import torch
+from easydict import EasyDict
+from torch import Tensor, nn
+
+from lzero_mow.model.common.distributions import CategoricalPolicy, TruncatedNormalPolicy
+from lzero_mow.model.common.grouped import ONE_GROUP, GroupedMLP
+from lzero_mow.model.common.two_hot import TwoHot
+from .world_model import Plan
+
+
+class ActorCritic(nn.Module):
+    """
+    Overview:
+        Networks on the state s = [z, h].
+    Arguments:
+        - state_dim (:obj:`int`): Width of s.
+        - cfg (:obj:`EasyDict`): MODEL_CONFIG of `lzero_mow/policy/mow_config.py`.
+    """
+
+    def __init__(self, state_dim: int, cfg: EasyDict) -> None:
+        super().__init__()
+        self.two_hot = TwoHot()
+        sizes = dict(width=cfg.agent_width, layers=cfg.agent_layers)
+        self.policy_of = TruncatedNormalPolicy if cfg.continuous_action_space else CategoricalPolicy
+        outputs = cfg.action_space_size * self.policy_of.outputs_an_action
+        self.actor = GroupedMLP(1, state_dim, out_features=outputs, **sizes)
+        if cfg.continuous_action_space:  # means that begin elsewhere drift into a corner, and nothing is found there
+            nn.init.zeros_(self.actor.out.weight)
+            nn.init.zeros_(self.actor.out.bias)
+        self.critic = GroupedMLP(cfg.num_clusters, state_dim, out_features=len(self.two_hot.bins), **sizes)
+        self.slow_critic = copy.deepcopy(self.critic).requires_grad_(False)
+        self.return_scale = ReturnScale(cfg.num_tasks)
+        # (K, A): actions that a task's environment allows; all until the environment has said so.
+        self.register_buffer('action_mask', torch.ones(cfg.num_tasks, cfg.action_space_size, dtype=torch.bool))
+
+    def policy(self, state: Tensor, plan: Plan) -> Union[CategoricalPolicy, TruncatedNormalPolicy]:
+        """pi(.|s) for states (N, L, state)."""
+        return self.policy_of(self.actor(state, ONE_GROUP), self.action_mask[plan.task].unsqueeze(1))
+
+    def value(self, state: Tensor, plan: Plan) -> Tensor:
+        """V(s): (N, L, state) -> (N, L)."""
+        return self.two_hot.decode(self.critic(state, plan.clusters))
+
+    @torch.no_grad()
+    def update_slow_critic(self, decay: float) -> None:
+        """Move the slow critic towards the critic."""
+        torch._foreach_lerp_(list(self.slow_critic.parameters()), list(self.critic.parameters()), 1 - decay)
+
+
+class ReturnScale(nn.Module):
+    """
+    Overview:
+        S_k: moving average of the 95th minus the 5th percentile of task k's returns. One a task, because returns of
+        different games differ by orders of magnitude. Buffers, so that it is saved and resumed.
+    Arguments:
+        - num_tasks (:obj:`int`): K.
+    """
+
+    def __init__(self, num_tasks: int) -> None:
+        super().__init__()
+        self.register_buffer('low', torch.zeros(num_tasks))
+        self.register_buffer('high', torch.zeros(num_tasks))
+
+    @torch.no_grad()
+    def update(self, returns: Tensor, tasks: Sequence[int], decay: float) -> None:
+        """Take in returns (N, H) of rows whose tasks are ascending and known on the host; `decay` of the average."""
+        counts = torch.bincount(torch.as_tensor(tasks), minlength=len(self.low))
+        rows = returns.split(counts.tolist())
+        padded = nn.utils.rnn.pad_sequence([row.flatten() for row in rows], True, float('nan'))  # (K, longest)
+        low, high = (torch.nanquantile(padded, level, dim=1) for level in (0.05, 0.95))
+        seen = (counts > 0).to(low.device, non_blocking=True)
+        self.low.copy_(torch.where(seen, torch.lerp(low, self.low, decay), self.low))
+        self.high.copy_(torch.where(seen, torch.lerp(high, self.high, decay), self.high))
+
+    def forward(self, least: float) -> Tensor:
+        """(K,) divisors of the advantage: max(least, S_k)."""
+        return (self.high - self.low).clamp(min=least)

@@ -1,0 +1,33 @@
+"""`MoWModel`: world model and agent in one registered module."""
+from ding.utils import MODEL_REGISTRY
+from easydict import EasyDict
+from torch import nn
+
+from lzero_mow.config.common import LIGHTZERO_MODEL_CONFIG
+from lzero_mow.config.mow import MODEL_CONFIG
+from .actor_critic import ActorCritic
+from .world_model import WorldModel
+from .world_model_loss import HarmoniousWeights
+
+
+@MODEL_REGISTRY.register('MoWModel')
+class MoWModel(nn.Module):
+    """
+    Overview:
+        Mixture-of-World Models (Zhang et al., ICLR 2026, arXiv 2602.01270): a world model of K tasks made of modules,
+        and an agent that learns in its imagination.
+    Arguments:
+        - cfg: Any key of MODEL_CONFIG in `lzero_mow/policy/mow_config.py`; the rest keeps its default.
+    Raises:
+        - ValueError: On a key that is not there, or sizes that do not fit each other.
+    """
+
+    def __init__(self, **cfg) -> None:
+        super().__init__()
+        unknown = set(cfg) - set(MODEL_CONFIG) - set(LIGHTZERO_MODEL_CONFIG)
+        if unknown:
+            raise ValueError(f'unknown model key(s) {sorted(unknown)}; known are {sorted(MODEL_CONFIG)}')
+        cfg = EasyDict({**MODEL_CONFIG, **cfg})
+        self.world_model = WorldModel(cfg)
+        self.task_weights = HarmoniousWeights(cfg.num_tasks)
+        self.agent = ActorCritic(self.world_model.latent_dim + self.world_model.hidden_dim, cfg)

@@ -1,0 +1,88 @@
+"""The task router: which experts a task uses, from its embedding alone (paper section 3.3)."""
+from typing import List
+
+import torch
+from torch import Tensor, nn
+
+from lzero_mow.model.common.categorical import unimix
+
+UNIFORM_SHARE = 0.01
+
+
+class TaskRouter(nn.Module):
+    """
+    Overview:
+        S_k = unimix(softmax(MLP(e_k) / tau));  W_k, J_k = top-n(S_k).  The choice J_k is taken when weights change
+        (:meth:`choose`), not at every forward pass, so that no step waits for the device to learn which experts run.
+
+        Choices where the paper is open. J_k is sorted by expert, so that a task's slot in the concatenation of expert
+        outputs does not swap when two scores cross. The balance loss measures all scores (see :meth:`usage`). The MLP
+        is odd (tanh, no biases), so that scores have no common part and tasks begin with different experts. One per
+        cent of the uniform distribution is mixed in, as everywhere in STORM: a gate's value is 1 whatever W is, so
+        nothing else would end the fall of a score that its gradient presses down (seen: 1e-30, then NaN).
+    Arguments:
+        - num_tasks (:obj:`int`), embedding_dim (:obj:`int`): K and the width of e_k.
+        - num_experts (:obj:`int`), experts_per_task (:obj:`int`): N_e and n.
+        - temperature_start (:obj:`float`), temperature_steps (:obj:`int`): tau falls geometrically to 1.
+        - gradient (:obj:`str`): 'straight_through' or 'none'.
+    """
+
+    def __init__(
+            self, num_tasks: int, embedding_dim: int, num_experts: int, experts_per_task: int,
+            temperature_start: float, temperature_steps: int, gradient: str
+    ) -> None:
+        super().__init__()
+        self.num_experts, self.experts_per_task, self.gradient = num_experts, experts_per_task, gradient
+        self.temperature_start, self.temperature_steps = temperature_start, temperature_steps
+        self.mlp = nn.Sequential(
+            nn.Linear(embedding_dim, 64, bias=False), nn.Tanh(), nn.Linear(64, num_experts, bias=False)
+        )
+        self.register_buffer('step', torch.zeros((), dtype=torch.long))
+        self.register_buffer('chosen', torch.zeros(num_tasks, experts_per_task, dtype=torch.long))  # J (K, n)
+        self.chosen_on_host: List[List[int]] = self.chosen.tolist()
+        self.register_load_state_dict_post_hook(lambda router, _: router._read_back())
+
+    @property
+    def temperature(self) -> Tensor:
+        """tau after `step` updates: temperature_start ** (1 - step / temperature_steps), at least 1."""
+        left = (1 - self.step / max(1, self.temperature_steps)).clamp(min=0)
+        return self.temperature_start ** left
+
+    def log_scores(self, embedding: Tensor) -> Tensor:
+        """ln S: (K, E) task embeddings -> (K, N_e)."""
+        return unimix(self.mlp(embedding) / self.temperature, UNIFORM_SHARE)
+
+    def scores(self, embedding: Tensor) -> Tensor:
+        """S: (K, E) task embeddings -> (K, N_e), rows sum to 1."""
+        return self.log_scores(embedding).exp()
+
+    @torch.no_grad()
+    def choose(self, embedding: Tensor) -> None:
+        """Take J from the present weights. Called at construction, after every update and after loading."""
+        logits = self.mlp(embedding)  # in the order of the scores, also where these are too close to each other
+        self.chosen.copy_(logits.topk(self.experts_per_task).indices.sort(-1).values)
+        self._read_back()
+
+    def _read_back(self) -> None:
+        """The one wait for the device, between two updates."""
+        self.chosen_on_host = self.chosen.tolist()
+
+    def gates(self, embedding: Tensor) -> Tensor:
+        """
+        (K, n) factors of the experts' outputs: all 1; under 'straight_through' their gradient is that of ln W, where W
+        (K, n) are the scores of the chosen experts.
+        """
+        if self.gradient == 'none':
+            return torch.ones_like(self.chosen, dtype=embedding.dtype)
+        log_weights = self.log_scores(embedding).gather(1, self.chosen)
+        return torch.exp(log_weights - log_weights.detach())
+
+    def usage(self, embedding: Tensor) -> Tensor:
+        """
+        Overview:
+            n sum_k S_k, (N_e,): expected tasks of each expert, K n / N_e for all of them when use is even. The paper
+            sums W_k, the chosen scores alone; that reaches no expert that no task has chosen, and while scores are
+            flat it only sharpens the present choice: of 12 experts that 26 tasks chose unevenly it left five unused,
+            this none.
+        """
+        return self.experts_per_task * self.scores(embedding).sum(0)

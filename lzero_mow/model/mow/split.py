@@ -1,0 +1,72 @@
+"""From one module set to N_m: every cluster goes on with a copy of what all tasks have trained (paper section 3.6)."""
+import copy
+from typing import Dict, List, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lzero_mow.model.common.grouped import GroupedLayerNorm, GroupedLinear
+from .mow_model import MoWModel
+
+
+def split(model: MoWModel, cluster_of_task: Sequence[int], optimizers: Sequence[torch.optim.Adam] = ()) -> None:
+    """
+    Overview:
+        Give a model of one cluster N_m clusters, in place. VAE (batch-norm statistics included), predictors, critic
+        and slow critic of every cluster are copies of the one, so that no output changes; the optimizers' moments
+        are copied likewise, so that training goes on without a jump.
+    Arguments:
+        - model (:obj:`MoWModel`): With one cluster.
+        - cluster_of_task (:obj:`Sequence[int]`): i_k of each task, 0 to N_m - 1.
+        - optimizers (:obj:`Sequence[torch.optim.Adam]`): Of the model's parameters.
+    Raises:
+        - ValueError: If it has several clusters already.
+    """
+    world, agent = model.world_model, model.agent
+    if world.num_clusters != 1:
+        raise ValueError(f'the model has {world.num_clusters} clusters: only one can be split')
+    num_clusters = max(cluster_of_task) + 1
+    heirs: Dict[Tensor, List[nn.Parameter]] = {}
+    for bank in (world.vae.encoders, world.vae.decoders):
+        bank.extend(copy.deepcopy(bank[0]) for _ in range(num_clusters - 1))
+        heirs.update({copies[0]: list(copies) for copies in zip(*(module.parameters() for module in bank))})
+    stacks = (
+        world.vae.posterior_head, world.prior_head, world.reward_head, world.continuation_head, agent.critic,
+        agent.slow_critic
+    )
+    for module in (module for stack in stacks for module in stack.modules()):
+        if isinstance(module, (GroupedLinear, GroupedLayerNorm)):
+            heirs.update(_widen(module, num_clusters))
+    world.set_clusters(cluster_of_task)
+    place = {parameter: i for i, parameter in enumerate(model.parameters())}
+    for optimizer in optimizers:
+        _inherit(optimizer, heirs, place)
+
+
+def _widen(module: nn.Module, num_clusters: int) -> Dict[Tensor, List[nn.Parameter]]:
+    """Stack every (1, ...) parameter to (num_clusters, ...); returns what takes whose place."""
+    heirs = {}
+    for name, one in list(module.named_parameters(recurse=False)):
+        stacked = nn.Parameter(_stacked(one.detach(), num_clusters), requires_grad=one.requires_grad)
+        setattr(module, name, stacked)
+        heirs[one] = [stacked]
+    return heirs
+
+
+def _stacked(x: Tensor, num_clusters: int) -> Tensor:
+    return x.repeat(num_clusters, *[1] * (x.dim() - 1))
+
+
+def _inherit(optimizer: torch.optim.Adam, heirs: Dict[Tensor, List[nn.Parameter]], place: Dict[Tensor, int]) -> None:
+    """Put the heirs into the optimizer, in the order of a model that was built with them, with their moments."""
+    for group in optimizer.param_groups:
+        owned = [(heir, one) for one in group['params'] for heir in heirs.get(one, [one])]
+        owned.sort(key=lambda pair: place[pair[0]])
+        moments = {one: optimizer.state.pop(one) for one in group['params'] if one in optimizer.state}
+        for heir, one in owned:
+            if one in moments:
+                optimizer.state[heir] = {
+                    key: _stacked(value, len(heir)) if value.shape != heir.shape and value.dim() else value.clone()
+                    for key, value in moments[one].items()
+                }
+        group['params'] = [heir for heir, _ in owned]

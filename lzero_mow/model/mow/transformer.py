@@ -1,0 +1,148 @@
+"""STORM's causal transformer, stacked over groups: the experts are one such stack, the shared transformer another.
+
+Post-norm layers: x = LN(x + Attention(x)); x = LN(x + FFN(x)). Positions are learned.
+"""
+from typing import Optional, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lzero_mow.model.common.grouped import GroupedLayerNorm, GroupedLinear, GroupedReLU, Groups
+
+
+class KVCache:
+    """
+    Overview:
+        Keys and values of the steps seen so far, allocated once for `max_length` steps.
+    Arguments:
+        - num_layers (:obj:`int`), max_length (:obj:`int`): Sizes; the others are those of the first keys.
+    """
+
+    def __init__(self, num_layers: int, max_length: int) -> None:
+        self.num_layers, self.max_length, self.length = num_layers, max_length, 0
+        self.keys: Optional[Tensor] = None  # (layers, R, heads, max_length, head_width)
+        self.values: Optional[Tensor] = None
+
+    def append(self, layer: int, key: Tensor, value: Tensor) -> Tuple[Tensor, Tensor]:
+        """Store (R, heads, L, head_width) of a layer; return all its keys and values up to now."""
+        if self.keys is None:
+            rows, heads, _, head_width = key.shape
+            self.keys = key.new_empty(self.num_layers, rows, heads, self.max_length, head_width)
+            self.values = torch.empty_like(self.keys)
+        end = self.length + key.shape[2]
+        self.keys[layer, :, :, self.length:end] = key
+        self.values[layer, :, :, self.length:end] = value
+        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+
+class CausalAttention(nn.Module):
+    """Multi-head causal self-attention without biases, residual and LayerNorm included."""
+
+    def __init__(self, groups: int, width: int, num_heads: int, dropout: float) -> None:
+        super().__init__()
+        self.num_heads, self.dropout = num_heads, dropout
+        self.query_key_value = GroupedLinear(groups, width, 3 * width, bias=False)
+        self.out = GroupedLinear(groups, width, width, bias=False)
+        self.norm = GroupedLayerNorm(groups, width, eps=1e-6)
+
+    def forward(self, x: Tensor, groups: Groups, layer: int, cache: Optional[KVCache]) -> Tensor:
+        rows, length, width = x.shape
+        heads = self.query_key_value(x, groups).view(rows, length, 3, self.num_heads, -1)
+        query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (R, heads, L, head_width)
+        past = 0 if cache is None else cache.length
+        if cache is not None:
+            key, value = cache.append(layer, key, value)
+        # One new step may look at everything; the first steps are causal; later blocks need a shifted mask.
+        mask = None
+        if past and length > 1:
+            mask = torch.ones(length, past + length, dtype=torch.bool, device=x.device).tril(past)
+        attended = F.scaled_dot_product_attention(
+            query, key, value, mask, self.dropout if self.training else 0.0, is_causal=past == 0 and length > 1
+        )
+        attended = self.out(attended.transpose(1, 2).reshape(rows, length, width), groups)
+        return self.norm(x + F.dropout(attended, self.dropout, self.training), groups)
+
+
+class FeedForward(nn.Module):
+    """Two linear layers of hidden width 2D around a ReLU, residual and LayerNorm included."""
+
+    def __init__(self, groups: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.expand = GroupedLinear(groups, width, 2 * width)
+        self.activation = GroupedReLU()
+        self.contract = GroupedLinear(groups, 2 * width, width)
+        self.norm = GroupedLayerNorm(groups, width, eps=1e-6)
+
+    def forward(self, x: Tensor, groups: Groups) -> Tensor:
+        out = self.contract(self.activation(self.expand(x, groups), groups), groups)
+        return self.norm(x + F.dropout(out, self.dropout, self.training), groups)
+
+
+class Mixer(nn.Module):
+    """The mixer m: what a step is made of (latent, action, task; or expert outputs, task) to the width D."""
+
+    def __init__(self, groups: int, in_features: int, width: int) -> None:
+        super().__init__()
+        self.inner = GroupedLinear(groups, in_features, width, bias=False)
+        self.inner_norm = GroupedLayerNorm(groups, width)
+        self.activation = GroupedReLU()
+        self.outer = GroupedLinear(groups, width, width, bias=False)
+        self.outer_norm = GroupedLayerNorm(groups, width)
+
+    def forward(self, x: Tensor, groups: Groups) -> Tensor:
+        x = self.activation(self.inner_norm(self.inner(x, groups), groups), groups)
+        return self.outer_norm(self.outer(x, groups), groups)
+
+
+class Transformer(nn.Module):
+    """
+    Overview:
+        Mixer and causal transformer, once a group (STORM section 3.2; MoW's f_j and F).
+    Arguments:
+        - groups (:obj:`int`): Number of groups: experts, or 1 for the shared transformer.
+        - in_features (:obj:`int`): Width of a step's input.
+        - width, num_layers, num_heads, max_length (:obj:`int`): Sizes; `max_length` steps can be attended to.
+        - dropout (:obj:`float`): On attention weights and on both sublayers' outputs.
+    """
+
+    def __init__(
+            self, groups: int, in_features: int, width: int, num_layers: int, num_heads: int, max_length: int,
+            dropout: float
+    ) -> None:
+        super().__init__()
+        self.max_length = max_length
+        self.mixer = Mixer(groups, in_features, width)
+        self.position = nn.Parameter(torch.randn(groups, max_length, width))
+        self.norm = GroupedLayerNorm(groups, width, eps=1e-6)
+        self.attention = nn.ModuleList(CausalAttention(groups, width, num_heads, dropout) for _ in range(num_layers))
+        self.feed_forward = nn.ModuleList(FeedForward(groups, width, dropout) for _ in range(num_layers))
+
+    def new_cache(self, max_length: int) -> KVCache:
+        """A cache for sequences of at most `max_length` steps."""
+        return KVCache(len(self.attention), max_length)
+
+    def forward(self, x: Tensor, groups: Groups, cache: Optional[KVCache] = None) -> Tensor:
+        """
+        Arguments:
+            - x (:obj:`Tensor`): (R, L, in_features), rows sorted by group.
+            - groups (:obj:`Groups`): The rows' groups.
+            - cache (:obj:`KVCache` or None): With it, x continues the cached steps, and is added to them.
+        Returns:
+            - h (:obj:`Tensor`): (R, L, width).
+        Raises:
+            - ValueError: When a sequence grows beyond `max_length`.
+        """
+        start = 0 if cache is None else cache.length
+        end = start + x.shape[1]
+        if end > self.max_length:
+            raise ValueError(f'sequence of {end} steps, but model.max_length is {self.max_length}')
+        position = self.position[:, start:end]
+        x = self.mixer(x, groups) + (position if len(position) == 1 else position[groups.index])
+        x = self.norm(x, groups)
+        for layer, (attention, feed_forward) in enumerate(zip(self.attention, self.feed_forward)):
+            x = feed_forward(attention(x, groups, layer, cache), groups)
+        if cache is not None:
+            cache.length = end
+        return x

@@ -1,0 +1,131 @@
+"""The VAE bank: one categorical VAE a task cluster (paper section 3.2), each STORM's encoder and decoder."""
+from math import gcd
+from typing import List, Optional, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lzero_mow.model.common.categorical import unimix
+from lzero_mow.model.common.grouped import GroupedLinear, Groups
+
+FINAL_SIZE = 4  # of the smallest feature map: 64 -> 32 -> 16 -> 8 -> 4
+
+
+def conv_channels(stem_channels: int, size: int) -> List[int]:
+    """Channels after each halving of a size x size frame down to 4 x 4: stem, 2 stem, 4 stem ..."""
+    return [stem_channels * 2 ** i for i in range((size // FINAL_SIZE).bit_length() - 1)]
+
+
+def norm_layer(kind: str, channels: int) -> nn.Module:
+    """
+    Normalisation of a feature map (B, channels, H, W): 'batch', 'group' (of 16 channels, or the largest smaller power
+    of two that divides them) or 'layer'.
+    """
+    if kind == 'batch':
+        return nn.BatchNorm2d(channels)
+    if kind == 'group':
+        return nn.GroupNorm(channels // gcd(channels, 16), channels)
+    if kind == 'layer':
+        return nn.GroupNorm(1, channels)
+    raise ValueError(f"model.norm is '{kind}', choose 'batch', 'group' or 'layer'")
+
+
+class Encoder(nn.Module):
+    """Convolutions of stride 2, four for 64 x 64: (B, C, size, size) in [0, 1] -> (B, out_features)."""
+
+    def __init__(self, in_channels: int, size: int, stem_channels: int, norm: str) -> None:
+        super().__init__()
+        channels = [in_channels] + conv_channels(stem_channels, size)
+        layers = []
+        for narrow, wide in zip(channels, channels[1:]):
+            layers += [nn.Conv2d(narrow, wide, 4, 2, 1, bias=False), norm_layer(norm, wide), nn.ReLU(inplace=True)]
+        self.layers = nn.Sequential(*layers, nn.Flatten())
+        self.out_features = channels[-1] * FINAL_SIZE ** 2
+
+    def forward(self, obs: Tensor) -> Tensor:
+        return self.layers(obs)
+
+
+class Decoder(nn.Module):
+    """The encoder's mirror: (B, latent + task embedding) -> (B, C, size, size)."""
+
+    def __init__(self, in_features: int, out_channels: int, size: int, stem_channels: int, norm: str) -> None:
+        super().__init__()
+        channels = conv_channels(stem_channels, size)[::-1]
+        layers = [
+            nn.Linear(in_features, channels[0] * FINAL_SIZE ** 2, bias=False),
+            nn.Unflatten(1, (channels[0], FINAL_SIZE, FINAL_SIZE)),
+            norm_layer(norm, channels[0]),
+            nn.ReLU(inplace=True)
+        ]
+        for wide, narrow in zip(channels, channels[1:]):
+            layers += [
+                nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False), norm_layer(norm, narrow), nn.ReLU(inplace=True)
+            ]
+        self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(channels[-1], out_channels, 4, 2, 1))
+
+    def forward(self, latent: Tensor) -> Tensor:
+        return self.layers(latent)
+
+
+class VAEBank(nn.Module):
+    """
+    Overview:
+        q_i(z | o, e) and p_i(o | z, e) for every cluster i. e_k is joined to the flattened features before the
+        posterior head and to z before the decoder's first layer.
+    Arguments:
+        - num_clusters (:obj:`int`): Number of VAEs.
+        - observation_shape (:obj:`Sequence`): (C, size, size); stem_channels (:obj:`int`), norm (:obj:`str`): Of the
+          convolutions.
+        - categories (:obj:`int`), classes (:obj:`int`), unimix (:obj:`float`): Of the latent.
+        - embedding_dim (:obj:`int`): Width of e_k, 0 for none.
+    """
+
+    def __init__(
+            self, num_clusters: int, observation_shape: Sequence[int], stem_channels: int, norm: str, categories: int,
+            classes: int, unimix_share: float, embedding_dim: int
+    ) -> None:
+        super().__init__()
+        self.latent_shape, self.unimix_share = (categories, classes), unimix_share
+        latent_dim = categories * classes
+        frame = (*observation_shape[:2], stem_channels, norm)
+        self.encoders = nn.ModuleList(Encoder(*frame) for _ in range(num_clusters))
+        self.posterior_head = GroupedLinear(
+            num_clusters, self.encoders[0].out_features + embedding_dim, latent_dim
+        )
+        self.decoders = nn.ModuleList(
+            Decoder(latent_dim + embedding_dim, *frame) for _ in range(num_clusters)
+        )
+
+    def encode(self, obs: Tensor, embedding: Optional[Tensor], clusters: Groups) -> Tensor:
+        """
+        Arguments:
+            - obs (:obj:`Tensor`): (B, L, C, size, size) uint8.
+            - embedding (:obj:`Tensor` or None): (B, E), e_k of each sequence.
+            - clusters (:obj:`Groups`): The sequences' clusters.
+        Returns:
+            - posterior (:obj:`Tensor`): (B, L, categories, classes) log-probabilities.
+        """
+        batch, length = obs.shape[:2]
+        obs = clusters.sort(obs)
+        features = _each(self.encoders, obs, clusters, lambda x: x.flatten(0, 1).float().div_(255))
+        features = _join(features.view(batch, length, -1), embedding if embedding is None else clusters.sort(embedding))
+        logits = clusters.unsort(self.posterior_head(features, clusters))
+        return unimix(logits.unflatten(-1, self.latent_shape), self.unimix_share)
+
+    def decode(self, latent: Tensor, embedding: Optional[Tensor], clusters: Groups) -> Tensor:
+        """(B, L, latent) and (B, E) -> reconstruction (B, L, C, size, size), around [0, 1]."""
+        latent = clusters.sort(_join(latent, embedding))
+        frames = _each(self.decoders, latent, clusters, lambda x: x.flatten(0, 1))
+        return clusters.unsort(frames.unflatten(0, latent.shape[:2]))
+
+
+def _join(x: Tensor, embedding: Optional[Tensor]) -> Tensor:
+    """Append the (B, E) task embedding to every step of x (B, L, W)."""
+    return x if embedding is None else torch.cat([x, embedding.unsqueeze(1).expand(-1, x.shape[1], -1)], -1)
+
+
+def _each(modules: nn.ModuleList, x: Tensor, clusters: Groups, prepare) -> Tensor:
+    """Each cluster's module on its slice of x: one convolution call a cluster that has rows."""
+    parts = [module(prepare(part)) for module, part in zip(modules, x.split(clusters.sizes)) if len(part)]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)

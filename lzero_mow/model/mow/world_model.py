@@ -1,0 +1,184 @@
+"""MoW's world model: VAE bank -> expert transformers -> shared transformer -> heads (paper section 3)."""
+from dataclasses import dataclass
+from typing import NamedTuple, Optional, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from easydict import EasyDict
+from torch import Tensor, nn
+
+from lzero_mow.model.common.categorical import unimix
+from lzero_mow.model.common.grouped import ONE_GROUP, GroupedLinear, GroupedMLP, Groups
+from lzero_mow.model.common.two_hot import TwoHot
+from .router import TaskRouter
+from .transformer import KVCache, Transformer
+from .vae import VAEBank
+
+
+@dataclass(frozen=True)
+class Plan:
+    """
+    Overview:
+        Which modules each of B sequences goes through; known on the host before anything is computed.
+    Fields:
+        - task (:obj:`Tensor`): (B,) task of each sequence.
+        - clusters (:obj:`Groups`): Cluster of each sequence.
+        - experts (:obj:`Groups` or None): Expert of each of the B * n (sequence, slot) pairs.
+        - sequence (:obj:`Tensor` or None): (B * n,) sequence of each pair, sorted by expert.
+    """
+    task: Tensor
+    clusters: Groups
+    experts: Optional[Groups]
+    sequence: Optional[Tensor]
+
+
+class DynamicsCache(NamedTuple):
+    """Key-value caches of the experts and of the shared transformer."""
+    experts: Optional[KVCache]
+    shared: Optional[KVCache]
+
+
+class Predictions(NamedTuple):
+    """What the heads read off h^t: the next latent, and what action a^t brought."""
+    prior: Tensor  # (B, L, categories, classes) log-probabilities
+    reward: Tensor  # (B, L, 255) logits over symlog bins
+    continuation: Tensor  # (B, L) logits
+    task: Optional[Tensor]  # (B, L, K) logits
+
+
+class WorldModel(nn.Module):
+    """
+    Overview:
+        One model of K tasks made of modules: N_m VAEs, predictors and N_e expert transformers.
+        Degenerate cases: K = 1 without experts, embedding and task head is STORM.
+    Arguments:
+        - cfg (:obj:`EasyDict`): See `lzero_mow/policy/mow_config.py`, MODEL_CONFIG.
+    """
+
+    def __init__(self, cfg: EasyDict) -> None:
+        super().__init__()
+        self.num_tasks, self.action_space_size = cfg.num_tasks, cfg.action_space_size
+        self.continuous = cfg.continuous_action_space
+        self.latent_shape, self.unimix_share = (cfg.categories, cfg.classes), cfg.unimix
+        self.latent_dim, embedding_dim = cfg.categories * cfg.classes, cfg.task_embedding_dim
+        even_shares = [k * cfg.num_clusters // cfg.num_tasks for k in range(cfg.num_tasks)]
+        self.register_buffer('clusters', torch.tensor(cfg.cluster_of_task or even_shares))  # i_k (K,), for checkpoints
+        self.cluster_of_task = self.clusters.tolist()
+        self.num_clusters, self.num_experts = cfg.num_clusters, cfg.num_experts
+
+        self.task_embedding = nn.Parameter(torch.randn(cfg.num_tasks, embedding_dim)) if embedding_dim else None
+        self.vae = VAEBank(
+            cfg.num_clusters, cfg.observation_shape, cfg.stem_channels, cfg.norm, cfg.categories, cfg.classes,
+            cfg.unimix, embedding_dim
+        )
+        sizes = (cfg.width, cfg.num_layers, cfg.num_heads, cfg.max_length, cfg.dropout)
+        step_dim = self.latent_dim + cfg.action_space_size + embedding_dim
+        self.experts = self.router = self.shared = None
+        if cfg.num_experts:
+            self.experts = Transformer(cfg.num_experts, step_dim, *sizes)
+            self.router = TaskRouter(
+                cfg.num_tasks, embedding_dim, cfg.num_experts, cfg.experts_per_task, cfg.temperature_start,
+                cfg.temperature_steps, cfg.router_gradient
+            )
+            step_dim = cfg.experts_per_task * cfg.width + embedding_dim
+        if cfg.shared_transformer:
+            self.shared = Transformer(1, step_dim, *sizes)
+        self.hidden_dim = cfg.width if cfg.shared_transformer else cfg.experts_per_task * cfg.width
+
+        self.prior_head = GroupedLinear(cfg.num_clusters, self.hidden_dim, self.latent_dim)
+        self.two_hot = TwoHot()
+        self.reward_head = GroupedMLP(cfg.num_clusters, self.hidden_dim, cfg.width, len(self.two_hot.bins))
+        self.continuation_head = GroupedMLP(cfg.num_clusters, self.hidden_dim, cfg.width, 1)
+        self.task_head = GroupedMLP(1, self.hidden_dim, cfg.width, cfg.num_tasks) if cfg.task_head else None
+        self.choose_experts()
+        self.register_load_state_dict_post_hook(lambda model, _: model.set_clusters(model.clusters.tolist()))
+
+    def set_clusters(self, cluster_of_task: Sequence[int]) -> None:
+        """Take i_k from now on; the modules are made for as many clusters already."""
+        self.cluster_of_task, self.num_clusters = list(cluster_of_task), len(self.vae.encoders)
+        self.clusters.copy_(torch.tensor(self.cluster_of_task))
+
+    def choose_experts(self) -> None:
+        """Take the routing J from the present weights; to be called after they change."""
+        if self.router is not None:
+            self.router.choose(self.embedding())
+
+    def embedding(self) -> Optional[Tensor]:
+        """e: (K, E), each row of length 1; None without task embedding."""
+        return None if self.task_embedding is None else F.normalize(self.task_embedding, dim=-1)
+
+    def embedding_of(self, plan: Plan) -> Optional[Tensor]:
+        """(B, E), e_k of each sequence."""
+        return None if self.task_embedding is None else self.embedding()[plan.task]
+
+    def plan(self, tasks: Sequence[int]) -> Plan:
+        """The modules of B sequences from their task ids (on the host)."""
+        device = self.two_hot.bins.device
+        on_device = lambda x: torch.from_numpy(np.asarray(x)).to(device, non_blocking=True)
+        clusters = Groups.of([self.cluster_of_task[k] for k in tasks], self.num_clusters, device)
+        if self.router is None:
+            return Plan(on_device(tasks), clusters, None, None)
+        expert_of_pair = np.asarray(self.router.chosen_on_host)[list(tasks)].reshape(-1)  # (B * n,)
+        order = np.argsort(expert_of_pair, kind='stable')
+        return Plan(
+            on_device(tasks), clusters, Groups.of(expert_of_pair, self.num_experts, device),
+            on_device(order // self.router.experts_per_task)
+        )
+
+    def encode(self, obs: Tensor, plan: Plan) -> Tensor:
+        """Posterior: (B, L, C, size, size) uint8 -> (B, L, categories, classes) log-probabilities."""
+        return self.vae.encode(obs, self.embedding_of(plan), plan.clusters)
+
+    def decode(self, latent: Tensor, plan: Plan) -> Tensor:
+        """(B, L, latent) -> (B, L, C, size, size), around [0, 1]."""
+        return self.vae.decode(latent, self.embedding_of(plan), plan.clusters)
+
+    def new_cache(self, max_length: int) -> DynamicsCache:
+        """Empty caches for sequences of at most `max_length` steps."""
+        parts = (self.experts, self.shared)
+        return DynamicsCache(*(part and part.new_cache(max_length) for part in parts))
+
+    def dynamics(self, latent: Tensor, action: Tensor, plan: Plan, cache: Optional[DynamicsCache] = None) -> Tensor:
+        """
+        Overview:
+            h_k = F(concat_j f_j(m_j(z_k, a_k, e_k)), e_k), section 3.3; a task's experts are the same at each step.
+        Arguments:
+            - latent (:obj:`Tensor`): (B, L, latent); action (:obj:`Tensor`): (B, L) int64, or (B, L, A).
+            - plan (:obj:`Plan`): The sequences' modules.
+            - cache (:obj:`DynamicsCache` or None): With it, the L steps continue the cached ones.
+        Returns:
+            - h (:obj:`Tensor`): (B, L, hidden_dim).
+        """
+        embedding = self.embedding_of(plan)
+        action = action if self.continuous else F.one_hot(action, self.action_space_size)
+        parts = [latent, action.to(latent.dtype)]
+        if embedding is not None:
+            embedding = embedding.unsqueeze(1).expand(-1, latent.shape[1], -1)  # (B, L, E)
+            parts.append(embedding)
+        step = torch.cat(parts, -1)
+        if self.experts is not None:
+            step = self._experts(step, plan, cache)  # (B, L, n * D)
+            if self.shared is not None:
+                step = torch.cat([step, embedding], -1)
+        return step if self.shared is None else self.shared(step, ONE_GROUP, cache and cache.shared)
+
+    def _experts(self, step: Tensor, plan: Plan, cache: Optional[DynamicsCache]) -> Tensor:
+        """The chosen experts' outputs, side by side in order of expert: (B, L, step) -> (B, L, n * D)."""
+        out = self.experts(step[plan.sequence], plan.experts, cache and cache.experts)
+        out = plan.experts.unsort(out).unflatten(0, (len(step), -1))  # (B, n, L, D)
+        gates = self.router.gates(self.embedding())[plan.task]  # (B, n)
+        return (out * gates[:, :, None, None]).transpose(1, 2).flatten(2)
+
+    def prior(self, hidden: Tensor, plan: Plan) -> Tensor:
+        """Next latent: (B, L, hidden_dim) -> (B, L, categories, classes) log-probabilities."""
+        logits = plan.clusters.unsort(self.prior_head(plan.clusters.sort(hidden), plan.clusters))
+        return unimix(logits.unflatten(-1, self.latent_shape), self.unimix_share)
+
+    def predict(self, hidden: Tensor, plan: Plan) -> Predictions:
+        """All heads on h (B, L, hidden_dim)."""
+        return Predictions(
+            self.prior(hidden, plan), self.reward_head(hidden, plan.clusters),
+            self.continuation_head(hidden, plan.clusters).squeeze(-1),
+            None if self.task_head is None else self.task_head(hidden, ONE_GROUP)
+        )

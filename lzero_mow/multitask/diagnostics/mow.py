@@ -1,0 +1,119 @@
+"""What is measured of MoW: units and states in one pass over real sequences, gradients of the tasks over several."""
+import copy
+from typing import Any, Dict, Iterable, List, Sequence
+
+import torch
+from easydict import EasyDict
+from torch import Tensor
+
+from lzero_mow.agent.actor_critic_loss import agent_terms
+from lzero_mow.agent.imagination import ImaginedRollout, context_windows, imagine
+from lzero_mow.buffer.batch import SequenceBatch
+from lzero_mow.model.common.categorical import sample_straight_through
+from lzero_mow.model.common.grouped import ONE_GROUP
+from lzero_mow.model.mow.mow_model import MoWModel
+from lzero_mow.model.mow.world_model import WorldModel
+from lzero_mow.multitask.clustering.signatures import LossOf, task_gradients
+from .conflict import TaskGradients, conflicts
+from .dormant import DormantUnits
+from .expert_use import expert_use
+from .latent_norm import norm_by_task
+
+
+def diagnose(
+        model: MoWModel, batches: Iterable[SequenceBatch], loss_of: LossOf, cfg: EasyDict
+) -> Dict[str, Any]:
+    """
+    Overview:
+        Measure a model without leaving a trace in it: weights, running statistics, gradients and the state of torch's
+        random numbers stay what they are.
+    Arguments:
+        - model (:obj:`MoWModel`): In eval mode, as it is between two updates.
+        - batches (:obj:`Iterable[SequenceBatch]`): Real sequences, on the model's device. The first one shows units and
+          states; gradients are summed over all of them.
+        - loss_of (:obj:`LossOf`): A task's loss from its terms, see `task_gradients`.
+        - cfg (:obj:`EasyDict`): MOW_CONFIG of `lzero_mow/policy/mow_config.py`.
+    Returns:
+        - diagnosis (:obj:`dict`): 'scalars': name -> number; 'conflict': shared part -> (K, K) cosines.
+    """
+    world, scalars = model.world_model, {}
+    device = next(model.parameters()).device
+    together = [0] * world.num_tasks
+    parts = {'encoder': TaskGradients(world.cluster_of_task), 'actor': TaskGradients(together)}
+    if world.shared is not None:
+        parts['shared'] = TaskGradients(together)
+    with torch.random.fork_rng([device] if device.type == 'cuda' else []):
+        for batch in batches:
+            if not scalars:
+                scalars.update(_one_pass(model, batch, cfg.tasks))
+            if len(set(batch.task)) > 1:
+                _add_world_gradients(parts, world, batch, loss_of, cfg.free_bits)
+                _add_actor_gradients(parts['actor'], model, batch, cfg)
+        if world.router is not None:
+            use = expert_use(world.router.chosen_on_host, world.router.scores(world.embedding()))
+            scalars.update({f'expert_use/{name}': value for name, value in use.items()})
+    of_gradients, matrices = conflicts(parts)
+    return dict(scalars={**scalars, **of_gradients}, conflict=matrices)
+
+
+@torch.no_grad()
+def _one_pass(model: MoWModel, batch: SequenceBatch, names: Sequence[str]) -> Dict[str, float]:
+    """Dormant units and latent norms on real sequences."""
+    world, agent, plan = model.world_model, model.agent, model.world_model.plan(batch.task)
+    modules = {
+        'vae.encoders': world.vae.encoders,
+        'vae.decoders': world.vae.decoders,
+        'experts': world.experts,
+        'shared': world.shared,
+        'reward_head': world.reward_head,
+        'continuation_head': world.continuation_head,
+        'task_head': world.task_head,
+        'agent.actor': agent.actor,
+        'agent.critic': agent.critic,
+    }
+    features: List[Tensor] = []  # what the posterior is computed from, (B, L, W)
+    note_features = lambda _, inputs: features.append(inputs[1].unsort(inputs[0]))
+    with DormantUnits(modules) as units, world.vae.posterior_head.register_forward_pre_hook(note_features):
+        latent = sample_straight_through(world.encode(batch.obs, plan))
+        world.decode(latent, plan)
+        hidden = world.dynamics(latent, batch.action, plan)
+        world.predict(hidden, plan)
+        state = torch.cat([latent[:, 1:], hidden[:, :-1]], -1)  # what the agent sees in the real environment
+        agent.actor(state, ONE_GROUP)
+        agent.critic(state, plan.clusters)
+    scalars = {f'dormant/{name}': ratio for name, ratio in units.ratios().items()}
+    for name, x in (('h', hidden), ('features', features[0])):
+        norms = norm_by_task(x, batch.task)
+        scalars[f'latent_norm/{name}'] = sum(norms.values()) / len(norms)
+        scalars.update({f'latent_norm/{name}/{names[k]}': norm for k, norm in norms.items()})
+    return scalars
+
+
+def _add_world_gradients(
+        parts: Dict[str, TaskGradients], world: WorldModel, batch: SequenceBatch, loss_of: LossOf, free_bits: float
+) -> None:
+    """What each task's loss asks of the shared transformer and of the encoder that its cluster shares."""
+    shared = [] if world.shared is None else list(world.shared.parameters())
+    for k in sorted(set(batch.task)):
+        encoder = list(world.vae.encoders[world.cluster_of_task[k]].parameters())
+        (_, gradients), = task_gradients(world, batch.of_task(k), encoder + shared, loss_of, free_bits)
+        parts['encoder'].add(k, gradients[:len(encoder)])
+        if shared:
+            parts['shared'].add(k, gradients[len(encoder):])
+
+
+def _add_actor_gradients(part: TaskGradients, model: MoWModel, batch: SequenceBatch, cfg: EasyDict) -> None:
+    """What each task's own loss asks of the actor, on an imagination as large as an update's."""
+    world, agent = model.world_model, copy.deepcopy(model.agent)  # computing its losses moves the return scale
+    with torch.no_grad():
+        latent = sample_straight_through(world.encode(batch.obs, world.plan(batch.task)))
+    latent, action, tasks = context_windows(
+        latent, batch.action, batch.task, cfg.context_length, cfg.imagine_batch_size
+    )
+    rollout = imagine(world, agent, latent, action, tasks, world.plan(tasks), cfg.horizon)
+    for k in sorted(set(tasks)):
+        rows = slice(tasks.index(k), tasks.index(k) + tasks.count(k))
+        own = ImaginedRollout(*(field[rows] for field in rollout))
+        terms = agent_terms(agent, own, world.plan(own.task), cfg)
+        loss = terms['actor'][k] - cfg.entropy_weight * terms['entropy'][k]
+        part.add(k, torch.autograd.grad(loss, list(agent.actor.parameters())))

@@ -1,0 +1,87 @@
+"""What is measured of ScaleZero: units, latents, use of experts in one pass, gradients of the tasks over several."""
+from typing import Any, Callable, Dict, Iterable, List, Sequence
+
+import torch
+from torch import Tensor
+
+from lzero_mow.buffer.search_batch import SearchBatch
+from lzero_mow.model.scalezero.moe import MoEFeedForward
+from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
+from .conflict import TaskGradients, conflicts
+from .dormant import DormantUnits
+from .expert_use import evenness
+from .latent_norm import norm_by_task
+
+
+def diagnose(
+        model: ScaleZeroModel, batches: Iterable[SearchBatch], losses_of: Callable[[SearchBatch], Tensor],
+        names: Sequence[str]
+) -> Dict[str, Any]:
+    """
+    Overview:
+        Measure a model without leaving a trace in it.
+    Arguments:
+        - model (:obj:`ScaleZeroModel`): In eval mode, as it is between two updates.
+        - batches (:obj:`Iterable[SearchBatch]`): Real sequences, on the model's device. The first one shows units,
+          latents and experts; gradients are summed over all of them.
+        - losses_of (:obj:`Callable`): The tasks' losses on a batch, (K,).
+        - names (:obj:`Sequence[str]`): Of the tasks.
+    Returns:
+        - diagnosis (:obj:`dict`): 'scalars': name -> number; 'conflict': shared part -> (K, K) cosines.
+    """
+    scalars, together = {}, [0] * model.num_tasks
+    learning = {
+        name: [p for p in module.parameters() if p.requires_grad]
+        for name, module in (('encoder', model.encoder), ('backbone', model.backbone))
+    }
+    parts = {name: TaskGradients(together) for name, parameters in learning.items() if parameters}
+    for batch in batches:
+        if not scalars:
+            scalars.update(_one_pass(model, batch, names))
+        for k in sorted(set(batch.task)):
+            loss = losses_of(batch.of_task(k))[k]
+            for name, gradients in parts.items():
+                gradients.add(k, torch.autograd.grad(loss, learning[name], retain_graph=True, materialize_grads=True))
+    of_gradients, matrices = conflicts(parts)
+    return dict(scalars={**scalars, **of_gradients}, conflict=matrices)
+
+
+@torch.no_grad()
+def _one_pass(model: ScaleZeroModel, batch: SearchBatch, names: Sequence[str]) -> Dict[str, float]:
+    """Dormant units, latent norms and the use of experts on real sequences."""
+    heads = {name: getattr(model, name) for name in ('policy_head', 'value_head', 'reward_head', 'next_latent_head')}
+    L = batch.visits.shape[1]
+    with DormantUnits({'encoder': model.encoder, 'backbone': model.backbone, **heads}) as units:
+        latent = model.encode(batch.obs[:, :L].flatten(0, 1)).unflatten(0, (-1, L))  # (B, L, D)
+        model(latent, batch.action[:, :L], model.plan(batch.task))
+    scalars = {f'dormant/{name}': ratio for name, ratio in units.ratios().items()}
+    norms = norm_by_task(latent, batch.task)
+    scalars['latent_norm/latent'] = sum(norms.values()) / len(norms)
+    scalars.update({f'latent_norm/latent/{names[k]}': norm for k, norm in norms.items()})
+    if expert_layers(model):
+        shares = expert_shares(model, batch)  # (layers, K', E)
+        scalars['expert_use/entropy'] = float(evenness(shares.mean(1)).mean())
+        scalars['expert_use/task_entropy'] = float(evenness(shares).mean())
+    return scalars
+
+
+def expert_layers(model: ScaleZeroModel) -> List[MoEFeedForward]:
+    """The layers that have experts, from the first to the last."""
+    return [module for module in model.backbone.modules() if isinstance(module, MoEFeedForward)]
+
+
+@torch.no_grad()
+def expert_shares(model: ScaleZeroModel, batch: SearchBatch) -> Tensor:
+    """
+    Overview:
+        What share of each task's tokens goes to each expert.
+    Returns:
+        - shares (:obj:`Tensor`): (layers, K', E), a row for each task of the batch, ascending.
+    """
+    L, rows = batch.visits.shape[1], []
+    for k in sorted(set(batch.task)):
+        own = batch.of_task(k)
+        latent = model.encode(own.obs[:, :L].flatten(0, 1)).unflatten(0, (-1, L))
+        model(latent, own.action[:, :L], model.plan(own.task))
+        rows.append(torch.stack([layer.share for layer in expert_layers(model)]))  # (layers, E)
+    return torch.stack(rows, 1)

@@ -1,0 +1,117 @@
+"""Dynamic Parameter Scaling as a policy uses it: which tasks are active, and which stage the networks are in."""
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, Mapping
+
+import torch
+from ditk import logging
+from easydict import EasyDict
+
+from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
+from .controller import StageController
+from .freeze import enter_stage, set_stage
+from .solved import SolvedTasks
+
+
+class ParameterScaling:
+    """
+    Overview:
+        Joins the three parts of ScaleZero's section 4: solved tasks leave, stages follow each other, and in each stage
+        its own tensors learn. With ``model.stages`` 1 no task ever leaves and nothing is frozen.
+    Arguments:
+        - model (:obj:`ScaleZeroModel`), target (:obj:`ScaleZeroModel`): The model, and the copy that follows it.
+        - cfg (:obj:`EasyDict`): tasks, solved_returns, solved_patience, stage_min_updates, stage_max_updates,
+          upstream_compat and model.stages are used.
+    """
+
+    def __init__(self, model: ScaleZeroModel, target: ScaleZeroModel, cfg: EasyDict) -> None:
+        self._scaled = cfg.model.stages > 1
+        targets = dict(cfg.solved_returns or {}) if self._scaled else {}
+        self._model, self._target, self._tasks = model, target, list(cfg.tasks)
+        self._solved = SolvedTasks(self._tasks, targets, cfg.solved_patience)
+        self._controller = StageController(cfg.model.stages, cfg.stage_min_updates, cfg.stage_max_updates)
+        self._adapters_learn = not cfg.upstream_compat
+        self.begin_at(model.stage)  # of a model that is handed in
+
+    @property
+    def active_tasks(self) -> List[int]:
+        """
+        Overview:
+            Ids of the tasks that are not solved, ascending.
+        """
+        return [self._tasks.index(task) for task in self._solved.active]
+
+    def note_evaluation(self, returns: Mapping[str, float]) -> None:
+        """
+        Overview:
+            Take in the mean return of every task.
+        """
+        before = self._solved.solved
+        self._solved.note(returns)
+        for task in self._tasks:
+            if (task in before) != (task in self._solved.solved):
+                logging.info('%s is %s', task, 'no longer solved' if task in before else 'solved: it rests from now on')
+
+    @contextmanager
+    def resting_kept(self) -> Iterator[None]:
+        """
+        Overview:
+            Around a step of the optimizer: leaves the heads of resting tasks as they are, bit by bit. They get no
+            gradient, but momentum and weight decay would go on moving them.
+        """
+        resting = [k for k, task in enumerate(self._tasks) if task in self._solved.solved]
+        heads = [p for head in self._model.task_heads() for p in head.parameters()] if resting else []
+        kept = [p.detach()[resting].clone() for p in heads]
+        yield
+        with torch.no_grad():
+            for parameter, rows in zip(heads, kept):
+                parameter[resting] = rows
+
+    def step(self, updates: int) -> None:
+        """
+        Overview:
+            Begin the next stage if it is time.
+        Arguments:
+            - updates (:obj:`int`): Updates so far.
+        """
+        solved = len(self._solved.solved)
+        if self._controller.step(updates, solved, len(self._tasks) - solved):
+            logging.info('stage %d begins after update %d', self._controller.stage, updates)
+            self._enter()
+
+    def begin_at(self, stage: int) -> None:
+        """
+        Overview:
+            Take over the stage of networks that were loaded.
+        """
+        self._controller.stage = stage
+        self._enter()
+
+    def _enter(self) -> None:
+        enter_stage(self._model, self._controller.stage, self._adapters_learn)
+        set_stage(self._target, self._controller.stage)
+
+    def scalars(self) -> Dict[str, float]:
+        """
+        Overview:
+            The stage, how many tasks are solved, and which; nothing where there is one stage.
+        """
+        if not self._scaled:
+            return {}
+        solved = self._solved.solved
+        return {
+            'dps/stage': float(self._controller.stage),
+            'dps/solved': float(len(solved)),
+            **{f'dps/solved/{task}': float(task in solved) for task in self._tasks},
+        }
+
+    def state_dict(self) -> Dict[str, Any]:
+        """
+        Overview:
+            Everything but the networks, as primitives.
+        """
+        return dict(solved=self._solved.state_dict(), controller=self._controller.state_dict())
+
+    def load_state_dict(self, state: Dict[str, Any]) -> None:
+        self._solved.load_state_dict(state['solved'])
+        self._controller.load_state_dict(state['controller'])
+        self._enter()

@@ -1,0 +1,56 @@
+"""Acting: the choice of an action from a present frame and the steps before it."""
+from typing import Dict, List, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lzero_mow.model.common.categorical import sample_straight_through
+from lzero_mow.model.mow.mow_model import MoWModel
+from .acting_memory import ActingMemory
+from .worker_output import worker_output
+
+
+@torch.no_grad()
+def act(
+        model: MoWModel, memory: ActingMemory, obs: Tensor, env_ids: List[int], tasks: Sequence[int],
+        epsilon: float, greedy: bool, timestep: Sequence[int]
+) -> Dict[int, Dict]:
+    """
+    Overview:
+        One action for each of R environments of any tasks, in one forward pass. The state is the posterior of the
+        present frame and h of the window before it. The first action of an episode, which has no h, is uniformly
+        random over the legal actions, as in STORM's code.
+    Arguments:
+        - model (:obj:`MoWModel`): In eval mode.
+        - memory (:obj:`ActingMemory`): Read, and extended by this step.
+        - obs (:obj:`Tensor`): (R, 3, H, W) uint8; env_ids (:obj:`list`), tasks (:obj:`Sequence`): R each.
+        - epsilon (:obj:`float`): Share of uniformly random legal actions; 1 is random play.
+        - greedy (:obj:`bool`): The likeliest action instead of a sample.
+        - timestep (:obj:`Sequence`): R, handed through to LightZero's collector.
+    Returns:
+        - output (:obj:`dict`): Per env id what LightZero's workers read. There is no search: the distribution is the
+          behaviour policy over all actions, `searched_value` is the critic's V(s) like `predicted_value`.
+    """
+    world_model, agent = model.world_model, model.agent
+    plan = world_model.plan(tasks)
+    latent = sample_straight_through(world_model.encode(obs.unsqueeze(1), plan))  # (R, 1, latent)
+    state = torch.cat([latent, hidden_before(model, memory, env_ids, plan)], -1)
+    random_share = torch.from_numpy(np.where(memory.steps[env_ids] == 0, 1.0, epsilon)).to(state)
+    policy = agent.policy(state, plan)
+    action, behaviour, entropy = (x[:, 0] for x in policy.act(random_share.unsqueeze(1), greedy))
+    memory.append(env_ids, latent[:, 0], action)
+
+    value = agent.value(state, plan)[:, 0]
+    return worker_output(env_ids, timestep, action, value, value, behaviour, policy.numbers[:, 0], entropy)
+
+
+def hidden_before(model: MoWModel, memory: ActingMemory, env_ids: Sequence[int], plan) -> Tensor:
+    """h after each environment's last step, before the present frame: (R, 1, hidden), zero where an episode begins."""
+    latent, action, length = memory.recent(env_ids)
+    if length.max() == 0:
+        return latent.new_zeros(len(env_ids), 1, model.world_model.hidden_dim)
+    hidden = model.world_model.dynamics(latent, action, plan)  # (R, T, hidden)
+    length = torch.from_numpy(length).to(latent.device, non_blocking=True)[:, None, None]
+    last = (length - 1).clamp(min=0).expand(-1, 1, hidden.shape[-1])
+    return hidden.gather(1, last) * (length > 0)

@@ -1,0 +1,80 @@
+"""What a policy needs for module sets a cluster of tasks: begin with one set, group the tasks, go on with N_m."""
+from typing import Any, Dict, Iterable, Optional
+
+import numpy as np
+import torch
+from ding.policy import Policy
+from easydict import EasyDict
+from torch import Tensor
+
+from lzero_mow.buffer.batch import SequenceBatch
+from lzero_mow.config.clusters import BY_GRADIENT, assign
+from lzero_mow.model.mow.split import split
+from lzero_mow.multitask.clustering.grouping import group, similarity_of
+from lzero_mow.multitask.clustering.signatures import signatures
+
+
+class GroupingPolicy(Policy):
+    """
+    Overview:
+        Part of `MoWPolicy`: clusters i_k by ``policy.clustering``, after ``policy.warmup_steps`` updates.
+    Interfaces:
+        ``group_tasks`` for the training entry, ``task_similarity``, ``load_networks``.
+    """
+
+    def _create_model(self, cfg: EasyDict, model: Optional[torch.nn.Module] = None) -> torch.nn.Module:
+        """One module set where a warm-up is to come, and where gradients are to decide."""
+        clusters = [0] * len(cfg.tasks)
+        if cfg.warmup_steps == 0 and cfg.clustering not in BY_GRADIENT:
+            clusters = self._assigned(cfg)
+        begins = EasyDict(cfg.model, num_clusters=max(clusters) + 1, cluster_of_task=clusters)
+        return super()._create_model(EasyDict(cfg, model=begins), model)
+
+    @staticmethod
+    def _assigned(cfg: EasyDict) -> list:
+        """i_k by a rule without gradients; torch's seed is the run's (DI-engine's set_pkg_seed)."""
+        return assign(cfg.clustering, cfg.tasks, cfg.model.num_clusters, seed=torch.initial_seed())
+
+    def group_tasks(self, batches: Iterable[SequenceBatch]) -> Dict[str, Any]:
+        """
+        Overview:
+            Decide i_k as ``policy.clustering`` says, and give every cluster a copy of the one module set. A model that
+            has clusters already keeps them.
+        Arguments:
+            - batches (:obj:`Iterable[SequenceBatch]`): With rows of every task; drawn only if gradients decide.
+        Returns:
+            - grouping (:obj:`dict`): 'clusters': i_k of each task; 'similarity': (K, K) cosines of their gradients, or
+              None where these were not asked.
+        """
+        cfg, world = self._cfg, self._model.world_model
+        similarity = None
+        if world.num_clusters == 1:
+            if cfg.clustering in BY_GRADIENT and len(cfg.tasks) > 1:
+                similarity = self.task_similarity(batches)
+                clusters = group(similarity, cfg.clustering, cfg.model.num_clusters)
+            else:
+                clusters = self._assigned(cfg)
+            self._split(clusters)
+        return dict(clusters=list(world.cluster_of_task), similarity=similarity)
+
+    def task_similarity(self, batches: Iterable[SequenceBatch]) -> np.ndarray:
+        """(K, K) cosines of the tasks' gradients, see `signatures`; nothing is changed."""
+        batches = (batch.to(self._device) for batch in batches)
+        g = signatures(self._model.world_model, batches, self._task_losses, self._cfg.free_bits)
+        return similarity_of(g.double().cpu().numpy())
+
+    def _split(self, clusters: list) -> None:
+        if max(clusters) > 0:
+            split(self._model, clusters, (self._optimizer, self._agent_optimizer))
+
+    def load_networks(self, networks: Dict[str, Tensor]) -> None:
+        """
+        Overview:
+            Take over networks, with their clusters if they have some and this policy has not.
+        Errors:
+            ``RuntimeError`` if they do not fit.
+        """
+        clusters = networks.get('world_model.clusters')
+        if clusters is not None and self._model.world_model.num_clusters == 1:
+            self._split(clusters.tolist())
+        self._model.load_state_dict(networks)

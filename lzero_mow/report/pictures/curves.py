@@ -1,0 +1,98 @@
+"""Learning curves from ``results.csv``: one panel a task, and one over all tasks; bands are intervals over seeds."""
+import math
+from typing import Dict, Optional, Sequence, Tuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lzero_mow.config.suites import REFERENCES
+from lzero_mow.report.stats.intervals import Statistic, interval, iqm, mean
+from lzero_mow.report.stats.scale import SUCCESS, Scale, table_scale
+from lzero_mow.report.stats.scores import Value, curves, episode_return, methods_of, read_evaluations, tasks_of
+from lzero_mow.report.tables.results import Result
+from lzero_mow.utils.files import replacing
+from .colours import method_colours
+
+MAX_COLUMNS, LEGEND_COLUMNS = 5, 5
+ALL_TASKS = 'all tasks'
+
+
+def write_curves(
+        path: str, results: Sequence[str], scale: Optional[Scale] = None, drawn: Optional[Sequence[str]] = None
+) -> None:
+    """
+    Overview:
+        Draw the learning curves of one or several runs as PNG: for each method the mean over its seeds in every task
+        (of the success where there is some, else of the return), and over all tasks the interquartile mean of the
+        scores (of the returns where there are no scores).
+    Arguments:
+        - path (:obj:`str`): The file to write, ending in ``.png``.
+        - results (:obj:`Sequence[str]`): ``results.csv`` files (see ``lzero_mow.report.tables.results``).
+        - scale (:obj:`Optional[Scale]`): What turns returns into scores; None for what ``table_scale`` makes of the
+            rows.
+        - drawn (:obj:`Optional[Sequence[str]]`): Some of the methods, in their colours among all; None for all.
+    """
+    draw_curves(path, read_evaluations(results), scale, drawn)
+
+
+def draw_curves(
+        path: str, rows: Sequence[Result], scale: Optional[Scale] = None, drawn: Optional[Sequence[str]] = None,
+        x: str = 'environment steps a task'
+) -> None:
+    """
+    Overview:
+        Draw learning curves; see ``write_curves``.
+    Arguments:
+        - rows (:obj:`Sequence[Result]`): Evaluations.
+        - x (:obj:`str`): What ``env_step`` of the rows is.
+    """
+    tasks, methods = tasks_of(rows), methods_of(rows)
+    scale = scale or table_scale(rows, last=1)
+    colours = {method: colour for method, colour in method_colours(methods).items() if drawn is None or method in drawn}
+    what, value = (scale.label, scale) if scale is SUCCESS else ('return', episode_return)
+    figure, axes = _panels([*tasks, ALL_TASKS], x, what, math.ceil(len(colours) / LEGEND_COLUMNS))
+    for method, colour in colours.items():
+        own = [row for row in rows if row.method == method]
+        for task in tasks_of(own):
+            of_task = [row for row in own if row.task == task]
+            _draw(axes[task], of_task, [task], value, mean, colour)
+        scaled = [row for row in own if scale is None or scale.covers(row.task)]
+        _draw(axes[ALL_TASKS], scaled, tasks_of(scaled), scale or episode_return, iqm, colour)
+    axes[ALL_TASKS].set_ylabel(f'IQM of the\n{"return" if scale is None else scale.label}')
+    if len(colours) > 1:
+        handles, labels = axes[ALL_TASKS].get_legend_handles_labels()
+        figure.legend(handles, labels, loc='outside lower center', ncols=LEGEND_COLUMNS, fontsize='small')
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+
+
+def _panels(titles: Sequence[str], x: str, y: str, legend_lines: int) -> Tuple[Figure, Dict[str, Axes]]:
+    """A figure with a panel for each title, in rows of about equal length."""
+    n_rows = math.ceil(len(titles) / MAX_COLUMNS)
+    n_columns = math.ceil(len(titles) / n_rows)
+    figure = Figure(figsize=(3.2 * n_columns, 2.5 * n_rows + 0.2 * legend_lines), layout='constrained')
+    panels = figure.subplots(n_rows, n_columns, squeeze=False).flatten()
+    for panel, title in zip(panels, titles):
+        panel.set_title(title)
+        panel.set_xlabel(x)
+        panel.set_ylabel(y)
+        panel.grid(alpha=0.3)
+    for panel in panels[len(titles):]:
+        panel.remove()
+    return figure, dict(zip(titles, panels))
+
+
+def _draw(
+        panel: Axes, rows: Sequence[Result], tasks: Sequence[str], value: Value, statistic: Statistic, colour: object
+) -> None:
+    """One method's curve, with a band where it has several seeds; a reference player is a level."""
+    method = rows[0].method
+    steps, values = curves(rows, tasks, value)
+    point, low, high = interval(statistic, values)
+    if method in REFERENCES:
+        panel.axhline(float(point[0]), linestyle='--', linewidth=1, color=colour, label=method)
+        return
+    panel.plot(steps, point, linewidth=1.5, color=colour, label=method)
+    if not np.isnan(low).any():
+        panel.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)

@@ -1,0 +1,102 @@
+"""
+The results of a run as a table, ``results.csv``: one row a task and evaluation.
+
+The same columns serve every method, so that tables of several runs can be put one below the other.
+"""
+from dataclasses import astuple, dataclass, fields
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+
+import numpy as np
+from scipy.stats import trim_mean
+
+from lzero_mow.config.atari_scores import human_normalised
+from .csv_table import append_rows, read_rows
+
+
+@dataclass(frozen=True)
+class Result:
+    """
+    Overview:
+        One evaluation of one task: the row of ``results.csv``.
+    """
+    method: str  # of config/methods.yaml, such as mow; the type of a policy that is not MoW's
+    seed: int
+    task: str
+    env_step: int  # environment steps (not frames) this task has been trained on
+    episodes: int  # of the evaluation, over which what follows is the mean
+    episode_return: float  # raw
+    human_normalised: Optional[float]  # (return - random) / (human - random); empty where no reference exists
+    # Share of the evaluation's episodes in which the task was done at any step, and at the last one; empty where there
+    # is no success to speak of.
+    success_any: Optional[float] = None
+    success_last: Optional[float] = None
+
+
+SUCCESSES = ('success_any', 'success_last')
+COLUMNS = tuple(field.name for field in fields(Result))
+
+
+def aggregate(scores: Sequence[float]) -> Dict[str, float]:
+    """
+    Overview:
+        Mean, median and interquartile mean over tasks. The interquartile mean drops a quarter of the tasks, rounded
+        down, at either end: of fewer than four tasks it is the mean.
+    """
+    return {
+        'mean': float(np.mean(scores)),
+        'median': float(np.median(scores)),
+        'iqm': float(trim_mean(scores, 0.25)),
+    }
+
+
+def evaluation_rows(
+        method: str, seed: int, tasks: Sequence[str], references: Sequence[Optional[Tuple[float, float]]],
+        env_step: int, episodes: Dict[str, np.ndarray]
+) -> List[Result]:
+    """
+    Overview:
+        The rows of one evaluation, in task order.
+    Arguments:
+        - method, seed, env_step: See ``Result``.
+        - tasks (:obj:`Sequence[str]`), references (:obj:`Sequence`): K names, and for each the (random, human) returns,
+            or None.
+        - episodes (:obj:`dict`): ``return``, and ``success_any`` and ``success_last`` where there are some: (K,
+            episodes) each.
+    """
+    means = {name: values.mean(axis=1).tolist() for name, values in episodes.items()}
+    return [
+        Result(
+            method, seed, task, env_step, len(episodes['return'][k]), means['return'][k],
+            human_normalised(means['return'][k], references[k]),
+            **{name: means[name][k] for name in SUCCESSES if name in means}
+        ) for k, task in enumerate(tasks)
+    ]
+
+
+def append_results(path: str, rows: Iterable[Result]) -> None:
+    """
+    Overview:
+        Append evaluations; see ``append_rows``.
+    """
+    append_rows(path, COLUMNS, [astuple(row) for row in rows])  # csv writes None as an empty field
+
+
+
+
+
+
+def read_results(path: str) -> List[Result]:
+    """
+    Overview:
+        Read a results table.
+    Errors:
+        ``ValueError`` if the file has other columns.
+    """
+    return [
+        Result(
+            row['method'], int(row['seed']), row['task'], int(row['env_step']), int(row['episodes']),
+            float(row['episode_return']), *(float(row[name]) if row[name] else None for name in COLUMNS[6:])
+        ) for row in read_rows(path, COLUMNS, 'results table')
+    ]
+
+

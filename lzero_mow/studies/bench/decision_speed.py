@@ -1,0 +1,56 @@
+"""
+Seconds for one action in every task: what MoW's actor costs beside the searches of ScaleZero.
+
+    python -m lzero_mow.studies.bench.decision_speed [--preset paper] [--tasks 26] [--device cuda] [--repeats 5]
+
+Each task has one environment, and all are decided in one call, on full windows of past steps.
+"""
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from lzero_mow.model.common.size import numbers
+from lzero_mow.policy.mow import MoWPolicy
+from lzero_mow.policy.scalezero import ScaleZeroPolicy
+from lzero_mow.utils.memory import keep_freed_memory
+from .command_line import command_line
+from .configs import decision, parse, policy_config, timed
+
+METHODS = {'mow': MoWPolicy, 'unizero_multitask_dense': ScaleZeroPolicy, 'scalezero': ScaleZeroPolicy}
+WINDOW = 16  # calls after which every method's window of past steps is full
+
+
+def main() -> None:
+    parser = command_line('decision_speed', __doc__)
+    parser.add_argument('--preset', default='paper')
+    parser.add_argument('--tasks', type=int, default=26)
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--repeats', type=int, default=5)
+    args = parse(parser)
+    device = torch.device(args.device)
+    torch.manual_seed(0)
+    keep_freed_memory()
+    table = Table(title=f'{args.preset}, {args.tasks} tasks; {args.device}, {torch.get_num_threads()} threads')
+    for column in ('method', 'simulations', 'MB', 'seconds', 'of MoW'):
+        table.add_column(column, justify='left' if column == 'method' else 'right')
+    seconds = {}
+    for method, policy_cls in METHODS.items():
+        cfg = policy_config(args.preset, args.tasks, method)
+        cfg.cuda = device.type == 'cuda'
+        policy = policy_cls(cfg, enable_field=['learn', 'collect'])
+        decide = decision(policy, args.tasks)
+        calls = track(range(WINDOW + args.repeats), description=method, transient=True)
+        seconds[method] = np.median([timed(decide, device) for _ in calls][WINDOW:])
+        times = seconds[method] / seconds['mow']
+        megabytes = 4 * numbers(policy._model) / 2 ** 20
+        table.add_row(
+            method, str(cfg.get('num_simulations', '-')), f'{megabytes:.1f}', f'{seconds[method]:.4f}', f'{times:.1f} x'
+        )
+        del policy, decide
+    Console(width=110).print(table)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,111 @@
+"""
+Seconds for one world-model update, one imagination, one agent update and one decision, at STORM's and MoW's sizes.
+
+    python -m lzero_mow.studies.bench.update_speed [--device cuda] [--repeats 5]
+
+Imagination is 1024 rollouts of 16 steps from 8 real ones in every row; MoW shares them out over 26 tasks, 12 experts
+and 12 clusters. A decision chooses one action for each task, from full windows. Floating-point operations are counted
+by torch, the machine's rate is that of a square product.
+"""
+import copy
+import resource
+from typing import Dict, List
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from torch.utils.flop_counter import FlopCounterMode
+
+from lzero_mow.buffer.batch import SequenceBatch
+from lzero_mow.policy.mow import MoWPolicy
+from lzero_mow.utils.memory import keep_freed_memory
+from .command_line import command_line
+from .configs import decision, parse, policy_config, timed
+
+LENGTH, STARTS = 64, 1024
+
+
+def random_sequences(number: int, length: int, num_tasks: int) -> SequenceBatch:
+    """`number` sequences of noise, shared out over the tasks."""
+    return SequenceBatch(
+        torch.randint(0, 256, (number, length, 3, 64, 64), dtype=torch.uint8), torch.randint(0, 18, (number, length)),
+        torch.randn(number, length), torch.zeros(number, length), torch.zeros(number, length, dtype=torch.bool),
+        tuple(sorted(i % num_tasks for i in range(number)))
+    )
+
+
+def gemm_rate(device: torch.device) -> float:
+    """Best rate of a 2048^3 fp32 product, in GFLOP/s."""
+    a = torch.randn(2048, 2048, device=device)
+    return max(2 * 2.048 ** 3 / timed(lambda: a @ a, device) for _ in range(10))
+
+
+def measure(preset: str, num_tasks: int, source: str, sequences: int, device: torch.device, repeats: int) -> List[Dict]:
+    """One row a phase: median seconds and GFLOP."""
+    cfg = policy_config(preset, num_tasks)
+    cfg.imagine_source, cfg.imagine_batch_size, cfg.cuda = source, STARTS, device.type == 'cuda'
+    policy = MoWPolicy(copy.deepcopy(cfg), enable_field=['learn', 'collect'])
+    batch = random_sequences(sequences, LENGTH, num_tasks).to(device)
+    fresh = random_sequences(STARTS, cfg.context_length, num_tasks)
+    state = {}
+
+    def world_model() -> None:
+        state['latent'] = policy._update_world_model(batch)[2]
+
+    def imagination() -> None:
+        state['rollout'] = policy._imagine(batch, state['latent'], fresh)
+
+    def agent() -> None:
+        policy._update_agent(*state['rollout'])
+
+    decide = decision(policy, num_tasks)
+    phases = {'world model': world_model, 'imagination': imagination, 'agent': agent, 'decision': decide}
+    for phase in list(phases.values()) + [decide] * cfg.acting_window:  # first calls allocate; the windows fill
+        phase()
+    seconds, gflop = {phase: [] for phase in phases}, {}
+    for name, phase in phases.items():
+        with FlopCounterMode(display=False) as counter:
+            phase()
+        gflop[name] = counter.get_total_flops() / 1e9
+    for _ in track(range(repeats), description=f'{preset}, {num_tasks} tasks, {source}', transient=True):
+        for name, phase in phases.items():
+            seconds[name].append(timed(phase, device))
+    return [dict(phase=name, seconds=float(np.median(seconds[name])), gflop=gflop[name]) for name in phases]
+
+
+def main() -> None:
+    parser = command_line('update_speed', __doc__)
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--repeats', type=int, default=5)
+    args = parse(parser)
+    device = torch.device(args.device)
+    torch.manual_seed(0)
+    keep_freed_memory()
+    rate = gemm_rate(device)
+    table = Table(title=f'{args.device}, {torch.get_num_threads()} threads, fp32 product {rate:.0f} GFLOP/s')
+    words = ('model', 'batch', 'imagination from', 'phase')
+    for column in (*words, 'seconds', 'GFLOP', 'share of the rate'):
+        table.add_column(column, justify='left' if column in words else 'right')
+    # STORM's batch; then the same number of steps for one task and for 26, which need a sequence each.
+    for preset, num_tasks, source, sequences in (
+        ('storm', 1, 'replay', 16), ('storm', 1, 'batch', 16), ('storm', 1, 'batch', 26), ('paper', 26, 'batch', 26)
+    ):
+        rows = measure(preset, num_tasks, source, sequences, device, args.repeats)
+        name = (f'{preset}, {num_tasks} tasks', f'{sequences} x {LENGTH}', source)
+        for row in rows:
+            rate_share = row['gflop'] / row['seconds'] / rate
+            table.add_row(*name, row['phase'], f"{row['seconds']:.3f}", f"{row['gflop']:.0f}", f'{rate_share:.0%}')
+            name = ('', '', '')
+        update = sum(row['seconds'] for row in rows if row['phase'] != 'decision')
+        table.add_row('', '', '', 'an update in all', f'{update:.3f}', '', '', end_section=True)
+    memory = torch.cuda.max_memory_allocated() / 2 ** 30 if device.type == 'cuda' else \
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** 20
+    console = Console(width=110)
+    console.print(table)
+    console.print(f'peak memory {memory:.1f} GiB')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,145 @@
+"""The page: tables and pictures of finished runs, all in one file."""
+import base64
+import glob
+import os
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Dict, List, Optional, Sequence
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from lzero_mow.config.suites import RANDOM, REFERENCES
+from lzero_mow.report.pictures.curves import draw_curves
+from lzero_mow.report.pictures.interval_plot import write_intervals
+from lzero_mow.report.stats.scale import SUCCESS, table_scale
+from lzero_mow.report.tables.results import Result
+from lzero_mow.studies.summary.numbers import Summary, summarise_rows
+from lzero_mow.studies.summary.text import success_meanings
+from lzero_mow.utils.files import replacing
+from .plasticity import write_plasticity
+from .runs import FinishedRun
+from .tables import cost_cells, facts, game_cells, score_cells, success_cells
+
+MIME = {'.png': 'image/png', '.mp4': 'video/mp4'}
+# Pictures of a run's report that a method is shown by, with what they show; the videos follow.
+PICTURES = {
+    'router.png': 'Which game uses which expert',
+    'clusters.png': "How alike the games' gradients are, and the groups made of that",
+    'gradient_conflict.png': "Cosines between the games' gradients in the parts they share",
+    'open_loop.png': 'Imagined from actions alone. Rows: true, imagined, difference; green: seen, red: imagined',
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """
+    Overview:
+        A picture or video as the page has it.
+    """
+    data: str  # a data URI
+    caption: str
+    is_video: bool = False
+
+
+def embedded(path: str, caption: str) -> Picture:
+    """
+    Overview:
+        A file as a data URI, so that the page needs no other file.
+    """
+    mime = MIME[os.path.splitext(path)[1]]
+    with open(path, 'rb') as file:
+        data = base64.b64encode(file.read()).decode()
+    return Picture(f'data:{mime};base64,{data}', caption, mime.startswith('video'))
+
+
+def write_page(path: str, runs: Sequence[FinishedRun], baseline: Optional[str] = None) -> None:
+    """
+    Overview:
+        Write the page.
+    Arguments:
+        - path (:obj:`str`): The file, ending in ``.html``.
+        - runs (:obj:`Sequence[FinishedRun]`): Comparable ones.
+        - baseline (:obj:`Optional[str]`): The method that the others are compared with; None for MoW if it is there.
+    """
+    rows = [row for run in runs for row in run.rows]
+    scale = table_scale(rows, last=1)
+    summary = summarise_rows(rows, [run.cost() for run in runs], scale, baseline)
+    with tempfile.TemporaryDirectory() as folder:
+        page = _environment().get_template('page.html').render(
+            title=' against '.join(method.method for method in summary.methods if method.method not in REFERENCES),
+            facts=facts(summary, runs),
+            scores=score_cells(summary),
+            successes=[
+                (name, meaning, success_cells(summary, name))
+                for name, meaning in success_meanings(summary.methods).items()
+            ],
+            games=game_cells(summary),
+            bold=any(method.method == RANDOM for method in summary.methods),
+            costs=cost_cells(summary, runs),
+            score_pictures=_bars(folder, summary),
+            curves=_curves(folder, rows, runs, summary),
+            plasticity=_plasticity(folder, runs, summary),
+            methods=_methods(runs, summary),
+        )
+    with replacing(path) as temporary, open(temporary, 'w', encoding='utf-8') as file:
+        file.write(page)
+
+
+def _environment() -> Environment:
+    return Environment(loader=PackageLoader('lzero_mow.studies.compare', ''), autoescape=select_autoescape())
+
+
+def _bars(folder: str, summary: Summary) -> List[Picture]:
+    if summary.scale is None:
+        return []
+    path = os.path.join(folder, 'iqm.png')
+    shown = {method.method: method.scores['iqm'] for method in summary.methods}
+    write_intervals(path, shown, f'IQM of the {summary.scale.label} ({summary.scale.meaning})')
+    return [embedded(path, 'Interquartile mean over games and seeds')]
+
+
+def _curves(folder: str, rows: Sequence[Result], runs: Sequence[FinishedRun], summary: Summary) -> List[Picture]:
+    """Against environment steps, and against the clock where runs have kept it."""
+    path = os.path.join(folder, 'steps.png')
+    draw_curves(path, rows, summary.scale)
+    what = 'Successes' if summary.scale is SUCCESS else 'Returns'
+    pictures = [embedded(path, f'{what} over environment steps; bands: 95 % intervals over seeds')]
+    models = Counter((run.method, run.record.seed) for run in runs)
+    timed = [row for run in runs for row in _by_minutes(run, models[run.method, run.record.seed])]
+    if any(row.method not in REFERENCES for row in timed):
+        path = os.path.join(folder, 'minutes.png')
+        draw_curves(path, timed, summary.scale, x='minutes by the clock')
+        caption = "The same over time by the clock, evaluations included; an ensemble's models one after the other"
+        pictures.append(embedded(path, caption))
+    return pictures
+
+
+def _by_minutes(run: FinishedRun, models: int) -> List[Result]:
+    """A run's evaluations with minutes in the place of environment steps, for so many models of its kind."""
+    if run.method in REFERENCES:
+        return run.rows
+    minutes = {times.env_step: models * times.wall_seconds / 60 for times in run.times}
+    return [replace(row, env_step=minutes[row.env_step]) for row in run.rows if row.env_step in minutes]
+
+
+def _plasticity(folder: str, runs: Sequence[FinishedRun], summary: Summary) -> List[Picture]:
+    path = os.path.join(folder, 'plasticity.png')
+    names = [method.method for method in summary.methods]
+    return [embedded(path, 'Means over seeds')] if write_plasticity(path, runs, names) else []
+
+
+def _methods(runs: Sequence[FinishedRun], summary: Summary) -> List[Dict[str, object]]:
+    """Each method's own pictures, from its first seed."""
+    shown = []
+    for method in (method.method for method in summary.methods):
+        first = min((run for run in runs if run.method == method), key=lambda run: run.record.seed)
+        report = os.path.join(first.folder, 'report')
+        paths = {os.path.join(report, name): caption for name, caption in PICTURES.items()}
+        for video in sorted(glob.glob(os.path.join(glob.escape(report), 'open_loop_*.mp4'))):
+            game = os.path.basename(video)[len('open_loop_'):-len('.mp4')]
+            paths[video] = f'{game}, imagined'
+        pictures = [embedded(path, caption) for path, caption in paths.items() if os.path.isfile(path)]
+        if pictures:
+            shown.append(dict(name=f'{method}, seed {first.record.seed}', pictures=pictures))
+    return shown

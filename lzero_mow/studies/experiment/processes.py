@@ -1,0 +1,127 @@
+"""Runs as processes, so many at once, with a progress bar. Light: imports no torch."""
+import logging
+import os
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+from typing import Callable, Dict, Iterator, List, Sequence, Tuple
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from lzero_mow.utils.screen import SCREEN
+from .jobs import Job, Plan, command, environment, is_finished
+
+POLL_SECONDS = 0.2
+# How long an interrupted run may take to close its environments before it is killed.
+GRACE_SECONDS = 30
+
+
+def run_jobs(jobs: Sequence[Job], plan: Plan, at_once: int, threads: int, on_finished: Callable) -> List[Job]:
+    """
+    Overview:
+        Run jobs in their order. One that fails does not stop the others.
+    Arguments:
+        - at_once (:obj:`int`), threads (:obj:`int`): How many processes, and how many threads each of them uses.
+        - on_finished (:obj:`Callable`): Called without arguments whenever a run has reached its end.
+    Returns:
+        - failed (:obj:`List[Job]`): The runs that did not reach their end.
+    Errors:
+        ``KeyboardInterrupt`` after Ctrl-C or SIGTERM, when all processes have ended.
+    """
+    waiting, running, failed = list(jobs), {}, []
+    with _interruptible(), _Screen(len(jobs)) as screen, _stopping(running):
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                job = waiting.pop(0)
+                screen.start(job)
+                try:
+                    running[_start(job, plan, threads)] = job
+                except BlockingIOError:
+                    screen.end(job, 'is being trained by another process')
+                    failed.append(job)
+            for process in [process for process in running if process.poll() is not None]:
+                job = running.pop(process)
+                if is_finished(job):
+                    screen.end(job, 'finished')
+                    on_finished()
+                else:
+                    screen.end(job, f'failed: see {job.log}')
+                    failed.append(job)
+            time.sleep(POLL_SECONDS)
+    return failed
+
+
+def _start(job: Job, plan: Plan, threads: int) -> subprocess.Popen:
+    # In a session of its own: Ctrl-C reaches this process alone, which tells the others.
+    arguments = command(job, plan)
+    os.makedirs(os.path.dirname(job.log), exist_ok=True)
+    with open(job.log, 'a') as log:
+        return subprocess.Popen(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment(threads),
+            start_new_session=True
+        )
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM does what Ctrl-C does."""
+
+    def interrupt(signum: int, _) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+@contextmanager
+def _stopping(running: Dict[subprocess.Popen, Job]) -> Iterator[None]:
+    """Whatever ends the block ends the processes too, and waits for them; their last checkpoints stay."""
+    try:
+        yield
+    finally:
+        for process in running:
+            process.terminate()  # a SIGINT would be lost on those that inherited it ignored, below nohup say
+        for process in running:
+            try:
+                process.wait(GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+class _Screen:
+    """A line a run and one for all of them on a terminal, plain log lines elsewhere."""
+
+    def __init__(self, total: int) -> None:
+        columns = (SpinnerColumn(), TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn())
+        self._progress = Progress(*columns, TimeElapsedColumn(), console=SCREEN, disable=not SCREEN.is_terminal)
+        self._all = self._progress.add_task('all runs', total=total)
+        self._started: Dict[str, Tuple[float, TaskID]] = {}  # by the run's name: when, and its line
+        self._done, self._total = 0, total
+
+    def __enter__(self) -> '_Screen':
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._progress.stop()
+
+    def start(self, job: Job) -> None:
+        self._started[str(job)] = time.monotonic(), self._progress.add_task(str(job), total=None)
+        logging.info('%s: started', job)
+
+    def end(self, job: Job, how: str) -> None:
+        self._done += 1
+        started, line = self._started.pop(str(job))
+        self._progress.remove_task(line)
+        self._progress.advance(self._all)
+        minutes = (time.monotonic() - started) / 60
+        logging.info('%s: %s after %.1f minutes (%d of %d)', job, how, minutes, self._done, self._total)

@@ -1,0 +1,102 @@
+"""
+A reference player as a method: a run folder with what random play, or a script that sees more than an agent, reaches.
+
+    python -m lzero_mow.studies.experiment.reference_play --suite metaworld --player expert --exp-name data_mow/expert
+
+It plays the environments of a run's evaluation, with their episode limit and, where goals are fixed, through the same
+ones, and writes one row a task at step 0. Nothing is trained.
+"""
+import os
+import sys
+from typing import Dict
+
+import numpy as np
+from ding.envs import get_env_cls
+from easydict import EasyDict
+
+from lzero_mow import cli
+from lzero_mow.config.build import lightzero_configs
+from lzero_mow.config.saved import TOTAL_CONFIG, save_config
+from lzero_mow.config.suites import RANDOM, REFERENCES, check_player
+from lzero_mow.config.validate import check_run_folder
+from lzero_mow.entry.run.cost import Cost
+from lzero_mow.entry.run.workers import reference_scores
+from lzero_mow.report.tables.results import append_results, evaluation_rows
+from lzero_mow.report.tables.run_record import RunRecord, write_run_record
+from lzero_mow.utils.paths import RESULTS
+from .jobs import of_reference_play
+
+EPISODES = 100
+
+
+def play(env_cls: type, cfg: EasyDict, player: str, seed: int, episodes: int) -> Dict[str, np.ndarray]:
+    """
+    Overview:
+        What a player reaches in one environment, whose episodes follow from the seed.
+    Arguments:
+        - env_cls (:obj:`type`): Its method ``<player>_action`` says what the player does.
+        - cfg (:obj:`EasyDict`), seed (:obj:`int`), episodes (:obj:`int`): The environment's, and how many to play.
+        - player (:obj:`str`): One of ``REFERENCES``.
+    Returns:
+        - ends (:obj:`Dict[str, np.ndarray]`): (episodes, ) each: ``return``, and what the environment says at an end.
+    """
+    env = env_cls(cfg)
+    env.seed(seed)
+    choose = getattr(env, f'{player}_action')
+    take = getattr(env, 'play', env.step)  # nobody looks at a frame
+    ends = []
+    for _ in range(episodes):
+        env.reset()
+        info = {}
+        while 'eval_episode_return' not in info:
+            info = take(choose())[-1]
+        ends.append({'return': info['eval_episode_return'], **info.get('episode_info', {})})
+    env.close()
+    return {name: np.array([end[name] for end in ends]) for name in ends[0]}
+
+
+def reference_play(config: dict, player: str, episodes: int) -> None:
+    """
+    Overview:
+        Write the run folder of a reference player.
+    Arguments:
+        - config (:obj:`dict`): A configuration of which only the environments matter.
+        - player (:obj:`str`): One of ``REFERENCES``.
+        - episodes (:obj:`int`): How many a task.
+    """
+    cost, run_dir, seed = Cost(), config['exp_name'], config['seed']
+    check_run_folder(run_dir)
+    config = of_reference_play(config, player, episodes)
+    main_config, create_config = lightzero_configs(config)
+    save_config(config, os.path.join(run_dir, TOTAL_CONFIG))
+    env_cls = get_env_cls(EasyDict(import_names=create_config.env.import_names, type=create_config.env.type))
+    tasks, rows = list(main_config.env.tasks), []
+    # One environment a task plays what an evaluation's share.
+    cfgs = env_cls.create_evaluator_env_cfg(EasyDict(main_config.env, evaluator_env_num=1))
+    for cfg, reference in zip(cfgs, reference_scores(env_cls, tasks)):
+        ends = {name: values[None] for name, values in play(env_cls, cfg, player, seed, episodes).items()}
+        rows += evaluation_rows(player, seed, [cfg.task], [reference], 0, ends)
+    append_results(os.path.join(run_dir, RESULTS), rows)
+    spent = cost.state_dict()
+    seconds = round(spent['cpu'], 1), round(spent['wall'], 1)
+    write_run_record(run_dir, RunRecord(player, seed, tasks, 0, 0, 0, *seconds, 0, spent['peak_memory']))
+
+
+def main() -> int:
+    parser = cli.config_parser('python -m lzero_mow.studies.experiment.reference_play', 'A reference player, in a run folder.')
+    words = '; '.join(f'{name}: {what}' for name, what in REFERENCES.items())
+    parser.add_argument('--player', choices=REFERENCES, default=RANDOM, help=f'{words}; default: {RANDOM}')
+    parser.add_argument('--episodes', type=int, default=EPISODES, help=f'a task; default: {EPISODES}')
+    arguments = cli.parse(parser, None)
+    try:
+        if arguments.episodes < 1:
+            raise ValueError(f'--episodes is {arguments.episodes}: expected at least 1')
+        check_player(arguments.suite, arguments.player)
+        reference_play(cli.new_config(arguments, {}), arguments.player, arguments.episodes)
+    except ValueError as error:
+        parser.error(str(error))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
