@@ -83,9 +83,7 @@ def draw_curves(argv: List[str]) -> int:
     """Draw the learning curves of runs as PNG."""
     parser = cli.Parser(prog=f'{PROG} curves', description=draw_curves.__doc__)
     parser.add_argument(
-        'runs',
-        nargs='+',
-        metavar='RUN',
+        'runs', nargs='+', metavar='RUN',
         help='run folders, or tables of an experiment, such as results/minatar/mow.csv; a method may have several seeds'
     )
     parser.add_argument('--output', default='curves.png', metavar='PNG', help='default: curves.png')
@@ -110,17 +108,11 @@ def summarise(argv: List[str]) -> int:
     )
     parser.add_argument('--baseline', metavar='METHOD', help='the method that is compared with each; default: mow')
     parser.add_argument(
-        '--last',
-        type=int,
-        default=1,
-        metavar='N',
+        '--last', type=int, default=1, metavar='N',
         help='a run has reached the mean of its last N evaluations; default: 1'
     )
     parser.add_argument(
-        '--curves',
-        nargs='+',
-        default=[],
-        metavar='METHOD',
+        '--curves', nargs='+', default=[], metavar='METHOD',
         help='whose learning curves are drawn, beside random play and experts; default: the first five methods'
     )
     arguments = parser.parse_args(argv)

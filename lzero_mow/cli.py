@@ -27,20 +27,14 @@ DEFAULT_PRESETS = ('paper', 'laptop')
 
 
 class Parser(argparse.ArgumentParser):
-    """
-    Overview:
-        A parser whose errors are one line.
-    """
+    """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(BAD_INPUT, f'{self.prog}: error: {message}\n')
 
 
 def config_parser(
-        prog: str,
-        description: str,
-        suite: Optional[str] = None,
-        argv: Optional[Sequence[str]] = None,
+        prog: str, description: str, suite: Optional[str] = None, argv: Optional[Sequence[str]] = None,
         method: str = DEFAULT_METHOD
 ) -> Parser:
     """
@@ -69,10 +63,7 @@ def config_parser(
         '--preset', help=f"one of {', '.join(shared['presets'])}; default: {_default_presets_text(shared)}"
     )
     parser.add_argument(
-        '--games',
-        nargs='+',
-        default=[],
-        metavar='GAME',
+        '--games', nargs='+', default=[], metavar='GAME',
         help=f"the tasks, by name, or a suite of them ({', '.join(shared['suites'])}); default: the preset's"
     )
     parser.add_argument('--method', help=f"one of {', '.join(method_names())}; default: {method}")
@@ -92,10 +83,7 @@ def config_parser(
     )
     parser.add_argument('--device', help='cpu or cuda; default: cuda where there is a GPU')
     parser.add_argument(
-        'overrides',
-        nargs='*',
-        default=[],
-        metavar='KEY=VALUE',
+        'overrides', nargs='*', default=[], metavar='KEY=VALUE',
         help='any leaf of the configuration, such as policy.batch_size=8; `python -m lzero_mow config` prints them all'
     )
     return parser
@@ -122,10 +110,8 @@ def parse(parser: Parser, argv: Optional[Sequence[str]], lists: Sequence[str] = 
 
 
 def train(
-        argv: Optional[Sequence[str]] = None,
-        settings: Optional[dict] = None,
-        prog: Optional[str] = None,
-        suite: Optional[str] = None,
+        argv: Optional[Sequence[str]] = None, settings: Optional[dict] = None, prog: Optional[str] = None,
+        suite: Optional[str] = None
 ) -> int:
     """
     Overview:
@@ -163,8 +149,8 @@ def new_config(arguments: argparse.Namespace, settings: dict) -> dict:
     Arguments:
         - settings (:obj:`dict`): ``preset``, ``method`` and ``games`` (empty for the defaults), and any tree of
             changed keys.
-    Errors:
-        ``ValueError`` in one line.
+    Raises:
+        - ValueError: in one line.
     """
     settings = {key: value for key, value in settings.items() if value is not None}
     preset, games = settings.pop('preset', None), settings.pop('games', [])
@@ -196,10 +182,7 @@ def new_config(arguments: argparse.Namespace, settings: dict) -> dict:
 
 
 def default_preset(suite: str) -> str:
-    """
-    Overview:
-        The preset that a suite's largest default run takes.
-    """
+    """The preset that a suite's largest default run takes."""
     return next(preset for preset in DEFAULT_PRESETS if preset in load_suite(suite)['presets'])
 
 
@@ -207,8 +190,8 @@ def resumed_config(arguments: argparse.Namespace) -> dict:
     """
     Overview:
         The checked configuration of a resumed run: its own, with what the command line changes.
-    Errors:
-        ``ValueError`` in one line, also if the run would no longer be the same one.
+    Raises:
+        - ValueError: in one line, also if the run would no longer be the same one.
     """
     for option in ('preset', 'method', 'seed', 'exp_name'):
         if getattr(arguments, option) is not None:

@@ -13,9 +13,8 @@ MARKERS = ('unittest', 'envtest', 'gputest')
 
 def pytest_collection_modifyitems(items: list) -> None:
     """
-    Overview:
-        Refuse tests that no selection by marker (``pytest -m unittest``) would ever run, and skip the GPU tests on a
-        machine without a GPU.
+    Refuse tests that no selection by marker (``pytest -m unittest``) would ever run, and skip the GPU tests on a
+    machine without a GPU.
     """
     unmarked = [item.nodeid for item in items if not any(item.get_closest_marker(name) for name in MARKERS)]
     if unmarked:

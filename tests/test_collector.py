@@ -100,10 +100,7 @@ def test_stock_collector_loses_steps():
     """Why our collector exists: the same script, LightZero's own collector, and holes in what it returns."""
     config = make_policy_config(num_segments=3)
     collector = MuZeroSegmentCollector(
-        env=make_manager(3),
-        policy=make_positional_collect_mode(config),
-        tb_logger=ScalarLog(),
-        exp_name='test',
+        env=make_manager(3), policy=make_positional_collect_mode(config), tb_logger=ScalarLog(), exp_name='test',
         policy_config=config
     )
     stored = {env_id: set() for env_id in range(3)}

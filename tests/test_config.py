@@ -86,8 +86,7 @@ def test_games():
 def test_overrides_are_read_in_the_type_of_the_default():
     assert parse_overrides(['a.b=3', 'a.c=[x, y]', 'd=null']) == {'a': {'b': 3, 'c': ['x', 'y']}, 'd': None}
     config = build_config(
-        'laptop',
-        overrides=['policy.learning_rate=1e-3', 'policy.grad_clip=5', 'env.obs_shape=[3,32,32]']
+        'laptop', overrides=['policy.learning_rate=1e-3', 'policy.grad_clip=5', 'env.obs_shape=[3,32,32]']
     )
     assert config['policy']['learning_rate'] == 1e-3
     assert type(config['policy']['grad_clip']

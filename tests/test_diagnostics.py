@@ -220,12 +220,11 @@ def everything(policy) -> dict:
     model, numpy_state = policy._model, torch.from_numpy(np.random.get_state()[1].astype(int))
     return copy.deepcopy(
         dict(
-            state=policy.learn_mode.state_dict(),
-            grads={name: p.grad for name, p in model.named_parameters()},
+            state=policy.learn_mode.state_dict(), grads={name: p.grad for name, p in model.named_parameters()},
             needs_grad={name: p.requires_grad for name, p in model.named_parameters()},
             modes={name: module.training for name, module in model.named_modules()},
             hooks=[len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules()],
-            rng=[torch.get_rng_state(), list(random.getstate()[1]), numpy_state],
+            rng=[torch.get_rng_state(), list(random.getstate()[1]), numpy_state]
         )
     )
 

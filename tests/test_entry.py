@@ -25,27 +25,11 @@ class RandomPolicy(Policy):
     """Another method: none of MoW's keys, no ``check_finite``, no ``report``."""
 
     config = dict(
-        **LIGHTZERO_CONFIG,
-        type='random_test',
-        device='cpu',
-        model=dict(LIGHTZERO_MODEL_CONFIG, observation_shape=(3, 64, 64), action_space_size=18),
-        replay_buffer_size=200,
-        batch_size=2,
-        batch_length=8,
-        game_segment_length=6,
-        num_unroll_steps=1,
-        td_steps=1,
-        discount_factor=0.99,
-        train_start_after_envsteps=24,
-        replay_ratio=0.5,
-        eval_freq=50,
-        checkpoint_freq=50,
-        report_freq=50,
-        log_freq=5,
-        imagine_source='batch',
-        imagine_batch_size=2,
-        context_length=2,
-        life_loss_as_termination=True,
+        **LIGHTZERO_CONFIG, type='random_test', device='cpu',
+        model=dict(LIGHTZERO_MODEL_CONFIG, observation_shape=(3, 64, 64), action_space_size=18), replay_buffer_size=200,
+        batch_size=2, batch_length=8, game_segment_length=6, num_unroll_steps=1, td_steps=1, discount_factor=0.99,
+        train_start_after_envsteps=24, replay_ratio=0.5, eval_freq=50, checkpoint_freq=50, report_freq=50, log_freq=5,
+        imagine_source='batch', imagine_batch_size=2, context_length=2, life_loss_as_termination=True
     )
 
     def default_model(self):
@@ -66,12 +50,8 @@ class RandomPolicy(Policy):
     def _forward_collect(self, data, action_mask=None, ready_env_id=None, timestep=(), **kwargs):
         action = np.random.randint(4)
         output = dict(
-            action=action,
-            visit_count_distributions=[1 / 18] * 18,
-            visit_count_distribution_entropy=4.2,
-            searched_value=0.0,
-            predicted_value=0.0,
-            timestep=0
+            action=action, visit_count_distributions=[1 / 18] * 18, visit_count_distribution_entropy=4.2,
+            searched_value=0.0, predicted_value=0.0, timestep=0
         )
         return {env_id: dict(output) for env_id in ready_env_id}
 

@@ -65,12 +65,8 @@ def corner_mode(config, shift):
         actions = (bright.argmax(1) + shift) % 4
         return {
             env_id: dict(
-                action=int(action),
-                visit_count_distributions=[1.0],
-                visit_count_distribution_entropy=0.,
-                searched_value=0.,
-                predicted_value=0.,
-                timestep=0
+                action=int(action), visit_count_distributions=[1.0], visit_count_distribution_entropy=0.,
+                searched_value=0., predicted_value=0., timestep=0
             )
             for env_id, action in zip(ready_env_id, actions)
         }
@@ -98,10 +94,7 @@ def test_evaluations_repeat():
     def always_first(data, action_mask, to_play, *, ready_env_id, timestep):
         return {
             env_id: dict(
-                action=0,
-                visit_count_distributions=[1.0],
-                visit_count_distribution_entropy=0.,
-                searched_value=0.,
+                action=0, visit_count_distributions=[1.0], visit_count_distribution_entropy=0., searched_value=0.,
                 predicted_value=0.
             )
             for env_id in ready_env_id

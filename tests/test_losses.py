@@ -105,8 +105,7 @@ def moved(model, term):
     parts = dict(
         encoder=world.vae.encoders, posterior=world.vae.posterior_head, decoder=world.vae.decoders,
         prior=world.prior_head, experts=world.experts, shared=world.shared, reward=world.reward_head,
-        continuation=world.continuation_head,
-        task=world.task_head
+        continuation=world.continuation_head, task=world.task_head
     )
     return {
         name for name, part in parts.items()

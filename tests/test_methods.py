@@ -46,17 +46,12 @@ def parts(method):
     model = MoWModel(**policy['model'])
     world = model.world_model
     return dict(
-        clusters=world.num_clusters,
-        experts=world.num_experts,
-        router=world.router is not None,
-        shared=world.shared is not None,
-        task_head=world.task_head is not None,
-        embedding=policy['model']['task_embedding_dim'] > 0,
-        weighting=policy['task_weighting'],
+        clusters=world.num_clusters, experts=world.num_experts, router=world.router is not None,
+        shared=world.shared is not None, task_head=world.task_head is not None,
+        embedding=policy['model']['task_embedding_dim'] > 0, weighting=policy['task_weighting'],
         balance=policy['balance_weight'] > 0 and world.router is not None,
         norm={type(module) for module in world.vae.modules()} & {nn.BatchNorm2d, nn.GroupNorm},
-        router_gradient=policy['model']['router_gradient'],
-        clustering=policy['clustering'],
+        router_gradient=policy['model']['router_gradient'], clustering=policy['clustering']
     )
 
 

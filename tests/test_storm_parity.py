@@ -36,10 +36,9 @@ def test_storm_has_storms_parameters_module_by_module():
     model = MoWModel(**STORM)
     world = model.world_model
     ours = dict(
-        encoder=count(world.vae.encoders), decoder=count(world.vae.decoders),
-        posterior=count(world.vae.posterior_head), prior=count(world.prior_head), reward=count(world.reward_head),
-        termination=count(world.continuation_head), transformer=count(world.shared), actor=count(model.agent.actor),
-        critic=count(model.agent.critic)
+        encoder=count(world.vae.encoders), decoder=count(world.vae.decoders), posterior=count(world.vae.posterior_head),
+        prior=count(world.prior_head), reward=count(world.reward_head), termination=count(world.continuation_head),
+        transformer=count(world.shared), actor=count(model.agent.actor), critic=count(model.agent.critic)
     )
     assert ours == STORM_PARAMETERS
     assert count(world) == sum(STORM_PARAMETERS.values()) - STORM_PARAMETERS['actor'] - STORM_PARAMETERS['critic']

@@ -36,10 +36,8 @@ def agent_terms(agent: ActorCritic, rollout: ImaginedRollout, plan: Plan, cfg: E
         agent.return_scale.update(returns, rollout.task, cfg.return_ema)
         advantage = (returns - value[:, :-1]) / agent.return_scale(cfg.return_scale_floor)[plan.task].unsqueeze(1)
     terms = dict(
-        actor=-advantage * policy.log_prob(rollout.action),
-        critic=agent.two_hot.loss(value_logits[:, :-1], returns),
-        slow_critic=agent.two_hot.loss(value_logits[:, :-1], slow_returns),
-        entropy=policy.entropy(),
-        imagined_return=returns,
+        actor=-advantage * policy.log_prob(rollout.action), critic=agent.two_hot.loss(value_logits[:, :-1], returns),
+        slow_critic=agent.two_hot.loss(value_logits[:, :-1], slow_returns), entropy=policy.entropy(),
+        imagined_return=returns
     )
     return {name: mean_by_task(x, plan.task, len(agent.action_mask)) for name, x in terms.items()}

@@ -33,10 +33,7 @@ class TaskBatch:
         )
 
     def of_task(self: Batch, task: int) -> Batch:
-        """
-        Overview:
-            The rows of one task; they stand side by side.
-        """
+        """The rows of one task; they stand side by side."""
         rows = slice(self.task.index(task), self.task.index(task) + self.task.count(task))
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         return type(self)(**{name: None if value is None else value[rows] for name, value in values.items()})

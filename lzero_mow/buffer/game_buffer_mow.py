@@ -168,12 +168,9 @@ class MoWGameBuffer(GameBuffer):
             terminated = terminated | out['life_loss']
         action = torch.from_numpy(out['action'])
         return SequenceBatch(
-            obs=torch.from_numpy(out['obs']),
-            action=action if action.is_floating_point() else action.long(),
-            reward=torch.from_numpy(out['reward']),
-            terminated=torch.from_numpy(terminated).float(),
-            first=torch.from_numpy(out['first']),
-            task=task,
+            obs=torch.from_numpy(out['obs']), action=action if action.is_floating_point() else action.long(),
+            reward=torch.from_numpy(out['reward']), terminated=torch.from_numpy(terminated).float(),
+            first=torch.from_numpy(out['first']), task=task
         )
 
     def _sample_arrays(
@@ -204,30 +201,18 @@ class MoWGameBuffer(GameBuffer):
             raise ValueError(f'task {self._tasks[task]}: {error}') from error
 
     def get_num_of_transitions(self) -> int:
-        """
-        Overview:
-            Steps of all tasks that are in the replay now.
-        """
+        """Steps of all tasks that are in the replay now."""
         return sum(len(stream) for stream in self._streams)
 
     def get_num_of_game_segments(self) -> int:
-        """
-        Overview:
-            Segments received so far; the rings keep steps, not segments.
-        """
+        """Segments received so far; the rings keep steps, not segments."""
         return self._num_of_segments
 
     def remove_oldest_data_to_fit(self) -> None:
-        """
-        Overview:
-            Nothing to do: a full ring overwrites its oldest steps.
-        """
+        """Nothing to do: a full ring overwrites its oldest steps."""
 
     def update_priority(self, train_data: Any, batch_priorities: Any) -> None:
-        """
-        Overview:
-            Nothing to do: sampling is uniform.
-        """
+        """Nothing to do: sampling is uniform."""
 
     def save(self, folder: Union[str, Path]) -> Dict[str, Any]:
         """
@@ -242,14 +227,10 @@ class MoWGameBuffer(GameBuffer):
             - OSError: The disk is full or not writable; earlier manifests stay valid.
         """
         return dict(
-            tasks=self._tasks,
-            capacity=self._capacity,
-            segments=self._num_of_segments,
-            episodes=self.num_of_collected_episodes,
-            rng=self._rng.bit_generator.state,
-            shares=self._shares.state_dict(),
-            streams=[stream.state_dict() for stream in self._streams],
-            shards=self._store.save(folder, self._streams_by_name()),
+            tasks=self._tasks, capacity=self._capacity, segments=self._num_of_segments,
+            episodes=self.num_of_collected_episodes, rng=self._rng.bit_generator.state,
+            shares=self._shares.state_dict(), streams=[stream.state_dict() for stream in self._streams],
+            shards=self._store.save(folder, self._streams_by_name())
         )
 
     def load(self, folder: Union[str, Path], manifest: Dict[str, Any]) -> None:

@@ -61,10 +61,7 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
         return dict(search=self.sample_search(batch_size, among=getattr(policy, 'active_tasks', None)))
 
     def look(self, n: int, rng: np.random.Generator) -> SearchBatch:
-        """
-        Overview:
-            As in the base class.
-        """
+        """As in the base class."""
         return self.sample_search(n, rng)
 
     def sample_search(

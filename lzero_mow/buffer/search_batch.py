@@ -49,18 +49,14 @@ class SearchBatch(TaskBatch):
     @property
     def valid(self) -> Tensor:
         """
-        Overview:
-            (B, L) bool: step t belongs to the episode of step 0, no step before it ended anything. A lost life ends
-            nothing here: frames and acting go on.
+        (B, L) bool: step t belongs to the episode of step 0, no step before it ended anything. A lost life ends nothing
+        here: frames and acting go on.
         """
         return self._ended.cumsum(1) == self._ended
 
     @property
     def searched(self) -> Tensor:
-        """
-        Overview:
-            (B, L) bool: the action of step t was searched for; it was not in random play.
-        """
+        """(B, L) bool: the action of step t was searched for; it was not in random play."""
         return self.visits.sum(-1) > 0
 
     def has_next(self, life_loss_as_termination: bool) -> Tensor:

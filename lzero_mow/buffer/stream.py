@@ -49,10 +49,7 @@ class StepStream:
 
     @property
     def oldest(self) -> int:
-        """
-        Overview:
-            Absolute index of the oldest step that is still there.
-        """
+        """Absolute index of the oldest step that is still there."""
         return self.total - len(self)
 
     def append(self, steps: Dict[str, np.ndarray], episode_id: int, first_timestep: int) -> None:

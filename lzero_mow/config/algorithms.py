@@ -11,10 +11,7 @@ FIXED_KEYS = (
 
 
 class Algorithm(NamedTuple):
-    """
-    Overview:
-        A policy and what belongs to it.
-    """
+    """A policy and what belongs to it."""
     config: dict  # its keys with their defaults
     create: Dict[str, dict]  # its part of LightZero's create_config
     fixed: Tuple[str, ...]  # keys that LightZero's workers read and for which only one value works
@@ -30,10 +27,8 @@ def _parts(policy: str, module: str, replay: str, replay_module: str) -> Dict[st
 
 ALGORITHMS = {
     'mow': Algorithm(
-        MOW_CONFIG,
-        _parts('mow', 'lzero_mow.policy.mow', 'game_buffer_mow', 'lzero_mow.buffer.game_buffer_mow'),
-        (*FIXED_KEYS, 'policy.num_unroll_steps', 'policy.td_steps'),
-        check_mow,
+        MOW_CONFIG, _parts('mow', 'lzero_mow.policy.mow', 'game_buffer_mow', 'lzero_mow.buffer.game_buffer_mow'),
+        (*FIXED_KEYS, 'policy.num_unroll_steps', 'policy.td_steps'), check_mow
     ),
     'scalezero': Algorithm(
         SCALEZERO_CONFIG,

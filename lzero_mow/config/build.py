@@ -28,12 +28,8 @@ from .tree import _unknown_key, did_you_mean, leaves, merge
 
 
 def build_config(
-        preset: str = 'paper',
-        games: Sequence[str] = (),
-        layers: Sequence[dict] = (),
-        overrides: Sequence[str] = (),
-        suite: str = DEFAULT_SUITE,
-        method: str = DEFAULT_METHOD,
+        preset: str = 'paper', games: Sequence[str] = (), layers: Sequence[dict] = (), overrides: Sequence[str] = (),
+        suite: str = DEFAULT_SUITE, method: str = DEFAULT_METHOD
 ) -> dict:
     """
     Overview:
@@ -48,8 +44,8 @@ def build_config(
     Returns:
         - config (:obj:`dict`): The configuration, with derived keys filled in. Clusters that a preset has beyond the
             number of tasks are left out, unless a layer or an override asks for them.
-    Errors:
-        ``ValueError`` in one line for an unknown suite, preset, method or key and for a value of the wrong type.
+    Raises:
+        - ValueError: in one line for an unknown suite, preset, method or key and for a value of the wrong type.
     """
     shared = load_suite(suite)
     if preset not in shared['presets']:
@@ -101,9 +97,8 @@ def change(config: dict, layers: Sequence[dict] = (), overrides: Sequence[str] =
 
 def fill_derived(config: dict) -> dict:
     """
-    Overview:
-        Set the keys of ``DERIVED_KEYS`` in place, wherever ``config`` (a tree, or LightZero's main config) has them,
-        put the content of an assignment file for its name, and count its clusters.
+    Set the keys of ``DERIVED_KEYS`` in place, wherever ``config`` (a tree, or LightZero's main config) has them, put
+    the content of an assignment file for its name, and count its clusters.
     """
     env, policy = config['env'], config['policy']
     policy['collector_env_num'] = env['collector_env_num']
@@ -124,9 +119,8 @@ def fill_derived(config: dict) -> dict:
 
 def resolve_games(games: Any, suites: Dict[str, List[str]]) -> List[str]:
     """
-    Overview:
-        Turn ``'Pong,Boxing'``, ``['Pong', 'Boxing']`` or the name of a suite (in capitals too: MT10) into a list of
-        names, as they are written.
+    Turn ``'Pong,Boxing'``, ``['Pong', 'Boxing']`` or the name of a suite (in capitals too: MT10) into a list of names,
+    as they are written.
     """
     names = games.split(',') if isinstance(games, str) else [name for game in games for name in game.split(',')]
     names = [name.strip() for name in names if name.strip()]
@@ -134,10 +128,7 @@ def resolve_games(games: Any, suites: Dict[str, List[str]]) -> List[str]:
 
 
 def parse_overrides(overrides: Sequence[str]) -> dict:
-    """
-    Overview:
-        Parse ``['policy.batch_size=8']`` into a tree; values are read as YAML.
-    """
+    """Parse ``['policy.batch_size=8']`` into a tree; values are read as YAML."""
     for override in overrides:
         if '=' not in override:
             raise ValueError(f"'{override}' is not of the form KEY=VALUE, such as policy.batch_size=8")
@@ -157,8 +148,8 @@ def refuse_unknown(base: dict, layer: dict, prefix: str) -> None:
     Arguments:
         - base (:obj:`dict`), layer (:obj:`dict`): The defaults, and what was given.
         - prefix (:obj:`str`): Where both stand in a configuration, such as ``policy.``.
-    Errors:
-        ``ValueError`` that names the nearest right key.
+    Raises:
+        - ValueError: that names the nearest right key.
     """
     known = [*leaves(base, prefix), *DERIVED_KEYS]
     for path in leaves(layer, prefix):
@@ -180,8 +171,8 @@ def refuse_own_keys(method: str, changes: dict) -> None:
         Refuse changes to the keys that make a method what its name says.
     Arguments:
         - changes (:obj:`dict`): A tree of changed keys.
-    Errors:
-        ``ValueError`` that names the first such key.
+    Raises:
+        - ValueError: that names the first such key.
     """
     own = set(leaves(method_layer(method)))
     for key in leaves(changes):
@@ -194,10 +185,7 @@ def refuse_own_keys(method: str, changes: dict) -> None:
 
 
 def lightzero_configs(config: dict) -> Tuple[EasyDict, EasyDict]:
-    """
-    Overview:
-        Split a configuration into LightZero's ``main_config`` (exp_name, method, env, policy) and ``create_config``.
-    """
+    """Split a configuration into LightZero's ``main_config`` (exp_name, method, env, policy) and ``create_config``."""
     config = copy.deepcopy(config)
     main_config = {key: config[key] for key in ('exp_name', 'method', 'env', 'policy')}
     return EasyDict(main_config), EasyDict(config['create'])

@@ -12,10 +12,7 @@ RULES = (*BY_GRADIENT, 'random', 'task', 'order')
 
 
 def canonical(labels: Sequence[Any]) -> List[int]:
-    """
-    Overview:
-        Clusters 0, 1, ... in the order in which tasks first name them.
-    """
+    """Clusters 0, 1, ... in the order in which tasks first name them."""
     names = list(dict.fromkeys(labels))
     return [names.index(label) for label in labels]
 
@@ -31,8 +28,8 @@ def assign(rule: str, tasks: Sequence[str], num_clusters: int, seed: int) -> Lis
         - seed (:obj:`int`): For 'random'.
     Returns:
         - clusters (:obj:`List[int]`): i_k of each task, canonical.
-    Errors:
-        ``ValueError`` in one line for a file that does not fit.
+    Raises:
+        - ValueError: in one line for a file that does not fit.
     """
     K = len(tasks)
     if num_clusters == 1:
@@ -49,8 +46,8 @@ def read_assignment(source: str, tasks: Sequence[str]) -> List[int]:
     """
     Overview:
         Clusters of the tasks from a YAML file ``{task: cluster}``, or from its text; clusters may be numbers or names.
-    Errors:
-        ``ValueError`` in one line if there is no such file, a task is missing, or an unknown one is named.
+    Raises:
+        - ValueError: in one line if there is no such file, a task is missing, or an unknown one is named.
     """
     if not is_assignment(source) and not os.path.isfile(source):
         raise ValueError(f"policy.clustering is '{source}': no file, and none of {', '.join(RULES)}")
@@ -74,18 +71,14 @@ def read_assignment(source: str, tasks: Sequence[str]) -> List[int]:
 
 
 def is_assignment(rule: str) -> bool:
-    """
-    Overview:
-        Whether a rule is an assignment itself, the content of a file.
-    """
+    """Whether a rule is an assignment itself, the content of a file."""
     return rule.startswith('{')
 
 
 def inlined(rule: str, tasks: Sequence[str]) -> str:
     """
-    Overview:
-        The name of an assignment file as the text of it, so that a run keeps what it began with whatever becomes of the
-        file; any other rule, and a file that does not fit, as it is.
+    The name of an assignment file as the text of it, so that a run keeps what it began with whatever becomes of the
+    file; any other rule, and a file that does not fit, as it is.
     """
     if rule in RULES or is_assignment(rule):
         return rule
@@ -97,10 +90,7 @@ def inlined(rule: str, tasks: Sequence[str]) -> str:
 
 
 def by_name(tasks: Sequence[str], clusters: Sequence[int]) -> Dict[str, int]:
-    """
-    Overview:
-        The content of an assignment file.
-    """
+    """The content of an assignment file."""
     return dict(zip(tasks, clusters))
 
 
@@ -108,8 +98,8 @@ def check_clustering(policy: dict, tasks: Sequence[str]) -> None:
     """
     Overview:
         Check the keys of a policy that decide on clusters.
-    Errors:
-        ``ValueError`` in one line for what cannot work.
+    Raises:
+        - ValueError: in one line for what cannot work.
     """
     rule, steps, K = policy['clustering'], policy['warmup_steps'], len(tasks)
     num_clusters = policy['model']['num_clusters']

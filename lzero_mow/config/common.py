@@ -5,19 +5,10 @@ from typing import Any, Sequence
 # Keys that LightZero's collectors, evaluators and segments read; our workers and replays need these values.
 LIGHTZERO_MODEL_CONFIG = dict(frame_stack_num=1, image_channel=3, model_type='conv')
 LIGHTZERO_CONFIG = dict(
-    env_type='not_board_games',
-    action_type='fixed_action_space',
-    sampled_algo=False,
-    gumbel_algo=False,
-    use_ture_chance_label_in_chance_encoder=False,
-    collect_with_pure_policy=False,
-    use_priority=False,
-    priority_prob_alpha=0.6,
-    priority_prob_beta=0.4,
-    use_wandb=False,
-    ignore_done=False,
-    gray_scale=False,
-    transform2string=False,
+    env_type='not_board_games', action_type='fixed_action_space', sampled_algo=False, gumbel_algo=False,
+    use_ture_chance_label_in_chance_encoder=False, collect_with_pure_policy=False, use_priority=False,
+    priority_prob_alpha=0.6, priority_prob_beta=0.4, use_wandb=False, ignore_done=False, gray_scale=False,
+    transform2string=False
 )
 
 COMMON_CONFIG = dict(
@@ -62,26 +53,17 @@ CONTINUOUS = ('metaworld_mow', )
 
 
 def is_number(value: Any) -> bool:
-    """
-    Overview:
-        Whether a value is a finite number.
-    """
+    """Whether a value is a finite number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
 
 
 def are_numbers(values: Any, count: int) -> bool:
-    """
-    Overview:
-        Whether a value is a list of so many finite numbers.
-    """
+    """Whether a value is a list of so many finite numbers."""
     return isinstance(values, (list, tuple)) and len(values) == count and all(map(is_number, values))
 
 
 def check_frames(config: dict) -> None:
-    """
-    Overview:
-        Check that the networks take the environments' frames and actions.
-    """
+    """Check that the networks take the environments' frames and actions."""
     shape = config['policy']['model']['observation_shape']
     if shape[1] != shape[2] or shape[1] not in FRAME_SIZES:
         sizes = ', '.join(map(str, FRAME_SIZES))

@@ -27,10 +27,7 @@ SHARED_CONFIG = dict(
 
 
 def is_count(value: Any, least: int) -> bool:
-    """
-    Overview:
-        Whether a value is a whole number of at least ``least``.
-    """
+    """Whether a value is a whole number of at least ``least``."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
@@ -61,18 +58,12 @@ def check_values(cfg: dict, rules: Rules) -> None:
 
 
 def evaluation_episodes(cfg: dict) -> int:
-    """
-    Overview:
-        How many episodes a task an evaluation consists of: one in each environment, unless the suite says otherwise.
-    """
+    """How many episodes a task an evaluation consists of: one in each environment, unless the suite says otherwise."""
     return cfg.get('evaluation_episodes', 0) or cfg['evaluator_env_num']
 
 
 def episodes_key(cfg: dict) -> str:
-    """
-    Overview:
-        The key that decides how many they are.
-    """
+    """The key that decides how many they are."""
     return 'evaluation_episodes' if 'evaluation_episodes' in cfg else 'evaluator_env_num'
 
 
@@ -97,10 +88,7 @@ def check_tasks(tasks: List[str], check_task: Callable[[str], Any]) -> None:
 
 
 def with_defaults(defaults: dict, cfg: dict) -> EasyDict:
-    """
-    Overview:
-        A copy of a configuration in which missing keys have their defaults.
-    """
+    """A copy of a configuration in which missing keys have their defaults."""
     return EasyDict(copy.deepcopy({**defaults, **cfg}))
 
 

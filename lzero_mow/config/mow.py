@@ -137,8 +137,8 @@ def check_mow(config: dict) -> None:
     """
     Overview:
         Check the keys of MoW against each other.
-    Errors:
-        ``ValueError`` in one line for the first thing that cannot work.
+    Raises:
+        - ValueError: in one line for the first thing that cannot work.
     """
     policy = config['policy']
     check_frames(config)

@@ -11,10 +11,7 @@ TOTAL_CONFIG = 'total_config.yaml'
 
 
 def save_config(config: dict, path: str) -> None:
-    """
-    Overview:
-        Write a configuration as YAML.
-    """
+    """Write a configuration as YAML."""
     with replacing(path) as temporary, open(temporary, 'w') as file:
         yaml.safe_dump(plain(config), file, sort_keys=False, width=120)
 
@@ -25,8 +22,8 @@ def load_run_config(run_dir: str) -> dict:
     """
     Overview:
         Read the configuration of an existing run.
-    Errors:
-        ``ValueError`` if the folder is no run folder, or the file is damaged.
+    Raises:
+        - ValueError: if the folder is no run folder, or the file is damaged.
     """
     path = os.path.join(run_dir, TOTAL_CONFIG)
     if not os.path.isfile(path):

@@ -155,8 +155,8 @@ def check_scalezero(config: dict) -> None:
     """
     Overview:
         Check the keys of ScaleZero against each other.
-    Errors:
-        ``ValueError`` in one line for the first thing that cannot work.
+    Raises:
+        - ValueError: in one line for the first thing that cannot work.
     """
     policy = config['policy']
     check_frames(config)

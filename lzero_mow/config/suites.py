@@ -18,10 +18,7 @@ REFERENCES = {RANDOM: 'random play', EXPERT: 'scripted experts'}
 
 
 def suite_names() -> List[str]:
-    """
-    Overview:
-        The suites there are.
-    """
+    """The suites there are."""
     files = next(files for files in (sorted(folder.glob('*.yaml')) for folder in CONFIG_FOLDERS) if files)
     return [file.stem for file in files if file.stem != METHODS]
 
@@ -30,8 +27,8 @@ def load_suite(name: str = DEFAULT_SUITE) -> dict:
     """
     Overview:
         Read ``config/<name>.yaml``: a dict of ``suites``, ``env_defaults``, ``defaults`` and ``presets``.
-    Errors:
-        ``ValueError`` that names the nearest suite if there is none of that name.
+    Raises:
+        - ValueError: that names the nearest suite if there is none of that name.
     """
     if name not in suite_names():
         raise ValueError(f"unknown suite '{name}'{did_you_mean(name, suite_names())}")
@@ -39,10 +36,7 @@ def load_suite(name: str = DEFAULT_SUITE) -> dict:
 
 
 def method_names() -> List[str]:
-    """
-    Overview:
-        The methods there are.
-    """
+    """The methods there are."""
     return list(_read(METHODS)['methods'])
 
 
@@ -50,8 +44,8 @@ def method_layer(name: str) -> dict:
     """
     Overview:
         The keys that a method changes, as a tree.
-    Errors:
-        ``ValueError`` that names the nearest method if there is none of that name.
+    Raises:
+        - ValueError: that names the nearest method if there is none of that name.
     """
     methods: Dict[str, dict] = _read(METHODS)['methods']
     if name not in methods:
@@ -61,8 +55,7 @@ def method_layer(name: str) -> dict:
 
 def algorithm_of(method: str) -> str:
     """
-    Overview:
-        The policy that a method is one of (see ``lzero_mow.config.algorithms``); MoW unless ``algorithms`` says otherwise.
+    The policy that a method is one of (see ``lzero_mow.config.algorithms``); MoW unless ``algorithms`` says otherwise.
     """
     algorithms: Dict[str, List[str]] = _read(METHODS)['algorithms']
     return next((name for name, methods in algorithms.items() if method in methods), DEFAULT_METHOD)
@@ -72,18 +65,15 @@ def check_player(suite: str, player: str) -> None:
     """
     Overview:
         Check that a suite has a reference player: all have random play, experts where ``config/<suite>.yaml`` says so.
-    Errors:
-        ``ValueError`` in one line if it has not.
+    Raises:
+        - ValueError: in one line if it has not.
     """
     if player == EXPERT and not load_suite(suite).get('experts', False):
         raise ValueError(f'there are no {REFERENCES[EXPERT]} for {suite}')
 
 
 def one_model_a_task(method: str) -> bool:
-    """
-    Overview:
-        Whether a method is an ensemble of models that know one task each.
-    """
+    """Whether a method is an ensemble of models that know one task each."""
     return method in _read(METHODS)['one_model_a_task']
 
 

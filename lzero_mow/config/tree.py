@@ -10,8 +10,8 @@ def merge(base: dict, layer: dict) -> dict:
     """
     Overview:
         Lay ``layer`` over ``base``. Only keys that ``base`` has may be changed, and only to values of the same type.
-    Errors:
-        ``ValueError`` that names the nearest right key, or the two types.
+    Raises:
+        - ValueError: that names the nearest right key, or the two types.
     """
     known = list(leaves(base))
     known += [key for key in WHOLE if any(leaf.startswith(f'{key}.') for leaf in known)]
@@ -52,10 +52,7 @@ def _typed(path: str, default: Any, value: Any) -> Any:
 
 
 def leaves(tree: dict, prefix: str = '') -> Iterator[str]:
-    """
-    Overview:
-        The dotted names of all leaves of a tree.
-    """
+    """The dotted names of all leaves of a tree."""
     for key, value in tree.items():
         if isinstance(value, dict) and value:
             yield from leaves(value, f'{prefix}{key}.')
@@ -68,10 +65,7 @@ def _unknown_key(path: str, known: Sequence[str]) -> ValueError:
 
 
 def get(config: dict, path: str) -> Any:
-    """
-    Overview:
-        The value at a dotted path, or None if a part of it is not there.
-    """
+    """The value at a dotted path, or None if a part of it is not there."""
     for key in path.split('.'):
         if not isinstance(config, dict) or key not in config:
             return None
@@ -80,10 +74,7 @@ def get(config: dict, path: str) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """
-    Overview:
-        A tree with dicts and lists where it has EasyDicts and tuples.
-    """
+    """A tree with dicts and lists where it has EasyDicts and tuples."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -82,8 +82,8 @@ def validate(config: dict) -> None:
     """
     Overview:
         Check a configuration (see ``lzero_mow.config.build``).
-    Errors:
-        ``ValueError`` for the first thing that cannot work. Keys that a method does not have are not asked for.
+    Raises:
+        - ValueError: for the first thing that cannot work. Keys that a method does not have are not asked for.
     """
     _check_run(config)
     _check_ranges(config)
@@ -185,8 +185,8 @@ def check_run_folder(run_dir: str) -> None:
     """
     Overview:
         Check that a new run may use a folder. What a run leaves that failed before its first evaluation is no obstacle.
-    Errors:
-        ``ValueError`` if there is anything else in it.
+    Raises:
+        - ValueError: if there is anything else in it.
     """
     if os.path.exists(run_dir) and (not os.path.isdir(run_dir) or set(os.listdir(run_dir)) - {TOTAL_CONFIG, 'log'}):
         raise ValueError(
@@ -215,8 +215,8 @@ def check_identity(saved: dict, new: dict, run_dir: str) -> None:
     """
     Overview:
         Compare two results of ``run_identity``.
-    Errors:
-        ``ValueError`` that names the first key which differs.
+    Raises:
+        - ValueError: that names the first key which differs.
     """
     for key in dict.fromkeys([*saved, *new]):
         if saved.get(key) != new.get(key):

@@ -33,9 +33,9 @@ def evaluate(config: dict, run_dir: str, name: str) -> List[Result]:
         - name (:obj:`str`): The checkpoint, ``checkpoint.LATEST`` or ``checkpoint.BEST``.
     Returns:
         - rows (:obj:`List[Result]`): A row a task.
-    Errors:
-        ``ValueError`` for a configuration that does not fit or a run that is being trained, ``CheckpointError`` if
-        there is no such checkpoint.
+    Raises:
+        - ValueError: for a configuration that does not fit or a run that is being trained.
+        - CheckpointError: if there is no such checkpoint.
     """
     path = os.path.join(run_dir, name)
     state = checkpoint.read(path)

@@ -18,13 +18,9 @@ DIAGNOSIS_BATCHES = 8  # over which the gradients of a diagnosis are summed
 
 
 def train_multitask(
-        input_cfg: Tuple[dict, dict],
-        seed: int = 0,
-        model: Optional[torch.nn.Module] = None,
-        model_path: Optional[str] = None,
-        max_train_iter: int = int(1e10),
-        max_env_step: int = int(1e10),
-        resume: Optional[str] = None,
+        input_cfg: Tuple[dict, dict], seed: int = 0, model: Optional[torch.nn.Module] = None,
+        model_path: Optional[str] = None, max_train_iter: int = int(1e10), max_env_step: int = int(1e10),
+        resume: Optional[str] = None
 ) -> Policy:
     """
     Overview:
@@ -43,9 +39,10 @@ def train_multitask(
         - resume (:obj:`Optional[str]`): Folder of a run to go on with.
     Returns:
         - policy (:obj:`Policy`): The trained policy.
-    Errors:
-        ``ValueError`` for a config or a run folder that cannot be used, ``FloatingPointError`` if a loss is not finite,
-        ``RuntimeError`` if an environment died or a checkpoint cannot be written. The last checkpoint stays good.
+    Raises:
+        - ValueError: for a config or a run folder that cannot be used.
+        - FloatingPointError: if a loss is not finite.
+        - RuntimeError: if an environment died or a checkpoint cannot be written. The last checkpoint stays good.
     """
     keep_freed_memory()
     config = resolve(*input_cfg, seed, max_env_step)

@@ -24,9 +24,8 @@ SAVE_EVERY, GRADIENT_BATCHES = 500, 32
 
 def warm_up(run: Run) -> None:
     """
-    Overview:
-        What is left to do of the warm-up; nothing is collected meanwhile. A policy without ``group_tasks`` has none.
-        Checkpoints are written at its start, every ``SAVE_EVERY`` updates, before tasks are grouped and at its end.
+    What is left to do of the warm-up; nothing is collected meanwhile. A policy without ``group_tasks`` has none.
+    Checkpoints are written at its start, every ``SAVE_EVERY`` updates, before tasks are grouped and at its end.
     """
     schedule, policy = run.schedule, run.workers.policy
     if schedule.warmed_up:

@@ -22,18 +22,12 @@ class DiscreteActions:
         self.mask = np.ones(size, dtype=np.int8)
 
     def allow(self, actions: Sequence[int]) -> None:
-        """
-        Overview:
-            Make these the legal ones.
-        """
+        """Make these the legal ones."""
         self.mask[:] = np.isin(np.arange(len(self.mask)), actions)
 
     @property
     def legal(self) -> np.ndarray:
-        """
-        Overview:
-            The legal actions, as numbers.
-        """
+        """The legal actions, as numbers."""
         return np.flatnonzero(self.mask)
 
     def check(self, action: Any, task: str) -> int:
@@ -52,17 +46,11 @@ class DiscreteActions:
         return action
 
     def random(self, rng: np.random.Generator) -> int:
-        """
-        Overview:
-            One of the legal actions, each as likely.
-        """
+        """One of the legal actions, each as likely."""
         return int(rng.choice(self.legal))
 
     def pack(self, actions: List[int]) -> np.ndarray:
-        """
-        Overview:
-            An episode's actions as an array, a row each.
-        """
+        """An episode's actions as an array, a row each."""
         return np.array(actions, dtype=np.uint8)
 
 
@@ -91,15 +79,9 @@ class ContinuousActions:
         return array
 
     def random(self, rng: np.random.Generator) -> np.ndarray:
-        """
-        Overview:
-            Every number uniformly from -1 to 1.
-        """
+        """Every number uniformly from -1 to 1."""
         return rng.uniform(-1, 1, self.space.shape).astype(np.float32)
 
     def pack(self, actions: List[np.ndarray]) -> np.ndarray:
-        """
-        Overview:
-            An episode's actions as an array, a row each.
-        """
+        """An episode's actions as an array, a row each."""
         return np.array(actions, dtype=np.float32).reshape(-1, len(self.mask))

@@ -43,10 +43,7 @@ class AtariMoWEnv(VisualEnv):
 
     @staticmethod
     def reference_scores(task: str) -> Tuple[float, float]:
-        """
-        Overview:
-            Raw returns of random play and of a human in a game.
-        """
+        """Raw returns of random play and of a human in a game."""
         return scores.reference_scores(task)
 
     def _new_game(self) -> Emulator:

@@ -80,25 +80,16 @@ class Emulator:
 
     @property
     def own_actions(self) -> List[int]:
-        """
-        Overview:
-            The actions that do something in this game, in ALE's numbering of all 18.
-        """
+        """The actions that do something in this game, in ALE's numbering of all 18."""
         return [action.value for action in self.ale.getMinimalActionSet()]
 
     @property
     def screen(self) -> np.ndarray:
-        """
-        Overview:
-            The picture behind the latest observation at full size: uint8 (210, 160, 3), overwritten by the next step.
-        """
+        """The picture behind the latest observation at full size: uint8 (210, 160, 3), overwritten by the next step."""
         return self._frames[0]
 
     def fingerprint(self) -> np.ndarray:
-        """
-        Overview:
-            The console's memory: uint8 (128, ).
-        """
+        """The console's memory: uint8 (128, )."""
         return self.ale.getRAM()
 
     def reset(self, seed: int) -> np.random.Generator:
@@ -150,18 +141,12 @@ class Emulator:
         return reward, terminated, {'life_loss': life_loss}
 
     def observe(self) -> np.ndarray:
-        """
-        Overview:
-            The frame of this moment: uint8 (3, height, width).
-        """
+        """The frame of this moment: uint8 (3, height, width)."""
         cv2.resize(self._frames[0], self._size, dst=self._small, interpolation=cv2.INTER_AREA)
         return np.ascontiguousarray(self._small.transpose(2, 0, 1))
 
     def close(self) -> None:
-        """
-        Overview:
-            Nothing to do.
-        """
+        """Nothing to do."""
 
     def _power_on(self, ale_seed: np.uint32) -> None:
         # The seed decides nothing but the stickiness. It is read while a ROM is loaded, which takes 65 ms; without

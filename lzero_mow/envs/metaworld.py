@@ -69,35 +69,25 @@ class MetaWorldMoWEnv(VisualEnv):
 
     @staticmethod
     def reference_scores(task: str) -> Optional[Tuple[float, float]]:
-        """
-        Overview:
-            None: results are rates of success, which need no scale.
-        """
+        """None: results are rates of success, which need no scale."""
         return None
 
     @property
     def state(self) -> np.ndarray:
-        """
-        Overview:
-            What scripted experts see and agents do not: float64 (39, ), now, before, goal.
-        """
+        """What scripted experts see and agents do not: float64 (39, ), now, before, goal."""
         return self._game.state
 
     def expert_action(self) -> np.ndarray:
         """
-        Overview:
-            What the task's scripted expert does now: float32 (4, ). Asked once an environment step, its action is held
-            for ``action_repeat`` steps of the simulator.
+        What the task's scripted expert does now: float32 (4, ). Asked once an environment step, its action is held for
+        ``action_repeat`` steps of the simulator.
         """
         if self._expert is None:
             self._expert = new_expert(self.task)
         return self._expert(self.state)
 
     def play(self, action: np.ndarray) -> Tuple[float, Dict[str, Any]]:
-        """
-        Overview:
-            See ``VisualEnv.play``; at an episode's end its successes stand in ``info['episode_info']``.
-        """
+        """See ``VisualEnv.play``; at an episode's end its successes stand in ``info['episode_info']``."""
         reward, info = super().play(action)
         self._success_any |= info['success']
         if self._done:

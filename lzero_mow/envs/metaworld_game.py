@@ -55,17 +55,11 @@ class MetaWorldGame:
 
     @property
     def screen(self) -> np.ndarray:
-        """
-        Overview:
-            The latest picture: uint8 (height, width, 3).
-        """
+        """The latest picture: uint8 (height, width, 3)."""
         return self._picture
 
     def fingerprint(self) -> np.ndarray:
-        """
-        Overview:
-            Positions and velocities of everything, and the goal, as bytes.
-        """
+        """Positions and velocities of everything, and the goal, as bytes."""
         data = self._env.data
         parts = (data.qpos, data.qvel, data.mocap_pos.ravel(), self._env._last_rand_vec)
         return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts]).view(np.uint8)
@@ -124,10 +118,7 @@ class MetaWorldGame:
         return np.ascontiguousarray(self._picture.transpose(2, 0, 1))
 
     def close(self) -> None:
-        """
-        Overview:
-            Free the renderer.
-        """
+        """Free the renderer."""
         self._renderer.close()
 
     def _forward(self) -> None:

@@ -40,10 +40,7 @@ class MinAtarMoWEnv(VisualEnv):
 
     @staticmethod
     def reference_scores(task: str) -> Optional[Tuple[float, float]]:
-        """
-        Overview:
-            None: there is no score of a human in MinAtar.
-        """
+        """None: there is no score of a human in MinAtar."""
         return None
 
     def _new_game(self) -> MinAtarGame:

@@ -43,17 +43,11 @@ class MinAtarGame:
 
     @property
     def own_actions(self) -> List[int]:
-        """
-        Overview:
-            The actions that do something in this game, of MinAtar's six.
-        """
+        """The actions that do something in this game, of MinAtar's six."""
         return list(self._env.minimal_action_set())
 
     def fingerprint(self) -> np.ndarray:
-        """
-        Overview:
-            The board: uint8, a bit for each cell and channel.
-        """
+        """The board: uint8, a bit for each cell and channel."""
         return np.packbits(self._env.state())
 
     def reset(self, seed: int) -> np.random.Generator:
@@ -80,10 +74,7 @@ class MinAtarGame:
         return float(reward), bool(terminated), {}
 
     def observe(self) -> np.ndarray:
-        """
-        Overview:
-            The frame of this moment: uint8 (3, size, size).
-        """
+        """The frame of this moment: uint8 (3, size, size)."""
         top = (self._env.state() * self._order).max(-1)  # (10, 10): number of the uppermost channel, 0 for none
         picture = self._colours[top].repeat(self._cell, axis=0).repeat(self._cell, axis=1)
         board = slice(self._rim, self._rim + CELLS * self._cell)
@@ -91,10 +82,7 @@ class MinAtarGame:
         return np.ascontiguousarray(self.screen.transpose(2, 0, 1))
 
     def close(self) -> None:
-        """
-        Overview:
-            Nothing to do.
-        """
+        """Nothing to do."""
 
 
 def require_minatar() -> None:

@@ -35,20 +35,14 @@ class Recorder:
         self._writer.append_data(frame)
 
     def add(self, frame: np.ndarray, last: bool) -> None:
-        """
-        Overview:
-            Add a picture to the video in progress, if there is one; the last one finishes it.
-        """
+        """Add a picture to the video in progress, if there is one; the last one finishes it."""
         if self._writer is not None:
             self._writer.append_data(frame)
             if last:
                 self.close()
 
     def close(self) -> None:
-        """
-        Overview:
-            Finish the video in progress, if there is one.
-        """
+        """Finish the video in progress, if there is one."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None

@@ -106,18 +106,12 @@ class Renderer:
         atexit.register(self.close)  # a context that outlives the interpreter's modules ends in a traceback
 
     def render(self, data: Any) -> np.ndarray:
-        """
-        Overview:
-            The scene as it is in ``data``: uint8 (height, width, 3).
-        """
+        """The scene as it is in ``data``: uint8 (height, width, 3)."""
         self._renderer.update_scene(data, self._camera)
         return self._renderer.render()
 
     def close(self) -> None:
-        """
-        Overview:
-            Free the GL context; at the end of the process at the latest.
-        """
+        """Free the GL context; at the end of the process at the latest."""
         if self._renderer is not None:
             atexit.unregister(self.close)
             self._renderer._gl_context.make_current()

@@ -49,10 +49,7 @@ class VisualEnv(BaseEnv):
 
     @classmethod
     def default_config(cls) -> EasyDict:
-        """
-        Overview:
-            A copy of the default configuration.
-        """
+        """A copy of the default configuration."""
         cfg = EasyDict(copy.deepcopy(cls.config))
         cfg.cfg_type = cls.__name__ + 'Dict'
         return cfg
@@ -169,10 +166,7 @@ class VisualEnv(BaseEnv):
         return reward, info
 
     def observe(self) -> Dict[str, Any]:
-        """
-        Overview:
-            The observation of this moment again, as ``reset`` or ``step`` returned it.
-        """
+        """The observation of this moment again, as ``reset`` or ``step`` returned it."""
         return {
             'observation': self._frame,
             'action_mask': self._actions.mask.copy(),
@@ -233,10 +227,7 @@ class VisualEnv(BaseEnv):
         return self.observe()
 
     def random_action(self) -> Any:
-        """
-        Overview:
-            One of the legal actions, each as likely.
-        """
+        """One of the legal actions, each as likely."""
         return self._actions.random(self._rng)
 
     def enable_save_replay(self, replay_path: str) -> None:
@@ -251,10 +242,7 @@ class VisualEnv(BaseEnv):
         self._recorder = Recorder(replay_path, self.frames_per_second / held)
 
     def close(self) -> None:
-        """
-        Overview:
-            Free the game, and finish a video in progress; a later ``reset`` starts the next episode all the same.
-        """
+        """Free the game, and finish a video in progress; a later ``reset`` starts the next episode all the same."""
         if self._recorder is not None:
             self._recorder.close()
         if self._game is not None:

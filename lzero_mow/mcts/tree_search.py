@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
 
 class Window(NamedTuple):
-    """
-    Overview:
-        The last real steps of R environments, right-padded; a search starts at the last one of each row.
-    """
+    """The last real steps of R environments, right-padded; a search starts at the last one of each row."""
     latent: Tensor  # (R, n, D)
     action: Tensor  # the actions between them: (R, n - 1) int64, or (R, n - 1, A) float32 where they are numbers
     length: np.ndarray  # (R,) int64, real steps, from 1 to n

@@ -16,9 +16,7 @@ class ActingMemory:
         - device: Where the model is.
     """
 
-    def __init__(
-            self, num_envs: int, window: int, latent_dim: int, action_dim: int, device: torch.device
-    ) -> None:
+    def __init__(self, num_envs: int, window: int, latent_dim: int, action_dim: int, device: torch.device) -> None:
         self.window = window
         self.latent = torch.zeros(num_envs, window, latent_dim, device=device)
         shape, dtype = ((action_dim, ), torch.float) if action_dim else ((), torch.long)

@@ -188,11 +188,9 @@ class MoWPolicy(GroupingPolicy, ActingPolicy):
     def _state_dict_learn(self) -> Dict[str, Any]:
         """Everything that training changes: networks, optimizers, counters, acting memory."""
         return dict(
-            model=self._model.state_dict(),
-            optimizer=self._optimizer.state_dict(),
-            agent_optimizer=self._agent_optimizer.state_dict(),
-            updates=self._updates,
-            collect_memory=self._collect_memory.state_dict(),
+            model=self._model.state_dict(), optimizer=self._optimizer.state_dict(),
+            agent_optimizer=self._agent_optimizer.state_dict(), updates=self._updates,
+            collect_memory=self._collect_memory.state_dict()
         )
 
     def _load_state_dict_learn(self, state_dict: Dict[str, Any]) -> None:

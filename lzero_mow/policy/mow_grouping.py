@@ -71,8 +71,8 @@ class GroupingPolicy(Policy):
         """
         Overview:
             Take over networks, with their clusters if they have some and this policy has not.
-        Errors:
-            ``RuntimeError`` if they do not fit.
+        Raises:
+            - RuntimeError: if they do not fit.
         """
         clusters = networks.get('world_model.clusters')
         if clusters is not None and self._model.world_model.num_clusters == 1:

@@ -23,10 +23,9 @@ def clipped_step(
 
 def decay_groups(model: nn.Module, weight_decay: float) -> List[Dict[str, Any]]:
     """
-    Overview:
-        Parameter groups for AdamW: weights of layers and embeddings decay; biases, norms, the ViT's positions and
-        class token, and single numbers do not. All are in, also those that do not learn yet: without a gradient they
-        neither move nor decay.
+    Parameter groups for AdamW: weights of layers and embeddings decay; biases, norms, the ViT's positions and class
+    token, and single numbers do not. All are in, also those that do not learn yet: without a gradient they neither move
+    nor decay.
     """
     kinds = (nn.Linear, nn.Conv2d, nn.Embedding, GroupedLinear)
     decays = {id(module.weight) for module in model.modules() if isinstance(module, kinds)}

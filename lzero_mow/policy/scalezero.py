@@ -119,10 +119,7 @@ class ScaleZeroPolicy(ActingPolicy):
         return self._log_alpha.detach().exp().clamp(low, high)
 
     def _update_entropy_weight(self, entropy: Tensor, tasks: Sequence[int]) -> None:
-        """
-        Overview:
-            Move alpha so that the policies' entropy (K,) follows a share of its range, which falls linearly.
-        """
+        """Move alpha so that the policies' entropy (K,) follows a share of its range, which falls linearly."""
         cfg, model = self._cfg, self._model
         present = torch.tensor([k in tasks for k in range(model.num_tasks)]).to(self._device, non_blocking=True)
         start, end = cfg.entropy_target
@@ -189,15 +186,10 @@ class ScaleZeroPolicy(ActingPolicy):
     def _state_dict_learn(self) -> Dict[str, Any]:
         """Everything that training changes: networks, optimizers, counters, acting memory, randomness of searches."""
         return dict(
-            model=self._model.state_dict(),
-            target=self._target.state_dict(),
-            optimizer=self._optimizer.state_dict(),
-            log_alpha=self._log_alpha.detach(),
-            alpha_optimizer=self._alpha_optimizer.state_dict(),
-            updates=self._updates,
-            scaling=self._scaling.state_dict(),
-            collect_memory=self._collect_memory.state_dict(),
-            rng=self._rng.bit_generator.state,
+            model=self._model.state_dict(), target=self._target.state_dict(), optimizer=self._optimizer.state_dict(),
+            log_alpha=self._log_alpha.detach(), alpha_optimizer=self._alpha_optimizer.state_dict(),
+            updates=self._updates, scaling=self._scaling.state_dict(), collect_memory=self._collect_memory.state_dict(),
+            rng=self._rng.bit_generator.state
         )
 
     def _load_state_dict_learn(self, state_dict: Dict[str, Any]) -> None:
@@ -217,8 +209,8 @@ class ScaleZeroPolicy(ActingPolicy):
         """
         Overview:
             Take over networks, the slowly moving copy too, and the stage they are in.
-        Errors:
-            ``RuntimeError`` if they do not fit.
+        Raises:
+            - RuntimeError: if they do not fit.
         """
         self._model.load_state_dict(networks)
         self._target.load_state_dict(networks)

@@ -16,8 +16,7 @@ from .worker_output import worker_output
 @torch.no_grad()
 def act_by_search(
         model: ScaleZeroModel, memory: ActingMemory, obs: Tensor, legal: np.ndarray, env_ids: List[int],
-        tasks: Sequence[int], timestep: Sequence[int], cfg: EasyDict, epsilon: float,
-        rng: Optional[np.random.Generator]
+        tasks: Sequence[int], timestep: Sequence[int], cfg: EasyDict, epsilon: float, rng: Optional[np.random.Generator]
 ) -> Dict[int, Dict]:
     """
     Overview:

@@ -20,18 +20,14 @@ CLIP_START, CLIP_END, CLIP_UPDATES = 30.0, 10.0, 100000
 
 def as_upstream(cfg: EasyDict) -> EasyDict:
     """
-    Overview:
-        The configuration as upstream reads it: the weights of a token's experts add up to 1, which with one expert is a
-        constant, so that the router never learns.
+    The configuration as upstream reads it: the weights of a token's experts add up to 1, which with one expert is a
+    constant, so that the router never learns.
     """
     return EasyDict(cfg, model=EasyDict(cfg.model, router_norm='topk'))
 
 
 def doubled_loss(terms: Dict[str, Tensor], entropy_weight: Tensor, cfg: EasyDict) -> Tensor:
-    """
-    Overview:
-        L_k, (K,), as upstream adds it up: once with a fixed weight of the entropy and once more with the learned one.
-    """
+    """L_k, (K,), as upstream adds it up: once with a fixed weight of the entropy and once more with the learned one."""
     return 2 * weighed(terms, cfg) - cfg.policy_weight * (FIXED_ENTROPY_WEIGHT + entropy_weight) * terms['entropy']
 
 

@@ -31,13 +31,9 @@ def worker_output(
     as_played = (lambda numbers: int(numbers[0])) if action.dim() == 1 else np.copy
     return {
         env_id: dict(
-            action=as_played(row[to_action:]),
-            searched_value=float(row[0]),
-            predicted_value=float(row[1]),
-            visit_count_distribution_entropy=float(row[2]),
-            visit_count_distributions=row[to_probs:to_logits].tolist(),
-            predicted_policy_logits=row[to_logits:to_action].tolist(),
-            timestep=int(step),
+            action=as_played(row[to_action:]), searched_value=float(row[0]), predicted_value=float(row[1]),
+            visit_count_distribution_entropy=float(row[2]), visit_count_distributions=row[to_probs:to_logits].tolist(),
+            predicted_policy_logits=row[to_logits:to_action].tolist(), timestep=int(step)
         )
         for env_id, row, step in zip(env_ids, columns, timestep)
     }

@@ -16,8 +16,8 @@ def replacing(path: str) -> Iterator[str]:
         - path (:obj:`str`): The file to write. Its folder is made if it is not there.
     Returns:
         - temporary (:obj:`str`): Where the block has to write.
-    Errors:
-        ``OSError`` that names ``path`` if the system refuses to write, for example because the disk is full.
+    Raises:
+        - OSError: that names ``path`` if the system refuses to write, for example because the disk is full.
     """
     folder, name = os.path.split(os.path.abspath(path))
     os.makedirs(folder, exist_ok=True)
@@ -42,8 +42,8 @@ def locked(path: str, wait: bool = False) -> IO:
         Open ``path`` and hold it against other processes, until it is closed or this process ends, however it ends.
     Arguments:
         - wait (:obj:`bool`): Wait for another process that holds it.
-    Errors:
-        ``BlockingIOError`` if another process holds it and ``wait`` is not set.
+    Raises:
+        - BlockingIOError: if another process holds it and ``wait`` is not set.
     """
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     file = open(path, 'a')

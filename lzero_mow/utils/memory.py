@@ -8,10 +8,9 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 def keep_freed_memory() -> None:
     """
-    Overview:
-        Have glibc keep large freed blocks for the next allocation. Training on CPU allocates the same tensors at each
-        update; by default each is mapped anew and cleared by the kernel, which costs about a third of an update.
-        Does nothing where the C library is another one.
+    Have glibc keep large freed blocks for the next allocation. Training on CPU allocates the same tensors at each
+    update; by default each is mapped anew and cleared by the kernel, which costs about a third of an update. Does
+    nothing where the C library is another one.
     """
     if platform.libc_ver()[0] == 'glibc':
         libc = ctypes.CDLL(None)

@@ -14,11 +14,10 @@ GYM_FILTER = ('once', None, DeprecationWarning, None, 0)
 @contextlib.contextmanager
 def quiet_imports() -> Iterator[None]:
     """
-    Overview:
-        Silence what importing DI-engine and LightZero is known to print: gym's notice that it is unmaintained,
-        deprecation warnings (treevalue, wandb), and log lines below ERROR about optional packages that are missing
-        (pyecharts, transformers). Errors, other warnings and anything else written to stderr are shown as ever, and
-        the process is left as it would be without those imports' global logging and warning settings.
+    Silence what importing DI-engine and LightZero is known to print: gym's notice that it is unmaintained, deprecation
+    warnings (treevalue, wandb), and log lines below ERROR about optional packages that are missing (pyecharts,
+    transformers). Errors, other warnings and anything else written to stderr are shown as ever, and the process is left
+    as it would be without those imports' global logging and warning settings.
     """
     with _no_gym_notice(), _no_deprecation_warnings(), _no_log_lines():
         yield

@@ -14,10 +14,9 @@ SCREEN = Console(stderr=True)
 
 def set_up_screen() -> None:
     """
-    Overview:
-        Send this package's log lines, and everybody's warnings, to the screen: above the live lines on a terminal, as
-        plain lines elsewhere. What DI-engine and LightZero log below that stays in the run's log files. For command
-        lines: it takes the root logger's handlers away.
+    Send this package's log lines, and everybody's warnings, to the screen: above the live lines on a terminal, as plain
+    lines elsewhere. What DI-engine and LightZero log below that stays in the run's log files. For command lines: it
+    takes the root logger's handlers away.
     """
     if SCREEN.is_terminal:
         handler = RichHandler(console=SCREEN, show_path=False, log_time_format='%H:%M:%S')

@@ -39,10 +39,7 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
     """
 
     def close(self) -> None:
-        """
-        Overview:
-            Close the environments, and the log of LightZero's class.
-        """
+        """Close the environments, and the log of LightZero's class."""
         close_environments(self._env)
         super().close()
 
@@ -91,8 +88,7 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
         return episodes
 
     def collect(
-            self,
-            num_segments: Optional[int] = None, train_iter: int = 0,
+            self, num_segments: Optional[int] = None, train_iter: int = 0,
             policy_kwargs: Optional[Dict[str, float]] = None, env_ids: Optional[Sequence[int]] = None
     ) -> List[Any]:
         """
@@ -151,11 +147,9 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
         output = self._policy.forward(
             data=torch.from_numpy(frames).to(self.policy_config.device),
             action_mask=[to_ndarray(obs[env_id]['action_mask']) for env_id in ready],
-            temperature=policy_kwargs['temperature'],
-            to_play=[to_ndarray(obs[env_id]['to_play']) for env_id in ready],
-            epsilon=policy_kwargs['epsilon'],
-            ready_env_id=ready,
-            timestep=[to_ndarray(obs[env_id].get('timestep', -1)) for env_id in ready],
+            temperature=policy_kwargs['temperature'], to_play=[to_ndarray(obs[env_id]['to_play']) for env_id in ready],
+            epsilon=policy_kwargs['epsilon'], ready_env_id=ready,
+            timestep=[to_ndarray(obs[env_id].get('timestep', -1)) for env_id in ready]
         )
         self.deciding_seconds += time.monotonic() - begun
         return output
@@ -169,8 +163,7 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
 
     def _new_segment(self) -> GameSegment:
         return GameSegment(
-            self._env.action_space,
-            game_segment_length=self.policy_config.game_segment_length,
+            self._env.action_space, game_segment_length=self.policy_config.game_segment_length,
             config=self.policy_config
         )
 
@@ -195,11 +188,7 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
         frame = to_ndarray(timestep.obs['observation'])
         flight.segment.store_search_stats(output['visit_count_distributions'], output['searched_value'])
         flight.segment.append(
-            output['action'],
-            frame,
-            timestep.reward,
-            to_ndarray(obs['action_mask']),
-            to_ndarray(obs['to_play']),
+            output['action'], frame, timestep.reward, to_ndarray(obs['action_mask']), to_ndarray(obs['to_play']),
             timestep=to_ndarray(timestep.obs.get('timestep', -1))
         )
         flight.window.append(frame)

@@ -34,10 +34,9 @@ class CollectorState:
         assert len(self.game_segment_pool) == 0, 'a collector cannot be saved in the middle of collect()'
         plain = {name: pack(getattr(self, name)) for name in PLAIN_STATE}
         return dict(
-            plain=plain,
-            flights=[flight.state_dict() for flight in self._flights],
+            plain=plain, flights=[flight.state_dict() for flight in self._flights],
             held_segments=[pack(pack_segment(segment)) for segment in self.last_game_segments],
-            environments=pack_environments(self._env),
+            environments=pack_environments(self._env)
         )
 
     def load_state_dict(self, state: Dict[str, Any]) -> None:

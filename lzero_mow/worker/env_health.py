@@ -73,10 +73,7 @@ class PatientManager:
 
     @property
     def ready_obs(self) -> Dict[int, Any]:
-        """
-        Overview:
-            See ``wait_until_ready``.
-        """
+        """See ``wait_until_ready``."""
         return wait_until_ready(self._manager)
 
     def __getattr__(self, name: str) -> Any:

@@ -71,10 +71,7 @@ class MoWEvaluator(MuZeroEvaluator):
         }
 
     def close(self) -> None:
-        """
-        Overview:
-            Close the environments, and the log of LightZero's class.
-        """
+        """Close the environments, and the log of LightZero's class."""
         close_environments(self._env)
         super().close()
 

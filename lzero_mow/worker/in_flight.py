@@ -41,9 +41,8 @@ class InFlight:
 
     def record_flags(self, done: bool, info: Dict[str, Any]) -> None:
         """
-        Overview:
-            Note how a step ended. LightZero's own environments mark a time limit as gym did; an end that is no time
-            limit is a termination.
+        Note how a step ended. LightZero's own environments mark a time limit as gym did; an end that is no time limit
+        is a termination.
         """
         truncated = bool(info.get('truncated', info.get('TimeLimit.truncated', False)))
         terminated = bool(info.get('terminated', done and not truncated))
@@ -68,10 +67,7 @@ class InFlight:
         return meta
 
     def end_episode(self) -> None:
-        """
-        Overview:
-            Forget the finished episode; the next observation of this environment begins a new one.
-        """
+        """Forget the finished episode; the next observation of this environment begins a new one."""
         self.segment, self.window = None, None
         self.episode_id += 1
         self.episode_steps, self.entropy_sum = 0, 0.

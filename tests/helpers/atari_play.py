@@ -22,10 +22,7 @@ def same_timestep(left, right):
 
 
 def roll(env, steps, seed=0):
-    """
-    Overview:
-        Random play over as many episodes as it takes; the timesteps, with the first observation of each episode.
-    """
+    """Random play over as many episodes as it takes; the timesteps, with the first observation of each episode."""
     rng, trace = np.random.default_rng(seed), [env.reset()['observation']]
     for _ in range(steps):
         trace.append(env.step(int(rng.integers(18))))

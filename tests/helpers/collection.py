@@ -12,32 +12,19 @@ from lzero_mow.worker import MoWEvaluator, MoWSegmentCollector
 
 
 def make_collector(
-        env_num: int,
-        config: Optional[EasyDict] = None,
-        resets: Optional[List[Any]] = None,
-        manager: Optional[BaseEnvManager] = None,
-        **kwargs: Any
+        env_num: int, config: Optional[EasyDict] = None, resets: Optional[List[Any]] = None,
+        manager: Optional[BaseEnvManager] = None, **kwargs: Any
 ) -> MoWSegmentCollector:
-    """
-    Overview:
-        Our collector on scripted environments, one task each.
-    """
+    """Our collector on scripted environments, one task each."""
     config = config or make_policy_config()
     return MoWSegmentCollector(
-        env=manager or make_manager(env_num),
-        policy=make_collect_mode(config, resets),
-        tb_logger=kwargs.pop('tb_logger', ScalarLog()),
-        exp_name='test',
-        policy_config=config,
-        **kwargs
+        env=manager or make_manager(env_num), policy=make_collect_mode(config, resets),
+        tb_logger=kwargs.pop('tb_logger', ScalarLog()), exp_name='test', policy_config=config, **kwargs
     )
 
 
 def real_steps(segment: GameSegment, meta: Dict[str, Any], frame_stack: int = 1) -> List[Step]:
-    """
-    Overview:
-        The steps of a segment without its padding, as lines of the environment's log.
-    """
+    """The steps of a segment without its padding, as lines of the environment's log."""
     steps = []
     for index in range(len(meta['terminated'])):
         env_id, episode, timestep = decode(segment.obs_segment[frame_stack - 1 + index][-3:])
@@ -48,20 +35,14 @@ def real_steps(segment: GameSegment, meta: Dict[str, Any], frame_stack: int = 1)
 
 
 def in_flight_steps(collector: MoWSegmentCollector, env_id: int) -> int:
-    """
-    Overview:
-        How many steps of an environment the collector still keeps to itself.
-    """
+    """How many steps of an environment the collector still keeps to itself."""
     held = collector.last_game_segments[env_id]
     segment = collector._flights[env_id].segment
     return sum(len(part.action_segment) for part in (held, segment) if part is not None)
 
 
 def collect_logs(collector: MoWSegmentCollector, calls: int, frame_stack: int = 1) -> Tuple[Dict, List]:
-    """
-    Overview:
-        Collect several times; all steps by environment, and all (segment, meta) pairs.
-    """
+    """Collect several times; all steps by environment, and all (segment, meta) pairs."""
     logs, pairs = {env_id: [] for env_id in range(collector._env_num)}, []
     for _ in range(calls):
         segments, metas = collector.collect(policy_kwargs={'temperature': 1.0, 'epsilon': 0.0})
@@ -73,22 +54,10 @@ def collect_logs(collector: MoWSegmentCollector, calls: int, frame_stack: int = 
 
 
 def make_evaluator(
-        manager: BaseEnvManager,
-        config: EasyDict,
-        mode: Optional[Mode] = None,
-        cls: type = MoWEvaluator,
-        each: int = 1
+        manager: BaseEnvManager, config: EasyDict, mode: Optional[Mode] = None, cls: type = MoWEvaluator, each: int = 1
 ) -> MuZeroEvaluator:
-    """
-    Overview:
-        An evaluator, ours unless told otherwise, that plays so many episodes in each environment.
-    """
+    """An evaluator, ours unless told otherwise, that plays so many episodes in each environment."""
     return cls(
-        eval_freq=1,
-        n_evaluator_episode=each * manager.env_num,
-        env=manager,
-        policy=mode or make_eval_mode(config),
-        tb_logger=ScalarLog(),
-        exp_name='test',
-        policy_config=config
+        eval_freq=1, n_evaluator_episode=each * manager.env_num, env=manager, policy=mode or make_eval_mode(config),
+        tb_logger=ScalarLog(), exp_name='test', policy_config=config
     )

@@ -20,11 +20,9 @@ def random_batch(tasks, length: int, actions: int = 5, seed: int = 0) -> Sequenc
     shape = (len(tasks), length)
     return SequenceBatch(
         obs=torch.randint(0, 256, (*shape, 3, 64, 64), dtype=torch.uint8, generator=generator),
-        action=torch.randint(0, actions, shape, generator=generator),
-        reward=torch.randn(shape, generator=generator),
-        terminated=(torch.rand(shape, generator=generator) < 0.1).float(),
-        first=torch.zeros(shape, dtype=torch.bool),
-        task=tuple(tasks),
+        action=torch.randint(0, actions, shape, generator=generator), reward=torch.randn(shape, generator=generator),
+        terminated=(torch.rand(shape, generator=generator) < 0.1).float(), first=torch.zeros(shape, dtype=torch.bool),
+        task=tuple(tasks)
     )
 
 

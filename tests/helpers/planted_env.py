@@ -20,10 +20,7 @@ FRAMES = {kind: make_frames(colour) for kind, (colour, _, _) in KINDS.items()}
 
 @ENV_REGISTRY.register('planted_mow')
 class PlantedEnv(TwoTaskEnv):
-    """
-    Overview:
-        Copies differ by nothing but their random numbers: environments of a run are seeded one by one.
-    """
+    """Copies differ by nothing but their random numbers: environments of a run are seeded one by one."""
     config = dict(collector_env_num=1, evaluator_env_num=1, tasks=TASKS)
 
     def __init__(self, cfg: EasyDict) -> None:

@@ -17,10 +17,7 @@ def filled(calls: int,
            tasks: Sequence[str] = TASKS,
            envs_a_task: int = 1,
            **changes: Any) -> Tuple[MoWGameBuffer, MoWSegmentCollector]:
-    """
-    Overview:
-        A buffer that a collector has filled, and that collector.
-    """
+    """A buffer that a collector has filled, and that collector."""
     config = make_policy_config(collector_env_num=envs_a_task, **changes)
     buffer, collector = MoWGameBuffer(config, tasks), make_collector(len(tasks) * envs_a_task, config)
     for _ in range(calls):
@@ -29,9 +26,6 @@ def filled(calls: int,
 
 
 def batches_equal(first: TaskBatch, second: TaskBatch) -> bool:
-    """
-    Overview:
-        Whether two batches of one class hold the same steps.
-    """
+    """Whether two batches of one class hold the same steps."""
     pairs = [(getattr(first, item.name), getattr(second, item.name)) for item in fields(first)]
     return all(torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b for a, b in pairs)

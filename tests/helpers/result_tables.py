@@ -43,8 +43,6 @@ def write_table(folder):
         ]
     )
     return write(
-        folder,
-        mow=rows_of('mow', [(4, 18), (6, 22)]),
-        storm=rows_of('storm', [(3, 30)]),
+        folder, mow=rows_of('mow', [(4, 18), (6, 22)]), storm=rows_of('storm', [(3, 30)]),
         random=random_rows((0.5, 9), (1.5, 11))
     )

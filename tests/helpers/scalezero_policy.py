@@ -33,10 +33,7 @@ def random_search_batch(tasks=(0, 0, 1, 1, 2, 2), seed: int = 0) -> SearchBatch:
     return SearchBatch(
         obs=torch.randint(0, 256, (B, T, *TINY['observation_shape']), dtype=torch.uint8, generator=generator),
         action=torch.randint(0, A, (B, T), generator=generator),
-        reward=torch.randint(-1, 2, (B, T), generator=generator).float(),
-        terminated=never.clone(),
-        truncated=never.clone(),
-        life_loss=never.clone(),
-        visits=(6 * torch.rand(B, L, A, generator=generator)).softmax(-1),
-        task=tuple(tasks),
+        reward=torch.randint(-1, 2, (B, T), generator=generator).float(), terminated=never.clone(),
+        truncated=never.clone(), life_loss=never.clone(),
+        visits=(6 * torch.rand(B, L, A, generator=generator)).softmax(-1), task=tuple(tasks)
     )

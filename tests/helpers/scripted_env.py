@@ -33,10 +33,7 @@ class Step(NamedTuple):
 
 
 def encode(env_id: int, episode: int, timestep: int) -> np.ndarray:
-    """
-    Overview:
-        The frame of one moment: a uint8 image (3, 64, 64) that no other moment has.
-    """
+    """The frame of one moment: a uint8 image (3, 64, 64) that no other moment has."""
     frame = np.zeros(FRAME_SHAPE, dtype=np.uint8)
     frame[0] = env_id
     for channel, value in ((1, episode), (2, timestep)):
@@ -45,10 +42,7 @@ def encode(env_id: int, episode: int, timestep: int) -> np.ndarray:
 
 
 def decode(frame: np.ndarray) -> Tuple[int, int, int]:
-    """
-    Overview:
-        The inverse of ``encode``; fails on a frame that ``encode`` cannot have made.
-    """
+    """The inverse of ``encode``; fails on a frame that ``encode`` cannot have made."""
     env_id = int(frame[0, 0, 0])
     episode, timestep = (int(frame[channel, 0, 0]) * 256 + int(frame[channel, 63, 63]) for channel in (1, 2))
     assert np.array_equal(frame, encode(env_id, episode, timestep)), (env_id, episode, timestep)
@@ -56,10 +50,7 @@ def decode(frame: np.ndarray) -> Tuple[int, int, int]:
 
 
 def action_for(frame: np.ndarray) -> int:
-    """
-    Overview:
-        The action that the tests' policy takes on a frame: wrong as soon as it is shown another one.
-    """
+    """The action that the tests' policy takes on a frame: wrong as soon as it is shown another one."""
     env_id, episode, timestep = decode(frame)
     return (env_id * 7 + episode * 3 + timestep) % NUM_ACTIONS
 
@@ -102,8 +93,7 @@ class ScriptedEnv(BaseEnv):
         reward = np.array(self.env_id + self._episode / 64 + self._timestep / 4096, dtype=np.float32)
         done = self._timestep == length - 1
         info = dict(
-            terminated=done and ending == 'terminated',
-            truncated=done and ending == 'truncated',
+            terminated=done and ending == 'terminated', truncated=done and ending == 'truncated',
             life_loss=self._timestep in life_losses
         )
         self.log.append(Step(self.env_id, self._episode, self._timestep, int(action), float(reward), **info))
@@ -131,8 +121,6 @@ class ScriptedEnv(BaseEnv):
 
 def script_for(env_id: int, script: Sequence[Tuple] = DEFAULT_SCRIPT) -> Tuple:
     """
-    Overview:
-        The script of one environment: the same episodes from another starting point, so that environments fall out
-        of step.
+    The script of one environment: the same episodes from another starting point, so that environments fall out of step.
     """
     return tuple(script[env_id % len(script):]) + tuple(script[:env_id % len(script)])

@@ -46,22 +46,13 @@ class RandomPlay:
         ends = rng.random() < 0.15
         truncated = ends and rng.random() < 0.5
         return SearchStep(
-            env_id=self._env_id,
-            episode=self._episode,
-            action=int(rng.integers(NUM_ACTIONS)),
-            reward=float(rng.normal()),
-            visits=visits,
-            terminated=bool(ends and (not truncated or rng.random() < 0.2)),
-            truncated=bool(truncated),
-            life_loss=bool(rng.random() < 0.1),
-            gap=gap
+            env_id=self._env_id, episode=self._episode, action=int(rng.integers(NUM_ACTIONS)),
+            reward=float(rng.normal()), visits=visits, terminated=bool(ends and (not truncated or rng.random() < 0.2)),
+            truncated=bool(truncated), life_loss=bool(rng.random() < 0.1), gap=gap
         )
 
     def segment(self) -> Tuple[Any, Dict[str, Any]]:
-        """
-        Overview:
-            The next segment and its meta.
-        """
+        """The next segment and its meta."""
         gap = self._timestep > 0 and self._rng.random() < 0.1
         self._timestep += int(gap)
         first, first_timestep = len(self.log), self._timestep
@@ -79,24 +70,17 @@ class RandomPlay:
         padded = [*steps, *[steps[0]._replace(reward=99., action=0)] * 3]
         segment = SimpleNamespace(
             obs_segment=np.array([encode(first + index) for index in range(len(padded))]),
-            action_segment=np.array([s.action for s in padded]),
-            reward_segment=np.array([s.reward for s in padded]),
+            action_segment=np.array([s.action for s in padded]), reward_segment=np.array([s.reward for s in padded]),
             child_visit_segment=np.array([s.visits for s in padded])
         )
         return segment, meta
 
 
 def encode(number: int) -> np.ndarray:
-    """
-    Overview:
-        The frame of a step.
-    """
+    """The frame of a step."""
     return np.frombuffer(np.uint32(number).tobytes(), np.uint8).reshape(FRAME_SHAPE)
 
 
 def decode(frame: np.ndarray) -> int:
-    """
-    Overview:
-        The inverse of ``encode``.
-    """
+    """The inverse of ``encode``."""
     return int(np.frombuffer(np.ascontiguousarray(frame).tobytes(), np.uint32)[0])

@@ -49,10 +49,7 @@ def tiny_config(
 
 
 def train(config: dict, **arguments: Any) -> Any:
-    """
-    Overview:
-        Train as the command line does.
-    """
+    """Train as the command line does."""
     arguments.setdefault('max_env_step', config['max_env_step'])
     return train_multitask(lightzero_configs(config), config['seed'], **arguments)
 
@@ -62,10 +59,7 @@ def load(run_dir: Any, name: str = 'latest.pth.tar') -> dict:
 
 
 def differences(left: Any, right: Any, path: str = '') -> List[str]:
-    """
-    Overview:
-        The places where two checkpoints differ in any bit, except for measured times.
-    """
+    """The places where two checkpoints differ in any bit, except for measured times."""
     if type(left) is not type(right):
         return [f'{path}: {type(left)} and {type(right)}']
     if isinstance(left, dict):

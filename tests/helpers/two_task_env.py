@@ -94,12 +94,8 @@ class TwoTaskEnv(BaseEnv):
 
     def state_dict(self) -> Dict[str, Any]:
         return dict(
-            seed=self._seed,
-            dynamic_seed=self._dynamic_seed,
-            rng=self._rng.bit_generator.state,
-            position=self._position,
-            timestep=self._timestep,
-            score=self._score
+            seed=self._seed, dynamic_seed=self._dynamic_seed, rng=self._rng.bit_generator.state,
+            position=self._position, timestep=self._timestep, score=self._score
         )
 
     def load_state_dict(self, state: Dict[str, Any]) -> None:
@@ -127,10 +123,7 @@ class TwoTaskEnv(BaseEnv):
 
 
 def env_configs(cfg: EasyDict, envs_a_task: int) -> List[EasyDict]:
-    """
-    Overview:
-        One config an environment, the environments of a task side by side.
-    """
+    """One config an environment, the environments of a task side by side."""
     configs = []
     for task_id, task in enumerate(cfg.tasks):
         for _ in range(envs_a_task):

@@ -13,10 +13,7 @@ Mode = namedtuple('Mode', ['forward', 'reset', 'get_attribute'])
 
 
 class ScalarLog:
-    """
-    Overview:
-        Stands in for a SummaryWriter and remembers what it was given.
-    """
+    """Stands in for a SummaryWriter and remembers what it was given."""
 
     def __init__(self) -> None:
         self.scalars: Dict[str, List[Tuple[float, int]]] = {}
@@ -32,10 +29,7 @@ class ScalarLog:
 
 
 def make_policy_config(**changes: Any) -> EasyDict:
-    """
-    Overview:
-        What LightZero's workers and our buffer read, for segments of 5 steps.
-    """
+    """What LightZero's workers and our buffer read, for segments of 5 steps."""
     config = dict(
         type='mow',
         device='cpu',
@@ -66,12 +60,8 @@ def make_policy_config(**changes: Any) -> EasyDict:
         priority_prob_alpha=0.6,
         priority_prob_beta=0.4,
         model=dict(
-            frame_stack_num=1,
-            model_type='conv',
-            image_channel=3,
-            observation_shape=(3, 64, 64),
-            action_space_size=NUM_ACTIONS,
-            continuous_action_space=False
+            frame_stack_num=1, model_type='conv', image_channel=3, observation_shape=(3, 64, 64),
+            action_space_size=NUM_ACTIONS, continuous_action_space=False
         ),
     )
     config = EasyDict(config)
@@ -81,15 +71,10 @@ def make_policy_config(**changes: Any) -> EasyDict:
 
 
 def make_manager(
-        env_num: int,
-        subprocess: bool = False,
-        scripts: Optional[Sequence[Tuple]] = None,
-        **env_cfg: Any
+        env_num: int, subprocess: bool = False, scripts: Optional[Sequence[Tuple]] = None, **env_cfg: Any
 ) -> BaseEnvManager:
     """
-    Overview:
-        Scripted environments, one task ('Task0', 'Task1' ...) each, under DI-engine's in-process or subprocess
-        manager.
+    Scripted environments, one task ('Task0', 'Task1' ...) each, under DI-engine's in-process or subprocess manager.
     """
     scripts = scripts or [script_for(env_id) for env_id in range(env_num)]
     configs = [
@@ -105,20 +90,13 @@ def make_manager(
 
 
 def policy_output(frames: np.ndarray, ready_env_id: Sequence[int], timestep: Sequence[int]) -> Dict[int, Dict]:
-    """
-    Overview:
-        What a policy returns, from the newest frame of each row; the value tells the rows apart as well.
-    """
+    """What a policy returns, from the newest frame of each row; the value tells the rows apart as well."""
     frames = np.asarray(frames)[:, -3:].astype(np.uint8)
     uniform = [1.0 / NUM_ACTIONS] * NUM_ACTIONS
     return {
         env_id: dict(
-            action=action_for(frame),
-            visit_count_distributions=uniform,
-            visit_count_distribution_entropy=4.0,
-            searched_value=float(action_for(frame)),
-            predicted_value=float(action_for(frame)),
-            timestep=int(step)
+            action=action_for(frame), visit_count_distributions=uniform, visit_count_distribution_entropy=4.0,
+            searched_value=float(action_for(frame)), predicted_value=float(action_for(frame)), timestep=int(step)
         )
         for env_id, frame, step in zip(ready_env_id, frames, timestep)
     }
@@ -126,9 +104,8 @@ def policy_output(frames: np.ndarray, ready_env_id: Sequence[int], timestep: Seq
 
 def make_collect_mode(config: EasyDict, resets: Optional[List[Any]] = None) -> Mode:
     """
-    Overview:
-        A collect mode whose forward takes keywords only, with exactly the names LightZero's policies have. ``resets``
-        receives the environments that it is told to forget.
+    A collect mode whose forward takes keywords only, with exactly the names LightZero's policies have. ``resets``
+    receives the environments that it is told to forget.
     """
 
     def forward(*, data, action_mask, temperature, to_play, epsilon, ready_env_id, timestep):
@@ -143,10 +120,7 @@ def make_collect_mode(config: EasyDict, resets: Optional[List[Any]] = None) -> M
 
 
 def make_positional_collect_mode(config: EasyDict) -> Mode:
-    """
-    Overview:
-        A collect mode as LightZero's own collectors call it.
-    """
+    """A collect mode as LightZero's own collectors call it."""
 
     def forward(data, action_mask, temperature, to_play, epsilon, ready_env_id, timestep):
         return policy_output(data.numpy(), list(ready_env_id), timestep)
@@ -155,10 +129,7 @@ def make_positional_collect_mode(config: EasyDict) -> Mode:
 
 
 def make_eval_mode(config: EasyDict) -> Mode:
-    """
-    Overview:
-        An eval mode; frames must come as float, as LightZero's evaluator passes them.
-    """
+    """An eval mode; frames must come as float, as LightZero's evaluator passes them."""
 
     def forward(data, action_mask, to_play, *, ready_env_id, timestep):
         assert data.dtype.is_floating_point

@@ -23,10 +23,7 @@ CURVE, CLUSTERS, SIMILARITY = WARM_UP = ('warm_up.csv', 'clusters.yaml', 'simila
 
 
 class CheckpointError(RuntimeError):
-    """
-    Overview:
-        A checkpoint cannot be written or read. The message is one line for the user.
-    """
+    """A checkpoint cannot be written or read. The message is one line for the user."""
 
 
 class _Recorded:
@@ -52,8 +49,8 @@ def write_atomically(state: Any, path: str) -> None:
     Overview:
         Save ``state`` so that ``path`` holds either its old content or the whole of the new one, whenever the process
         or the machine stops.
-    Errors:
-        ``CheckpointError`` if it cannot be written, for example because the disk is full; ``path`` is left as it was.
+    Raises:
+        - CheckpointError: if it cannot be written, for example because the disk is full; ``path`` is left as it was.
     """
     recorded = None
     try:
@@ -68,10 +65,7 @@ def write_atomically(state: Any, path: str) -> None:
 
 
 def save_failure(path: str, cause: OSError) -> CheckpointError:
-    """
-    Overview:
-        The one line for a checkpoint (or a part of one, in the replay folder) that could not be written.
-    """
+    """The one line for a checkpoint (or a part of one, in the replay folder) that could not be written."""
     return CheckpointError(f'cannot save {path}: {cause.strerror or cause}; the last good checkpoint is untouched')
 
 
@@ -79,8 +73,8 @@ def read(path: str) -> dict:
     """
     Overview:
         Load a checkpoint into main memory. Nothing but tensors and plain values is ever built (``weights_only``).
-    Errors:
-        ``CheckpointError`` if there is none, or the file is damaged or no checkpoint of ours.
+    Raises:
+        - CheckpointError: if there is none, or the file is damaged or no checkpoint of ours.
     """
     if not os.path.isfile(path):
         raise CheckpointError(f'there is no checkpoint {path}')
@@ -114,10 +108,7 @@ def save_run(run_dir: str, state: dict, buffer: Any) -> None:
 
 
 def load_run(run_dir: str) -> dict:
-    """
-    Overview:
-        Read what ``save_run`` saved. The replay itself comes from ``buffer.load``, given ``state['replay']``.
-    """
+    """Read what ``save_run`` saved. The replay itself comes from ``buffer.load``, given ``state['replay']``."""
     path = os.path.join(run_dir, LATEST)
     if not os.path.isfile(path):
         raise CheckpointError(
@@ -134,8 +125,9 @@ def load_weights(policy: Policy, state: dict, path: str) -> None:
         running statistics of the policy stay as they are.
     Arguments:
         - state (:obj:`dict`), path (:obj:`str`): What ``read`` returned (``latest`` or ``ckpt_best``), and from where.
-    Errors:
-        ``CheckpointError`` if it holds no networks, ``RuntimeError`` if they differ.
+    Raises:
+        - CheckpointError: if it holds no networks.
+        - RuntimeError: if they differ.
     """
     networks = state['policy'].get('model')
     if networks is None:
@@ -144,10 +136,7 @@ def load_weights(policy: Policy, state: dict, path: str) -> None:
 
 
 def warm_up_texts(run_dir: str) -> Dict[str, str]:
-    """
-    Overview:
-        The warm-up's files as they are now: name -> text.
-    """
+    """The warm-up's files as they are now: name -> text."""
     texts = {}
     for name in WARM_UP:
         path = os.path.join(run_dir, name)
@@ -158,10 +147,7 @@ def warm_up_texts(run_dir: str) -> Dict[str, str]:
 
 
 def restore_warm_up(run_dir: str, texts: Dict[str, str]) -> None:
-    """
-    Overview:
-        Put back what ``warm_up_texts`` has read, and remove what was not there then.
-    """
+    """Put back what ``warm_up_texts`` has read, and remove what was not there then."""
     for name in WARM_UP:
         path = os.path.join(run_dir, name)
         if name in texts:

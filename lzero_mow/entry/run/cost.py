@@ -7,18 +7,12 @@ from typing import Any, Dict, Iterator
 
 
 def peak_memory() -> int:
-    """
-    Overview:
-        Bytes of this process's largest resident size until now.
-    """
+    """Bytes of this process's largest resident size until now."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 2 ** 10  # Linux counts KiB
 
 
 class Cost:
-    """
-    Overview:
-        A stopwatch that goes on where the one in a checkpoint stood. Processes of environments are not counted.
-    """
+    """A stopwatch that goes on where the one in a checkpoint stood. Processes of environments are not counted."""
 
     def __init__(self) -> None:
         self._before = {'cpu': 0.0, 'wall': 0.0, 'peak_memory': 0}
@@ -28,34 +22,22 @@ class Cost:
 
     @contextmanager
     def of(self, name: str, times: int) -> Iterator[None]:
-        """
-        Overview:
-            Measure a block that does the same thing so many times.
-        """
+        """Measure a block that does the same thing so many times."""
         begun = time.monotonic()
         yield
         self.add(name, time.monotonic() - begun, times)
 
     def add(self, name: str, seconds: float, times: int) -> None:
-        """
-        Overview:
-            Count something that was measured elsewhere.
-        """
+        """Count something that was measured elsewhere."""
         self._seconds[name] += seconds
         self._times[name] += times
 
     def mean(self, name: str) -> float:
-        """
-        Overview:
-            Seconds that one took until now; NaN if none was done.
-        """
+        """Seconds that one took until now; NaN if none was done."""
         return self._seconds[name] / self._times[name] if self._times[name] else float('nan')
 
     def state_dict(self) -> Dict[str, Any]:
-        """
-        Overview:
-            Seconds of processor and clock, and bytes of the largest resident size, until now; what was done.
-        """
+        """Seconds of processor and clock, and bytes of the largest resident size, until now; what was done."""
         return {
             'cpu': self._before['cpu'] + time.process_time() - self._cpu,
             'wall': self._before['wall'] + time.monotonic() - self._wall,

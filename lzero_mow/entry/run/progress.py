@@ -38,10 +38,7 @@ class Progress:
         self._live.stop()
 
     def phase(self, name: str) -> None:
-        """
-        Overview:
-            Say what is being done now, such as ``evaluating``.
-        """
+        """Say what is being done now, such as ``evaluating``."""
         self._phase = name
         self._refresh()
 
@@ -52,10 +49,7 @@ class Progress:
         self._scores = list(scores)
 
     def step(self, env_step: int, train_iter: int) -> None:
-        """
-        Overview:
-            Tell how far the run is. The speed is an average in which a step counts half after some ten calls.
-        """
+        """Tell how far the run is. The speed is an average in which a step counts half after some ten calls."""
         now = time.monotonic()
         if self._clock is not None and env_step > self._env_step:
             speed = (env_step - self._env_step) / (now - self._clock)
@@ -66,10 +60,7 @@ class Progress:
             self.write_lines()
 
     def warm_up(self, done: int, steps: int) -> None:
-        """
-        Overview:
-            Tell how far the warm-up is.
-        """
+        """Tell how far the warm-up is."""
         self.phase(f'warming up, {done} of {steps}')
         now = time.monotonic()
         if not SCREEN.is_terminal and now - self._last_lines >= LINES_EVERY:
@@ -77,10 +68,7 @@ class Progress:
             logging.info('warming up: update %d of %d', done, steps)
 
     def write_lines(self) -> None:
-        """
-        Overview:
-            Write the plain lines now.
-        """
+        """Write the plain lines now."""
         self._last_lines = time.monotonic()
         for row in self._rows():
             logging.info('%s: step %s, last return %s, score %s, %s steps/s', *row)

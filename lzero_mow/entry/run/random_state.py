@@ -9,10 +9,7 @@ from ding.utils import set_pkg_seed
 
 
 def random_state() -> dict:
-    """
-    Overview:
-        Every global random state, as primitives and tensors that ``torch.load(weights_only=True)`` accepts.
-    """
+    """Every global random state, as primitives and tensors that ``torch.load(weights_only=True)`` accepts."""
     name, key, position, has_gauss, cached = np.random.get_state()
     version, internal, gauss = random.getstate()
     return {
@@ -24,10 +21,7 @@ def random_state() -> dict:
 
 
 def load_random_state(state: dict) -> None:
-    """
-    Overview:
-        Restore the result of ``random_state``. States of GPUs are restored where the machine has as many as it had.
-    """
+    """Restore the result of ``random_state``. States of GPUs are restored where the machine has as many as it had."""
     version, internal, gauss = state['python']
     random.setstate((version, tuple(internal), gauss))
     name, key, position, has_gauss, cached = state['numpy']
@@ -40,9 +34,8 @@ def load_random_state(state: dict) -> None:
 @contextmanager
 def own_randomness(seed: int) -> Iterator[None]:
     """
-    Overview:
-        Run a block with random numbers of its own, which depend on ``seed`` alone, and put the states back afterwards.
-        What is evaluated or drawn, and how often, then leaves no trace in the training.
+    Run a block with random numbers of its own, which depend on ``seed`` alone, and put the states back afterwards. What
+    is evaluated or drawn, and how often, then leaves no trace in the training.
     """
     before = random_state()
     set_pkg_seed(seed, use_cuda=torch.cuda.is_available())

@@ -41,9 +41,9 @@ class Run:
             - config (:obj:`dict`): The whole configuration, see ``workers.resolve``.
             - resume (:obj:`Optional[str]`): Folder of the run to go on with; None for a new run in ``exp_name``.
             - model (:obj:`Optional[torch.nn.Module]`): Used instead of the one the config describes.
-        Errors:
-            ``ValueError`` if the folder is in use already, or if the run to resume has other tasks or shapes;
-            ``CheckpointError`` if there is nothing to resume.
+        Raises:
+            - ValueError: if the folder is in use already, or if the run to resume has other tasks or shapes.
+            - CheckpointError: if there is nothing to resume.
         """
         self.config, self.run_dir, self.cost = config, resume or config['exp_name'], Cost()
         state = self._saved_state() if resume else None
@@ -115,42 +115,27 @@ class Run:
         """
         Overview:
             Write the checkpoint that ``resume`` goes on from.
-        Errors:
-            ``CheckpointError`` if it cannot be written; the last one is untouched then.
+        Raises:
+            - CheckpointError: if it cannot be written; the last one is untouched then.
         """
         state = dict(
-            self._position(),
-            policy=self.workers.policy.learn_mode.state_dict(),
-            schedule=self.schedule.state_dict(),
-            log=self.log.state_dict(),
-            collector=self.workers.collector.state_dict(),
-            sat_out=self.workers.state_dict(),
-            random=random_state(),
-            run_time=self.cost.state_dict(),
-            warm_up=checkpoint.warm_up_texts(self.run_dir),
+            self._position(), policy=self.workers.policy.learn_mode.state_dict(), schedule=self.schedule.state_dict(),
+            log=self.log.state_dict(), collector=self.workers.collector.state_dict(), sat_out=self.workers.state_dict(),
+            random=random_state(), run_time=self.cost.state_dict(), warm_up=checkpoint.warm_up_texts(self.run_dir)
         )
         checkpoint.save_run(self.run_dir, state, self.workers.buffer)
         self._saved_step = state['env_step']
 
     def finish(self) -> None:
-        """
-        Overview:
-            Write down that the run has reached its end, and what it cost; show its last evaluation.
-        """
+        """Write down that the run has reached its end, and what it cost; show its last evaluation."""
         cost, env_step = self.cost.state_dict(), self.workers.env_step()
         policy = self.workers.policy
         networks = [policy._model, *getattr(policy, 'slow_copies', [])]
         record = RunRecord(
-            method=self.config['method'],
-            seed=self.config['seed'],
-            tasks=list(self.cfg.env.tasks),
-            env_step=env_step,
-            interactions=self.workers.interactions(),
-            updates=self.schedule.warm_up_iter + self.schedule.train_iter,
-            cpu_seconds=round(cost['cpu'], 1),
-            wall_seconds=round(cost['wall'], 1),
-            model_bytes=4 * sum(map(numbers, networks)),
-            peak_memory_bytes=cost['peak_memory']
+            method=self.config['method'], seed=self.config['seed'], tasks=list(self.cfg.env.tasks), env_step=env_step,
+            interactions=self.workers.interactions(), updates=self.schedule.warm_up_iter + self.schedule.train_iter,
+            cpu_seconds=round(cost['cpu'], 1), wall_seconds=round(cost['wall'], 1),
+            model_bytes=4 * sum(map(numbers, networks)), peak_memory_bytes=cost['peak_memory']
         )
         write_run_record(self.run_dir, record)
         SCREEN.print(last_evaluation(read_results(self.log.results)))
@@ -159,10 +144,7 @@ class Run:
         )
 
     def save_best(self, score: float) -> None:
-        """
-        Overview:
-            Write ``ckpt_best``, the networks alone, if no ``score`` so far was higher.
-        """
+        """Write ``ckpt_best``, the networks alone, if no ``score`` so far was higher."""
         if score >= self.schedule.best_score:  # of equal ones, such as no success at all, the later
             self.schedule.best_score = score
             networks = {'model': self.workers.policy._model.state_dict()}
@@ -170,10 +152,7 @@ class Run:
             checkpoint.write_atomically(best, os.path.join(self.run_dir, checkpoint.BEST))
 
     def note_times(self, env_step: int) -> None:
-        """
-        Overview:
-            Write down what was done until now, and how long it took.
-        """
+        """Write down what was done until now, and how long it took."""
         spent = self.cost.state_dict()
         self.log.time(
             Times(
@@ -184,10 +163,7 @@ class Run:
         )
 
     def note_speed(self) -> None:
-        """
-        Overview:
-            Show and log how far and how fast the run is.
-        """
+        """Show and log how far and how fast the run is."""
         env_step, train_iter = self.workers.env_step(), self.schedule.train_iter
         self.progress.step(env_step, train_iter)
         transitions, interactions = self.workers.buffer.get_num_of_transitions(), self.workers.interactions()
@@ -223,8 +199,8 @@ def hold(run_dir: str) -> IO:
     """
     Overview:
         The run folder's lock, so that no two processes write one run; free when it is closed.
-    Errors:
-        ``ValueError`` if another process has it.
+    Raises:
+        - ValueError: if another process has it.
     """
     try:
         return locked(os.path.join(run_dir, 'log', 'lock'))

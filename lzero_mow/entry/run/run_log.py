@@ -27,14 +27,8 @@ class RunLog:
     """
 
     def __init__(
-            self,
-            run_dir: str,
-            method: str,
-            seed: int,
-            tasks: Sequence[str],
-            references: Sequence[Optional[Tuple[float, float]]],
-            log_freq: int,
-            resumed_at: Optional[int] = None,
+            self, run_dir: str, method: str, seed: int, tasks: Sequence[str],
+            references: Sequence[Optional[Tuple[float, float]]], log_freq: int, resumed_at: Optional[int] = None
     ) -> None:
         """
         Arguments:
@@ -83,10 +77,7 @@ class RunLog:
         return summary['mean']
 
     def time(self, times: Times) -> None:
-        """
-        Overview:
-            Write down what was done until an evaluation, and how long it took.
-        """
+        """Write down what was done until an evaluation, and how long it took."""
         append_times(self.times, times)
 
     def diagnosis(self, env_step: int, diagnosis: Dict[str, Any]) -> None:
@@ -104,18 +95,14 @@ class RunLog:
             self.writer.add_scalar(f'plasticity/{name}', value, env_step)
 
     def episode(self, task: str, env_step: int, episode_return: float, length: int) -> None:
-        """
-        Overview:
-            Write down a training episode that has ended: its raw return and its length in environment steps.
-        """
+        """Write down a training episode that has ended: its raw return and its length in environment steps."""
         self.writer.add_scalar(f'collect/{task}/episode_return', episode_return, env_step)
         self.writer.add_scalar(f'collect/{task}/episode_length', length, env_step)
 
     def update(self, env_step: int, metrics: Dict[str, torch.Tensor]) -> None:
         """
-        Overview:
-            Add the metrics of one update to the running means, which are written every ``log_freq`` updates. Tensors
-            stay on their device until then.
+        Add the metrics of one update to the running means, which are written every ``log_freq`` updates. Tensors stay
+        on their device until then.
         """
         for name, value in metrics.items():
             value = value.detach() if isinstance(value, torch.Tensor) else torch.tensor(float(value))
@@ -131,10 +118,7 @@ class RunLog:
     def speed(
             self, env_step: int, train_iter: int, steps_per_second: float, transitions: int, interactions: int
     ) -> None:
-        """
-        Overview:
-            Write down how far and how fast the run is, and what it occupies.
-        """
+        """Write down how far and how fast the run is, and what it occupies."""
         scalars = {
             'updates': train_iter,
             'env_steps_per_second': steps_per_second,
@@ -147,9 +131,8 @@ class RunLog:
 
     def state_dict(self) -> dict:
         """
-        Overview:
-            What a resumed run needs: the lengths of the tables now, the latest scores, and the running means of
-            the updates that are not written yet.
+        What a resumed run needs: the lengths of the tables now, the latest scores, and the running means of the updates
+        that are not written yet.
         """
         return {
             'results_size': _size(self.results),
@@ -163,10 +146,7 @@ class RunLog:
         }
 
     def load_state_dict(self, state: dict) -> None:
-        """
-        Overview:
-            Go back to a saved state: rows written after it are cut from the tables.
-        """
+        """Go back to a saved state: rows written after it are cut from the tables."""
         cut_results(self.results, state['results_size'])
         cut_results(self.diagnostics, state['diagnostics_size'])
         cut_results(self.times, state['times_size'])

@@ -26,8 +26,8 @@ class ScalarWriter:
         Arguments:
             - folder (:obj:`str`): Where the event file goes; earlier event files there belong to the same curves.
             - purge_step (:obj:`Optional[int]`): TensorBoard hides earlier files' scalars from this step on.
-        Errors:
-            ``OSError`` that names the file, here and in every method, if it cannot be written.
+        Raises:
+            - OSError: that names the file, here and in every method, if it cannot be written.
         """
         os.makedirs(folder, exist_ok=True)
         self._path = folder
@@ -39,10 +39,7 @@ class ScalarWriter:
             self._write(session_log=SessionLog(status=SessionLog.START), step=purge_step)
 
     def add_scalar(self, name: str, value: float, step: int) -> None:
-        """
-        Overview:
-            Write one point of a curve.
-        """
+        """Write one point of a curve."""
         self._write(summary=scalar(name, float(value)), step=int(step))
         if time.monotonic() - self._last_flush > FLUSH_EVERY:
             self.flush()

@@ -3,10 +3,7 @@ from typing import Dict, Optional
 
 
 class Every:
-    """
-    Overview:
-        Says when a counter has reached the next multiple of ``freq``. The first call says yes.
-    """
+    """Says when a counter has reached the next multiple of ``freq``. The first call says yes."""
 
     def __init__(self, freq: int) -> None:
         self.freq = freq
@@ -27,20 +24,14 @@ class Every:
 
 
 class UpdateRatio:
-    """
-    Overview:
-        Turns environment steps into updates. What is left of a fraction is carried over to the next call.
-    """
+    """Turns environment steps into updates. What is left of a fraction is carried over to the next call."""
 
     def __init__(self, ratio: float) -> None:
         self.ratio = ratio
         self.carry = 0.0
 
     def __call__(self, env_steps: int) -> int:
-        """
-        Overview:
-            The number of updates that are due after ``env_steps`` more steps of one task.
-        """
+        """The number of updates that are due after ``env_steps`` more steps of one task."""
         self.carry += self.ratio * env_steps
         updates = int(self.carry)
         self.carry -= updates
@@ -48,10 +39,7 @@ class UpdateRatio:
 
 
 class Schedule:
-    """
-    Overview:
-        The counters of a run that decide what comes next; they are part of every checkpoint.
-    """
+    """The counters of a run that decide what comes next; they are part of every checkpoint."""
 
     def __init__(self, eval_freq: int, checkpoint_freq: int, report_freq: int, replay_ratio: float) -> None:
         self.evaluate = Every(eval_freq)

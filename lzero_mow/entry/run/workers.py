@@ -27,10 +27,7 @@ COLLECTING, EVALUATING = 0, 1
 
 @dataclass
 class Workers:
-    """
-    Overview:
-        What a run consists of, besides its log.
-    """
+    """What a run consists of, besides its log."""
     cfg: EasyDict
     policy: Policy
     collector: Any
@@ -43,25 +40,18 @@ class Workers:
 
     @property
     def active_tasks(self) -> List[int]:
-        """
-        Overview:
-            Ids of the tasks that are collected and trained: all, unless the policy has ``active_tasks``.
-        """
+        """Ids of the tasks that are collected and trained: all, unless the policy has ``active_tasks``."""
         return list(getattr(self.policy, 'active_tasks', range(len(self.cfg.env.tasks))))
 
     def env_step(self) -> int:
         """
-        Overview:
-            The clock of a run: environment steps that every task has taken or sat out so far. Tasks advance together;
-            where environments reset in processes of their own one may be a few steps ahead.
+        The clock of a run: environment steps that every task has taken or sat out so far. Tasks advance together; where
+        environments reset in processes of their own one may be a few steps ahead.
         """
         return int((self._steps_taken() + self._sat_out).min())
 
     def interactions(self) -> int:
-        """
-        Overview:
-            Environment steps taken so far, all tasks together.
-        """
+        """Environment steps taken so far, all tasks together."""
         return int(self._steps_taken().sum())
 
     def _steps_taken(self) -> np.ndarray:
@@ -96,10 +86,7 @@ class Workers:
         return self.env_step() - before
 
     def state_dict(self) -> List[int]:
-        """
-        Overview:
-            The steps that each task sat out; collector, policy and replay are saved by themselves.
-        """
+        """The steps that each task sat out; collector, policy and replay are saved by themselves."""
         return self._sat_out.tolist()
 
     def load_state_dict(self, state: List[int]) -> None:
@@ -115,8 +102,8 @@ def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int
     Overview:
         The whole configuration of a run as one tree: the policy's defaults filled in below ``main_config``, and the
         device chosen where it is ``auto``.
-    Errors:
-        ``ValueError`` if there is no such device, or for anything else that ``validate`` finds.
+    Raises:
+        - ValueError: if there is no such device, or for anything else that ``validate`` finds.
     """
     policy_cls = get_policy_cls(EasyDict(create_config['policy']))
     refuse_unknown(policy_cls.default_config(), main_config['policy'], 'policy.')
@@ -143,10 +130,7 @@ def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int
 
 
 def compile_run(config: dict) -> EasyDict:
-    """
-    Overview:
-        Fill in the defaults of DI-engine's classes, as LightZero's entries do, without touching the run folder.
-    """
+    """Fill in the defaults of DI-engine's classes, as LightZero's entries do, without touching the run folder."""
     main_config = EasyDict({key: config[key] for key in ('exp_name', 'env', 'policy')})
     return compile_config(
         main_config, seed=config['seed'], auto=True, create_cfg=EasyDict(config['create']), save_cfg=False
@@ -154,21 +138,13 @@ def compile_run(config: dict) -> EasyDict:
 
 
 def reference_scores(env_cls: type, tasks: Sequence[str]) -> List[Optional[Tuple[float, float]]]:
-    """
-    Overview:
-        For each task the (random, human) returns that its scores are normalised by, or None where there are none.
-    """
+    """For each task the (random, human) returns that its scores are normalised by, or None where there are none."""
     if not hasattr(env_cls, 'reference_scores'):
         return [None] * len(tasks)
     return [env_cls.reference_scores(task) for task in tasks]
 
 
-def build_workers(
-        cfg: EasyDict,
-        create_cfg: dict,
-        run_dir: str,
-        model: Optional[torch.nn.Module] = None,
-) -> Workers:
+def build_workers(cfg: EasyDict, create_cfg: dict, run_dir: str, model: Optional[torch.nn.Module] = None) -> Workers:
     """
     Overview:
         Build environments, policy, replay, collector and evaluator, and seed everything.
@@ -195,12 +171,8 @@ def build_workers(
 
 
 def _workers_on(
-        cfg: EasyDict,
-        create_cfg: EasyDict,
-        run_dir: str,
-        collector_env: BaseEnvManager,
-        evaluator_env: BaseEnvManager,
-        model: Optional[torch.nn.Module],
+        cfg: EasyDict, create_cfg: EasyDict, run_dir: str, collector_env: BaseEnvManager, evaluator_env: BaseEnvManager,
+        model: Optional[torch.nn.Module]
 ) -> Workers:
     set_pkg_seed(cfg.seed, use_cuda=torch.cuda.is_available())
 
@@ -213,10 +185,8 @@ def _workers_on(
     evaluator = SERIAL_EVALUATOR_REGISTRY.get(
         create_cfg.evaluator.type
     )(
-        n_evaluator_episode=len(cfg.env.tasks) * evaluation_episodes(cfg.env),
-        env=evaluator_env,
-        policy=policy.eval_mode,
-        **shared
+        n_evaluator_episode=len(cfg.env.tasks) * evaluation_episodes(cfg.env), env=evaluator_env,
+        policy=policy.eval_mode, **shared
     )
     return Workers(cfg, policy, collector, evaluator, buffer)
 

@@ -3,9 +3,6 @@ from torch import nn
 
 
 def numbers(module: nn.Module) -> int:
-    """
-    Overview:
-        Elements of all parameters and floating-point buffers, counted as in the paper: what training changes.
-    """
+    """Elements of all parameters and floating-point buffers, counted as in the paper: what training changes."""
     tensors = list(module.parameters()) + [buffer for buffer in module.buffers() if buffer.is_floating_point()]
     return sum(tensor.numel() for tensor in tensors)

@@ -79,10 +79,8 @@ class TaskRouter(nn.Module):
 
     def usage(self, embedding: Tensor) -> Tensor:
         """
-        Overview:
-            n sum_k S_k, (N_e,): expected tasks of each expert, K n / N_e for all of them when use is even. The paper
-            sums W_k, the chosen scores alone; that reaches no expert that no task has chosen, and while scores are
-            flat it only sharpens the present choice: of 12 experts that 26 tasks chose unevenly it left five unused,
-            this none.
+        n sum_k S_k, (N_e,): expected tasks of each expert, K n / N_e for all of them when use is even. The paper sums
+        W_k, the chosen scores alone; that reaches no expert that no task has chosen, and while scores are flat it only
+        sharpens the present choice: of 12 experts that 26 tasks chose unevenly it left five unused, this none.
         """
         return self.experts_per_task * self.scores(embedding).sum(0)

@@ -12,10 +12,9 @@ EMBEDDING_STD = 0.02
 
 def init_weights(module: nn.Module) -> None:
     """
-    Overview:
-        For `nn.Module.apply`, which goes from the inside out, so that what a module says about its own layers stands:
-        Xavier-uniform linear layers and convolutions without bias, embeddings N(0, 0.02^2), heads that put out zero.
-        Layers with adapters begin as those without.
+    For `nn.Module.apply`, which goes from the inside out, so that what a module says about its own layers stands:
+    Xavier-uniform linear layers and convolutions without bias, embeddings N(0, 0.02^2), heads that put out zero. Layers
+    with adapters begin as those without.
     """
     if isinstance(module, (nn.Linear, nn.Conv2d)):
         nn.init.xavier_uniform_(module.weight)

@@ -82,9 +82,8 @@ class StagedLinear(GroupedLinear):
     @torch.no_grad()
     def fold(self) -> None:
         """
-        Overview:
-            Put W = a_0 W_0 + sum_j a_j (alpha / rank) B_j A_j in the weight's place and go back to stage 0: without
-            dropout the same layer, as fast as the plain one. There is no way back.
+        Put W = a_0 W_0 + sum_j a_j (alpha / rank) B_j A_j in the weight's place and go back to stage 0: without dropout
+        the same layer, as fast as the plain one. There is no way back.
         """
         scale = [1 + SCALE_RANGE * torch.tanh(logit).view(-1, 1, 1) for logit in self.scales]
         whole = scale[0] * self.weight if self.current else self.weight.clone()  # (G, out, in)

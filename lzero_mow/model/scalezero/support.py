@@ -44,9 +44,8 @@ class Support(nn.Module):
 
     def two_hot(self, x: Tensor, smoothing: float = 0.0) -> Tensor:
         """
-        Overview:
-            Raw scalars (...) -> (..., V): the two atoms around h(x) share the mass linearly, and `smoothing` of it is
-            spread evenly over all of them.
+        Raw scalars (...) -> (..., V): the two atoms around h(x) share the mass linearly, and `smoothing` of it is
+        spread evenly over all of them.
         """
         position = (compress(x.float()).clamp(self.low, self.high) - self.low) / self.step
         below = position.floor().long().clamp(0, len(self) - 2)  # a NaN falls on atom 0; its share stays NaN

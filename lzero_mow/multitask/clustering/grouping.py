@@ -40,34 +40,26 @@ def agglomerate(similarity: np.ndarray, num_clusters: int) -> List[int]:
 
 def agglomerate_auto(similarity: np.ndarray, most: int) -> List[int]:
     """
-    Overview:
-        The number of clusters, 2 to ``most``, whose mean silhouette is highest. A silhouette compares a task with the
-        others of its cluster, so that one cluster a task is not among the choices.
+    The number of clusters, 2 to ``most``, whose mean silhouette is highest. A silhouette compares a task with the
+    others of its cluster, so that one cluster a task is not among the choices.
     """
     candidates = [agglomerate(similarity, n) for n in range(2, min(most, len(similarity) - 1) + 1)]
     return max(candidates, key=lambda clusters: silhouette_score(1 - similarity, clusters, metric='precomputed'))
 
 
 def tree_of(similarity: np.ndarray) -> np.ndarray:
-    """
-    Overview:
-        The tree that ``agglomerate`` cuts, as scipy draws it, with alike tasks side by side.
-    """
+    """The tree that ``agglomerate`` cuts, as scipy draws it, with alike tasks side by side."""
     return linkage(squareform(1 - similarity, checks=False), 'average', optimal_ordering=True)
 
 
 def leaf_order(similarity: np.ndarray) -> List[int]:
-    """
-    Overview:
-        The tasks in the order of the tree.
-    """
+    """The tasks in the order of the tree."""
     return leaves_list(tree_of(similarity)).tolist()
 
 
 def group(similarity: np.ndarray, rule: str, num_clusters: int) -> List[int]:
     """
-    Overview:
-        Clusters by the rule 'gradient' (``num_clusters`` of them) or 'auto' (2 to ``num_clusters``); 1 is one cluster.
+    Clusters by the rule 'gradient' (``num_clusters`` of them) or 'auto' (2 to ``num_clusters``); 1 is one cluster.
     """
     if num_clusters == 1:
         return [0] * len(similarity)

@@ -38,10 +38,7 @@ def task_gradients(
 
 
 def clustered_parameters(model: WorldModel) -> List[Tuple[nn.Parameter, int]]:
-    """
-    Overview:
-        The parameters of VAE and predictors, each with its axis of output channels.
-    """
+    """The parameters of VAE and predictors, each with its axis of output channels."""
     pairs = []
     for part in CLUSTERED:
         for module in getattr(model, part).modules():

@@ -22,10 +22,7 @@ class TaskGradients:
 
     @torch.no_grad()
     def add(self, k: int, gradients: Sequence[Tensor]) -> None:
-        """
-        Overview:
-            Add what task k asks for in one batch.
-        """
+        """Add what task k asks for in one batch."""
         g = torch.cat([gradient.flatten() for gradient in gradients]).float()
         self._squares.setdefault(k, []).append(g.square().sum())
         self._sums[k] = self._sums[k].add_(g) if k in self._sums else g
@@ -51,9 +48,8 @@ class TaskGradients:
     @torch.no_grad()
     def signal(self) -> float:
         """
-        Overview:
-            The share of the sums' squared length that is no noise between batches, mean over tasks: about the cosine
-            that a task's sum would have with that of as many other batches. NaN for one batch.
+        The share of the sums' squared length that is no noise between batches, mean over tasks: about the cosine that a
+        task's sum would have with that of as many other batches. NaN for one batch.
         """
         shares = []
         for k, squares in self._squares.items():
@@ -65,8 +61,7 @@ class TaskGradients:
 
 def conflict(cosine: np.ndarray) -> Dict[str, float]:
     """
-    Overview:
-        Mean cosine over all pairs of tasks, and the share of pairs whose gradients are opposed; nothing without a pair.
+    Mean cosine over all pairs of tasks, and the share of pairs whose gradients are opposed; nothing without a pair.
     """
     pairs = cosine[np.triu_indices(len(cosine), 1)]
     pairs = pairs[~np.isnan(pairs)]

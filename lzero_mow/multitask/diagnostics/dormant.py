@@ -54,10 +54,7 @@ class DormantUnits:
         self._sums[layer], self._rows[layer] = sums, rows
 
     def ratios(self) -> Dict[str, float]:
-        """
-        Overview:
-            The share of dormant units in each module that data has reached, and in 'all' of them.
-        """
+        """The share of dormant units in each module that data has reached, and in 'all' of them."""
         counts = {name: self._count(layers) for name, layers in self._layers.items()}
         counts['all'] = tuple(map(sum, zip(*counts.values())))
         return {name: dormant / units for name, (dormant, units) in counts.items() if units}

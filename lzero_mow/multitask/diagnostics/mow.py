@@ -20,9 +20,7 @@ from .expert_use import expert_use
 from .latent_norm import norm_by_task
 
 
-def diagnose(
-        model: MoWModel, batches: Iterable[SequenceBatch], loss_of: LossOf, cfg: EasyDict
-) -> Dict[str, Any]:
+def diagnose(model: MoWModel, batches: Iterable[SequenceBatch], loss_of: LossOf, cfg: EasyDict) -> Dict[str, Any]:
     """
     Overview:
         Measure a model without leaving a trace in it: weights, running statistics, gradients and the state of torch's

@@ -42,10 +42,7 @@ class StageController:
         return True
 
     def state_dict(self) -> Dict[str, Any]:
-        """
-        Overview:
-            Everything, as primitives.
-        """
+        """Everything, as primitives."""
         return dict(stage=self.stage, began=self._began, solved=self._solved)
 
     def load_state_dict(self, state: Dict[str, Any]) -> None:

@@ -40,10 +40,7 @@ def set_stage(model: ScaleZeroModel, stage: int) -> None:
 
 
 def folded(model: ScaleZeroModel) -> ScaleZeroModel:
-    """
-    Overview:
-        A copy to act with: adapters are folded into the weights, so that it is as fast as before the first of them.
-    """
+    """A copy to act with: adapters are folded into the weights, so that it is as fast as before the first of them."""
     model = copy.deepcopy(model).eval()
     for layer in _staged(model):
         layer.fold()

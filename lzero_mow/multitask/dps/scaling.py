@@ -34,17 +34,11 @@ class ParameterScaling:
 
     @property
     def active_tasks(self) -> List[int]:
-        """
-        Overview:
-            Ids of the tasks that are not solved, ascending.
-        """
+        """Ids of the tasks that are not solved, ascending."""
         return [self._tasks.index(task) for task in self._solved.active]
 
     def note_evaluation(self, returns: Mapping[str, float]) -> None:
-        """
-        Overview:
-            Take in the mean return of every task.
-        """
+        """Take in the mean return of every task."""
         before = self._solved.solved
         self._solved.note(returns)
         for task in self._tasks:
@@ -54,9 +48,8 @@ class ParameterScaling:
     @contextmanager
     def resting_kept(self) -> Iterator[None]:
         """
-        Overview:
-            Around a step of the optimizer: leaves the heads of resting tasks as they are, bit by bit. They get no
-            gradient, but momentum and weight decay would go on moving them.
+        Around a step of the optimizer: leaves the heads of resting tasks as they are, bit by bit. They get no gradient,
+        but momentum and weight decay would go on moving them.
         """
         resting = [k for k, task in enumerate(self._tasks) if task in self._solved.solved]
         heads = [p for head in self._model.task_heads() for p in head.parameters()] if resting else []
@@ -79,10 +72,7 @@ class ParameterScaling:
             self._enter()
 
     def begin_at(self, stage: int) -> None:
-        """
-        Overview:
-            Take over the stage of networks that were loaded.
-        """
+        """Take over the stage of networks that were loaded."""
         self._controller.stage = stage
         self._enter()
 
@@ -91,10 +81,7 @@ class ParameterScaling:
         set_stage(self._target, self._controller.stage)
 
     def scalars(self) -> Dict[str, float]:
-        """
-        Overview:
-            The stage, how many tasks are solved, and which; nothing where there is one stage.
-        """
+        """The stage, how many tasks are solved, and which; nothing where there is one stage."""
         if not self._scaled:
             return {}
         solved = self._solved.solved
@@ -105,10 +92,7 @@ class ParameterScaling:
         }
 
     def state_dict(self) -> Dict[str, Any]:
-        """
-        Overview:
-            Everything but the networks, as primitives.
-        """
+        """Everything but the networks, as primitives."""
         return dict(solved=self._solved.state_dict(), controller=self._controller.state_dict())
 
     def load_state_dict(self, state: Dict[str, Any]) -> None:

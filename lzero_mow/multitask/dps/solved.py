@@ -42,25 +42,16 @@ class SolvedTasks:
 
     @property
     def solved(self) -> List[str]:
-        """
-        Overview:
-            The solved tasks, in the order of all tasks.
-        """
+        """The solved tasks, in the order of all tasks."""
         return [task for task in self._tasks if self._solved[task]]
 
     @property
     def active(self) -> List[str]:
-        """
-        Overview:
-            The others.
-        """
+        """The others."""
         return [task for task in self._tasks if not self._solved[task]]
 
     def state_dict(self) -> Dict[str, Any]:
-        """
-        Overview:
-            Everything, as primitives.
-        """
+        """Everything, as primitives."""
         return dict(solved=dict(self._solved), against=dict(self._against))
 
     def load_state_dict(self, state: Dict[str, Any]) -> None:

@@ -14,26 +14,17 @@ Statistic = Callable[..., np.ndarray]
 
 
 def iqm(scores: np.ndarray) -> np.ndarray:
-    """
-    Overview:
-        Interquartile mean over all seeds and tasks: without a quarter of the scores, rounded down, at either end.
-    """
+    """Interquartile mean over all seeds and tasks: without a quarter of the scores, rounded down, at either end."""
     return trim_mean(scores.reshape(-1, *scores.shape[2:]), 0.25, axis=0)
 
 
 def mean(scores: np.ndarray) -> np.ndarray:
-    """
-    Overview:
-        Mean over seeds and tasks.
-    """
+    """Mean over seeds and tasks."""
     return scores.mean(axis=(0, 1))
 
 
 def median(scores: np.ndarray) -> np.ndarray:
-    """
-    Overview:
-        Median over tasks of the mean over seeds.
-    """
+    """Median over tasks of the mean over seeds."""
     return np.median(scores.mean(axis=0), axis=0)
 
 
@@ -58,8 +49,8 @@ def interval(statistic: Statistic, *scores: np.ndarray) -> Tuple[np.ndarray, np.
     Returns:
         - point, low, high (:obj:`np.ndarray`): Of the statistic's shape; the ends are NaN if an array holds one seed
             alone, from which no interval follows.
-    Errors:
-        ``ValueError`` in one line if rliable is not installed.
+    Raises:
+        - ValueError: in one line if rliable is not installed.
     """
     point = np.asarray(statistic(*scores), dtype=float)
     if min(map(len, scores)) < 2:

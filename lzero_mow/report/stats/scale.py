@@ -11,10 +11,7 @@ WIDER = 2.0
 
 
 class Bounds(NamedTuple):
-    """
-    Overview:
-        What a task's scores lie between.
-    """
+    """What a task's scores lie between."""
     random: float  # the return that scores 0
     best: float  # the return that scores 1
     method: str  # whose it is
@@ -39,10 +36,7 @@ class Scale:
         return (row.episode_return - random) / (best - random)
 
     def covers(self, task: str) -> bool:
-        """
-        Overview:
-            Whether a task has a score.
-        """
+        """Whether a task has a score."""
         return self.column is not None or task in self.bounds
 
 
@@ -51,10 +45,7 @@ HUMAN = Scale('human-normalised score', 'random play 0, a human 1', column='huma
 
 
 def own_scale(rows: Sequence[Result]) -> Optional[Scale]:
-    """
-    Overview:
-        The scale of a column that every evaluation has; None if there is none.
-    """
+    """The scale of a column that every evaluation has; None if there is none."""
     for scale in (SUCCESS, HUMAN):
         if all(getattr(row, scale.column) is not None for row in rows):
             return scale

@@ -15,10 +15,7 @@ Value = Callable[[Result], float]
 
 
 def episode_return(row: Result) -> float:
-    """
-    Overview:
-        The value of a row that every suite has.
-    """
+    """The value of a row that every suite has."""
     return row.episode_return
 
 
@@ -26,8 +23,8 @@ def result_files(folder: str) -> List[str]:
     """
     Overview:
         The tables of evaluations in a folder, one a method; other tables are passed over.
-    Errors:
-        ``ValueError`` if there is none.
+    Raises:
+        - ValueError: if there is none.
     """
     files = []
     for path in sorted(glob.glob(os.path.join(glob.escape(folder), '*.csv'))):
@@ -43,8 +40,8 @@ def read_evaluations(files: Sequence[str]) -> List[Result]:
     """
     Overview:
         Read tables of evaluations.
-    Errors:
-        ``ValueError`` that names the row if a return is not finite, or if two runs of one method share a seed.
+    Raises:
+        - ValueError: that names the row if a return is not finite, or if two runs of one method share a seed.
     """
     rows, seen = [], set()
     for path in files:
@@ -63,20 +60,14 @@ def read_evaluations(files: Sequence[str]) -> List[Result]:
 
 
 def methods_of(rows: Sequence[Result]) -> List[str]:
-    """
-    Overview:
-        The methods in the order of ``config/methods.yaml``, unknown ones behind them, reference players last.
-    """
+    """The methods in the order of ``config/methods.yaml``, unknown ones behind them, reference players last."""
     present = {row.method for row in rows}
     order = [*method_names(), *sorted(present - {*method_names(), *REFERENCES}), *REFERENCES]
     return [method for method in order if method in present]
 
 
 def tasks_of(rows: Sequence[Result]) -> List[str]:
-    """
-    Overview:
-        The tasks in the order in which they come first.
-    """
+    """The tasks in the order in which they come first."""
     return list(dict.fromkeys(row.task for row in rows))
 
 
@@ -107,8 +98,8 @@ def finals(rows: Sequence[Result], tasks: Sequence[str], value: Value, last: int
         - last (:obj:`int`): How many of them.
     Returns:
         - values (:obj:`np.ndarray`): (seeds, tasks).
-    Errors:
-        ``ValueError`` if a run has not been evaluated so often since training began; reference players have one row.
+    Raises:
+        - ValueError: if a run has not been evaluated so often since training began; reference players have one row.
     """
     if last > 1 and rows[0].method not in REFERENCES:
         trained = Counter((row.seed, row.task) for row in rows if row.env_step > 0)

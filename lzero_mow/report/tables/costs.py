@@ -14,10 +14,7 @@ ALL_TASKS = 'all'
 
 @dataclass(frozen=True)
 class RunCost:
-    """
-    Overview:
-        The row of ``runs.csv``.
-    """
+    """The row of ``runs.csv``."""
     method: str
     seed: int
     task: str  # of a member of an ensemble, otherwise 'all'
@@ -34,10 +31,7 @@ COLUMNS = tuple(field.name for field in fields(RunCost))
 
 
 def run_cost(record: RunRecord, task: str) -> RunCost:
-    """
-    Overview:
-        The row of one run.
-    """
+    """The row of one run."""
     return RunCost(
         record.method, record.seed, task, record.env_step, record.interactions, record.updates,
         round(record.cpu_seconds / 60, 2), round(record.wall_seconds / 60, 2), round(record.model_bytes / 2 ** 20, 3),
@@ -46,10 +40,7 @@ def run_cost(record: RunRecord, task: str) -> RunCost:
 
 
 def write_costs(path: str, rows: Iterable[RunCost]) -> None:
-    """
-    Overview:
-        Write the table.
-    """
+    """Write the table."""
     with replacing(path) as temporary, open(temporary, 'w', newline='') as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(COLUMNS)
@@ -60,8 +51,8 @@ def read_costs(path: str) -> List[RunCost]:
     """
     Overview:
         Read the table; empty where there is none.
-    Errors:
-        ``ValueError`` if the file has other columns.
+    Raises:
+        - ValueError: if the file has other columns.
     """
     if not os.path.isfile(path):
         return []

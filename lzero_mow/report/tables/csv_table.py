@@ -8,8 +8,8 @@ def append_rows(path: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     """
     Overview:
         Append rows, under a header line if the file is new, and wait until they are on the disk.
-    Errors:
-        ``OSError`` that names the file if it cannot be written.
+    Raises:
+        - OSError: that names the file if it cannot be written.
     """
     try:
         with open(path, 'a', newline='') as file:
@@ -29,8 +29,8 @@ def read_rows(path: str, columns: Sequence[str], kind: str) -> List[Dict[str, st
         Read a table that ``append_rows`` wrote.
     Arguments:
         - kind (:obj:`str`): What the table is, for the error.
-    Errors:
-        ``ValueError`` if the file has other columns.
+    Raises:
+        - ValueError: if the file has other columns.
     """
     with open(path, newline='') as file:
         reader = csv.DictReader(file)
@@ -45,8 +45,8 @@ def cut_results(path: str, size: int) -> int:
         Drop what was written after the file had ``size`` bytes, so that a resumed run does not repeat rows.
     Returns:
         - dropped (:obj:`int`): How many bytes were dropped.
-    Errors:
-        ``ValueError`` if the file is shorter than ``size``: rows that the checkpoint counts on are gone.
+    Raises:
+        - ValueError: if the file is shorter than ``size``: rows that the checkpoint counts on are gone.
     """
     present = os.path.getsize(path) if os.path.exists(path) else 0
     if present < size:

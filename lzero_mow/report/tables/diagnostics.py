@@ -13,8 +13,8 @@ def append_diagnostics(path: str, env_step: int, values: Dict[str, float]) -> No
     """
     Overview:
         Append what was measured at one step, under a header line if the file is new.
-    Errors:
-        ``OSError`` that names the file if it cannot be written.
+    Raises:
+        - OSError: that names the file if it cannot be written.
     """
     append_rows(path, COLUMNS, [(env_step, name, value) for name, value in values.items()])
 
@@ -23,8 +23,8 @@ def read_diagnostics(path: str) -> List[Tuple[int, str, float]]:
     """
     Overview:
         All rows: (env_step, name, value).
-    Errors:
-        ``ValueError`` if the file has other columns.
+    Raises:
+        - ValueError: if the file has other columns.
     """
     rows = read_rows(path, COLUMNS, 'diagnostics table')
     return [(int(row['env_step']), row['name'], float(row['value'])) for row in rows]
@@ -37,10 +37,7 @@ def _pairs(part: str, tasks: Sequence[str]) -> Iterator[Tuple[int, int, str]]:
 
 
 def matrix_rows(part: str, cosine: np.ndarray, tasks: Sequence[str]) -> Dict[str, float]:
-    """
-    Overview:
-        A symmetric (K, K) matrix of cosines as named numbers, one a pair of tasks.
-    """
+    """A symmetric (K, K) matrix of cosines as named numbers, one a pair of tasks."""
     return {name: float(cosine[i, j]) for i, j, name in _pairs(part, tasks) if not np.isnan(cosine[i, j])}
 
 

@@ -15,10 +15,7 @@ from .csv_table import append_rows, read_rows
 
 @dataclass(frozen=True)
 class Result:
-    """
-    Overview:
-        One evaluation of one task: the row of ``results.csv``.
-    """
+    """One evaluation of one task: the row of ``results.csv``."""
     method: str  # of config/methods.yaml, such as mow; the type of a policy that is not MoW's
     seed: int
     task: str
@@ -38,9 +35,8 @@ COLUMNS = tuple(field.name for field in fields(Result))
 
 def aggregate(scores: Sequence[float]) -> Dict[str, float]:
     """
-    Overview:
-        Mean, median and interquartile mean over tasks. The interquartile mean drops a quarter of the tasks, rounded
-        down, at either end: of fewer than four tasks it is the mean.
+    Mean, median and interquartile mean over tasks. The interquartile mean drops a quarter of the tasks, rounded down,
+    at either end: of fewer than four tasks it is the mean.
     """
     return {
         'mean': float(np.mean(scores)),
@@ -74,10 +70,7 @@ def evaluation_rows(
 
 
 def append_results(path: str, rows: Iterable[Result]) -> None:
-    """
-    Overview:
-        Append evaluations; see ``append_rows``.
-    """
+    """Append evaluations; see ``append_rows``."""
     append_rows(path, COLUMNS, [astuple(row) for row in rows])  # csv writes None as an empty field
 
 
@@ -89,8 +82,8 @@ def read_results(path: str) -> List[Result]:
     """
     Overview:
         Read a results table.
-    Errors:
-        ``ValueError`` if the file has other columns.
+    Raises:
+        - ValueError: if the file has other columns.
     """
     return [
         Result(

@@ -16,10 +16,7 @@ RUN_RECORD = 'run.yaml'
 
 @dataclass(frozen=True)
 class RunRecord:
-    """
-    Overview:
-        The content of ``run.yaml``.
-    """
+    """The content of ``run.yaml``."""
     method: str
     seed: int
     tasks: List[str]
@@ -33,10 +30,7 @@ class RunRecord:
 
 
 def write_run_record(run_dir: str, record: RunRecord) -> None:
-    """
-    Overview:
-        Write a run's record.
-    """
+    """Write a run's record."""
     with replacing(os.path.join(run_dir, RUN_RECORD)) as temporary, open(temporary, 'w') as file:
         yaml.safe_dump(asdict(record), file, sort_keys=False)
 
@@ -45,8 +39,8 @@ def read_run_record(run_dir: str) -> Optional[RunRecord]:
     """
     Overview:
         Read a run's record, or None if the run has not ended.
-    Errors:
-        ``ValueError`` if the file is damaged, or of a version that wrote other columns.
+    Raises:
+        - ValueError: if the file is damaged, or of a version that wrote other columns.
     """
     path = os.path.join(run_dir, RUN_RECORD)
     if not os.path.isfile(path):

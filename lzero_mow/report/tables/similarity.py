@@ -9,18 +9,12 @@ from lzero_mow.utils.files import replacing
 
 
 def similarity_file(folder: str, seed: int, length: int) -> str:
-    """
-    Overview:
-        Where a stability experiment keeps the similarity of one seed after ``length`` updates.
-    """
+    """Where a stability experiment keeps the similarity of one seed after ``length`` updates."""
     return os.path.join(folder, 'similarity', f'seed{seed}_updates{length}.csv')
 
 
 def write_similarity(path: str, similarity: np.ndarray, tasks: Sequence[str]) -> None:
-    """
-    Overview:
-        Write the cosine similarity of the tasks' gradients: a header of names, then a row a task.
-    """
+    """Write the cosine similarity of the tasks' gradients: a header of names, then a row a task."""
     with replacing(path) as temporary, open(temporary, 'w', newline='') as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(['task', *tasks])
@@ -28,10 +22,7 @@ def write_similarity(path: str, similarity: np.ndarray, tasks: Sequence[str]) ->
 
 
 def read_similarity(path: str) -> Tuple[List[str], np.ndarray]:
-    """
-    Overview:
-        Read what ``write_similarity`` wrote: names and matrix.
-    """
+    """Read what ``write_similarity`` wrote: names and matrix."""
     with open(path, newline='') as file:
         header, *rows = csv.reader(file)
     return header[1:], np.array([[float(value) for value in row[1:]] for row in rows])

@@ -9,10 +9,7 @@ TIMES = 'times.csv'
 
 @dataclass(frozen=True)
 class Times:
-    """
-    Overview:
-        The row of ``times.csv``.
-    """
+    """The row of ``times.csv``."""
     env_step: int  # environment steps a task
     interactions: int  # of all tasks together; fewer where solved tasks rest
     updates: int  # of the warm-up and after it
@@ -29,8 +26,8 @@ def append_times(path: str, row: Times) -> None:
     """
     Overview:
         Append a row, under a header line if the file is new.
-    Errors:
-        ``OSError`` that names the file if it cannot be written.
+    Raises:
+        - OSError: that names the file if it cannot be written.
     """
     append_rows(path, COLUMNS, [astuple(row)])
 
@@ -39,8 +36,8 @@ def read_times(path: str) -> List[Times]:
     """
     Overview:
         Read the table.
-    Errors:
-        ``ValueError`` if the file has other columns.
+    Raises:
+        - ValueError: if the file has other columns.
     """
     kinds = [(field.name, field.type) for field in fields(Times)]
     return [Times(*(kind(row[name]) for name, kind in kinds)) for row in read_rows(path, COLUMNS, 'table of times')]

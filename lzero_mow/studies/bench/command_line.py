@@ -6,7 +6,6 @@ from typing import Optional
 def command_line(name: str, text: Optional[str]) -> argparse.ArgumentParser:
     """A benchmark's parser; the text is its docstring."""
     return argparse.ArgumentParser(
-        prog=f'python -m lzero_mow.studies.bench.{name}',
-        description=text,
+        prog=f'python -m lzero_mow.studies.bench.{name}', description=text,
         formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -170,16 +170,8 @@ def vector_player(game: str, envs: int, threads: int) -> Player:
     """ALE's own vector environment."""
     from ale_py import AtariVectorEnv
     env = AtariVectorEnv(
-        ale_id(game),
-        envs,
-        num_threads=threads,
-        img_height=64,
-        img_width=64,
-        grayscale=False,
-        stack_num=1,
-        reward_clipping=False,
-        use_fire_reset=False,
-        full_action_space=True
+        ale_id(game), envs, num_threads=threads, img_height=64, img_width=64, grayscale=False, stack_num=1,
+        reward_clipping=False, use_fire_reset=False, full_action_space=True
     )
     env.reset(seed=0)
     rng = _rng()

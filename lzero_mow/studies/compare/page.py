@@ -33,20 +33,14 @@ PICTURES = {
 
 @dataclass(frozen=True)
 class Picture:
-    """
-    Overview:
-        A picture or video as the page has it.
-    """
+    """A picture or video as the page has it."""
     data: str  # a data URI
     caption: str
     is_video: bool = False
 
 
 def embedded(path: str, caption: str) -> Picture:
-    """
-    Overview:
-        A file as a data URI, so that the page needs no other file.
-    """
+    """A file as a data URI, so that the page needs no other file."""
     mime = MIME[os.path.splitext(path)[1]]
     with open(path, 'rb') as file:
         data = base64.b64encode(file.read()).decode()

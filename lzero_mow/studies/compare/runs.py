@@ -23,10 +23,7 @@ INDIFFERENT = ('tasks', 'collector_env_num', 'manager', 'evaluator_env_num', 'ev
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """
-    Overview:
-        A run folder. A reference player's has neither times nor diagnostics.
-    """
+    """A run folder. A reference player's has neither times nor diagnostics."""
     folder: str
     config: dict
     record: RunRecord
@@ -36,17 +33,11 @@ class FinishedRun:
 
     @property
     def method(self) -> str:
-        """
-        Overview:
-            The method's name.
-        """
+        """The method's name."""
         return self.record.method
 
     def cost(self) -> RunCost:
-        """
-        Overview:
-            What it has cost.
-        """
+        """What it has cost."""
         member = one_model_a_task(self.method)
         return run_cost(self.record, self.record.tasks[0] if member else ALL_TASKS)
 
@@ -55,8 +46,8 @@ def load_run(folder: str) -> FinishedRun:
     """
     Overview:
         Read a run folder.
-    Errors:
-        ``ValueError`` in one line if it is none, or if the run has not ended.
+    Raises:
+        - ValueError: in one line if it is none, or if the run has not ended.
     """
     config, record = load_run_config(folder), read_run_record(folder)
     if record is None:
@@ -76,8 +67,8 @@ def check_comparable(runs: Sequence[FinishedRun]) -> None:
         Check that all but the methods is the same: games, environments, environment steps, updates a step, episodes an
         evaluation, seeds; that a method is the same in all its runs; and that every run went on to its end. Reference
         players may have seeds of their own.
-    Errors:
-        ``ValueError`` in one line for the first difference.
+    Raises:
+        - ValueError: in one line for the first difference.
     """
     trained = [run for run in runs if run.method not in REFERENCES]
     if not trained:

@@ -13,10 +13,7 @@ Cells = List[List[Union[str, dict]]]
 
 
 def facts(summary: Summary, runs: Sequence[FinishedRun]) -> List[str]:
-    """
-    Overview:
-        What all methods share, and what the numbers are, a line each.
-    """
+    """What all methods share, and what the numbers are, a line each."""
     trained = [run for run in runs if run.method not in REFERENCES]
     seeds = sorted({run.record.seed for run in trained})
     devices = ' and '.join(sorted({run.config['policy']['device'] for run in trained}))
@@ -43,10 +40,7 @@ def facts(summary: Summary, runs: Sequence[FinishedRun]) -> List[str]:
 
 
 def score_cells(summary: Summary) -> Cells:
-    """
-    Overview:
-        A row a method: interquartile mean, mean and median of the scores, and how often the baseline is better.
-    """
+    """A row a method: interquartile mean, mean and median of the scores, and how often the baseline is better."""
     compared = [f'P({summary.baseline} better)'] if summary.baseline else []
     cells: Cells = [['method', 'seeds', *(name.upper() if name == 'iqm' else name for name in STATISTICS), *compared]]
     for method in summary.methods:
@@ -57,18 +51,12 @@ def score_cells(summary: Summary) -> Cells:
 
 
 def game_cells(summary: Summary) -> Cells:
-    """
-    Overview:
-        A row a game: the mean return of each method.
-    """
+    """A row a game: the mean return of each method."""
     return _by_game(summary.tasks, summary, _return)
 
 
 def success_cells(summary: Summary, name: str) -> Cells:
-    """
-    Overview:
-        A row a game, and one for all: how often each method has done it, by one of ``SUCCESSES``.
-    """
+    """A row a game, and one for all: how often each method has done it, by one of ``SUCCESSES``."""
     tasks = [*summary.tasks, ALL_TASKS]
     return _by_game(tasks, summary, lambda method, task: with_interval(method.successes[name][task], 2))
 
@@ -86,10 +74,7 @@ def _return(method: MethodSummary, task: str) -> Union[str, dict]:
 
 
 def cost_cells(summary: Summary, runs: Sequence[FinishedRun]) -> Cells:
-    """
-    Overview:
-        A row a method: parameters, memory, times, and what was done.
-    """
+    """A row a method: parameters, memory, times, and what was done."""
     cells: Cells = [[
         'method', 'million parameters', 'MB', 'peak memory, MB', 'interactions', 'updates', 'CPU minutes', 'minutes',
         'seconds a decision', 'seconds an update'

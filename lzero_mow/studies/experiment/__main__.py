@@ -77,11 +77,7 @@ def _parser(settings: Dict[str, Any]) -> cli.Parser:
     methods = '' if default['methods'] is None else f"; default: {' '.join(default['methods'])}"
     references = ', '.join(f'{name}: {what}' for name, what in REFERENCES.items())
     parser.add_argument(
-        '--methods',
-        nargs='+',
-        default=default['methods'],
-        required=default['methods'] is None,
-        metavar='METHOD',
+        '--methods', nargs='+', default=default['methods'], required=default['methods'] is None, metavar='METHOD',
         help=f"{', '.join(method_names())}; for comparison {references}{methods}"
     )
     seeds, games = (' '.join(map(str, default[name])) for name in ('seeds', 'games'))
@@ -93,29 +89,19 @@ def _parser(settings: Dict[str, Any]) -> cli.Parser:
         '--games', nargs='+', default=default['games'], metavar='GAME', help=f"""default: {games or "the preset's"}"""
     )
     parser.add_argument(
-        '--jobs',
-        type=int,
-        default=0,
-        metavar='N',
+        '--jobs', type=int, default=0, metavar='N',
         help='runs at once, each with its share of the cores; default: 0, as many as there are cores'
     )
     parser.add_argument(
-        '--runs',
-        default=default['runs'],
-        metavar='DIR',
+        '--runs', default=default['runs'], metavar='DIR',
         help=f"where the run folders are, below SUITE/METHOD; default: {default['runs']}"
     )
     parser.add_argument(
-        '--output',
-        default=default['output'],
-        metavar='DIR',
+        '--output', default=default['output'], metavar='DIR',
         help=f"where SUITE/METHOD.csv and SUITE/runs.csv go; default: {default['output']}"
     )
     parser.add_argument(
-        '--random-episodes',
-        type=int,
-        default=100,
-        metavar='N',
+        '--random-episodes', type=int, default=100, metavar='N',
         help='of random play and of experts, a task and seed; default: 100'
     )
     parser.add_argument(
@@ -126,10 +112,7 @@ def _parser(settings: Dict[str, Any]) -> cli.Parser:
         f"{default['compare'] or 'none'}"
     )
     parser.add_argument(
-        'overrides',
-        nargs='*',
-        default=[],
-        metavar='KEY=VALUE',
+        'overrides', nargs='*', default=[], metavar='KEY=VALUE',
         help='leaves of the configuration, for every method that has them'
     )
     return parser

@@ -26,10 +26,7 @@ from lzero_mow.utils.paths import LATEST
 
 @dataclass(frozen=True)
 class Plan:
-    """
-    Overview:
-        What is asked for.
-    """
+    """What is asked for."""
     suite: str
     preset: str
     methods: Tuple[str, ...]
@@ -45,10 +42,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Job:
-    """
-    Overview:
-        One run of one method.
-    """
+    """One run of one method."""
     method: str
     seed: int
     task: Optional[str]  # of a member of an ensemble; None for all tasks
@@ -68,26 +62,17 @@ class Job:
 
 
 def run_name(seed: int, task: Optional[str] = None) -> str:
-    """
-    Overview:
-        Name of a run's folder below its method's.
-    """
+    """Name of a run's folder below its method's."""
     return f'seed{seed}' if task is None else f'{task}_seed{seed}'
 
 
 def of_reference_play(config: dict, player: str, episodes: int) -> dict:
-    """
-    Overview:
-        A configuration as a reference player writes it down, which trains nothing.
-    """
+    """A configuration as a reference player writes it down, which trains nothing."""
     return dict(config, method=player, max_env_step=0, random_episodes=episodes)
 
 
 def seeds_in(folder: str) -> List[int]:
-    """
-    Overview:
-        The seeds of which a method's folder holds a run.
-    """
+    """The seeds of which a method's folder holds a run."""
     names = os.listdir(folder) if os.path.isdir(folder) else []
     found = (re.fullmatch(r'(?:.+_)?seed(\d+)', name) for name in names)
     return sorted({int(match.group(1)) for match in found if match})
@@ -97,9 +82,9 @@ def plan_jobs(plan: Plan) -> List[Job]:
     """
     Overview:
         Every run of a plan, seed by seed, so that after the first seed there is a result of every method.
-    Errors:
-        ``ValueError`` in one line for anything that is wrong with any of them, also if a folder holds a run with
-        another configuration: of the same name, or of another seed, which would stand in the same table.
+    Raises:
+        - ValueError: in one line for anything that is wrong with any of them, also if a folder holds a run with another
+            configuration: of the same name, or of another seed, which would stand in the same table.
     """
     overridden = set(leaves(parse_overrides(plan.overrides)))
     for key, option in OWN_KEYS.items():
@@ -188,19 +173,13 @@ def _refuse_another_run(job: Job, prolonged: bool) -> None:
 
 
 def has_ended(run_dir: str) -> bool:
-    """
-    Overview:
-        Whether the run in a folder has reached the end that it was last given.
-    """
+    """Whether the run in a folder has reached the end that it was last given."""
     record = read_run_record(run_dir)
     return record is not None and record.env_step >= load_run_config(run_dir)['max_env_step']
 
 
 def is_finished(job: Job) -> bool:
-    """
-    Overview:
-        Whether there is nothing left to do.
-    """
+    """Whether there is nothing left to do."""
     return has_ended(job.run_dir) and read_run_record(job.run_dir).env_step >= job.config['max_env_step']
 
 
@@ -209,8 +188,8 @@ def command(job: Job, plan: Plan) -> List[str]:
     Overview:
         The command that brings a run to its end: from its last checkpoint if there is one, anew otherwise. What a run
         has left that was cut off before its first checkpoint is removed.
-    Errors:
-        ``BlockingIOError`` if another process is still at work in the folder.
+    Raises:
+        - BlockingIOError: if another process is still at work in the folder.
     """
     module = [sys.executable, '-m']
     if job.method not in REFERENCES and os.path.isfile(os.path.join(job.run_dir, LATEST)):
@@ -226,17 +205,11 @@ def command(job: Job, plan: Plan) -> List[str]:
 
 
 def environment(threads: int) -> Dict[str, str]:
-    """
-    Overview:
-        The environment of a run that may use so many cores.
-    """
+    """The environment of a run that may use so many cores."""
     names = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'NUMEXPR_NUM_THREADS')
     return {**os.environ, **{name: str(threads) for name in names}}
 
 
 def chosen(names: Sequence[str]) -> Tuple[str, ...]:
-    """
-    Overview:
-        Names without repetitions, in order.
-    """
+    """Names without repetitions, in order."""
     return tuple(dict.fromkeys(names))

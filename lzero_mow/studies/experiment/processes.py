@@ -26,8 +26,8 @@ def run_jobs(jobs: Sequence[Job], plan: Plan, at_once: int, threads: int, on_fin
         - on_finished (:obj:`Callable`): Called without arguments whenever a run has reached its end.
     Returns:
         - failed (:obj:`List[Job]`): The runs that did not reach their end.
-    Errors:
-        ``KeyboardInterrupt`` after Ctrl-C or SIGTERM, when all processes have ended.
+    Raises:
+        - KeyboardInterrupt: after Ctrl-C or SIGTERM, when all processes have ended.
     """
     waiting, running, failed = list(jobs), {}, []
     with _interruptible(), _Screen(len(jobs)) as screen, _stopping(running):
@@ -58,11 +58,7 @@ def _start(job: Job, plan: Plan, threads: int) -> subprocess.Popen:
     os.makedirs(os.path.dirname(job.log), exist_ok=True)
     with open(job.log, 'a') as log:
         return subprocess.Popen(
-            arguments,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment(threads),
+            arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment(threads),
             start_new_session=True
         )
 

@@ -20,8 +20,8 @@ def check_tables(plan: Plan, tasks: Sequence[str], output: str) -> None:
         Refuse to replace a table by one with less in it: with fewer tasks, or without seeds whose runs are elsewhere.
     Arguments:
         - plan, tasks, output: See ``write_tables``.
-    Errors:
-        ``ValueError`` in one line.
+    Raises:
+        - ValueError: in one line.
     """
     for method in plan.methods:
         path = os.path.join(output, plan.suite, f'{method}.csv')

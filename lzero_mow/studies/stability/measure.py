@@ -58,8 +58,8 @@ def check_settings(config: dict, output: str) -> None:
     """
     Overview:
         Check that the clusters are to come from gradients, and that the folder holds no other experiment's seeds.
-    Errors:
-        ``ValueError`` in one line.
+    Raises:
+        - ValueError: in one line.
     """
     rule, tasks = config['policy']['clustering'], config['env']['tasks']
     if rule not in BY_GRADIENT:

@@ -61,10 +61,7 @@ def write_stability(
 
 
 def planted_groups(tasks: Sequence[str]) -> Optional[List[int]]:
-    """
-    Overview:
-        The groups that are known where tasks are copies of each other, ``GAME@n`` of ``GAME``; None elsewhere.
-    """
+    """The groups that are known where tasks are copies of each other, ``GAME@n`` of ``GAME``; None elsewhere."""
     return canonical([task.partition('@')[0] for task in tasks]) if any('@' in task for task in tasks) else None
 
 

@@ -25,10 +25,7 @@ Estimate = Tuple[float, float, float]
 
 @dataclass
 class MethodSummary:
-    """
-    Overview:
-        The numbers of one method.
-    """
+    """The numbers of one method."""
     method: str
     seeds: int
     env_steps: Tuple[int, int]  # fewest and most at the last evaluation of a run and task
@@ -47,10 +44,7 @@ class MethodSummary:
 
 @dataclass
 class Summary:
-    """
-    Overview:
-        The numbers of all methods, and what they mean.
-    """
+    """The numbers of all methods, and what they mean."""
     tasks: List[str]
     scale: Optional[Scale]  # None where nobody is above random play: there are no scores then
     baseline: Optional[str]
@@ -59,12 +53,7 @@ class Summary:
     drawn: List[str]  # methods whose learning curves are drawn
 
 
-def summarise(
-        folder: str,
-        baseline: Optional[str] = None,
-        last: int = 1,
-        drawn: Sequence[str] = (),
-) -> Summary:
+def summarise(folder: str, baseline: Optional[str] = None, last: int = 1, drawn: Sequence[str] = ()) -> Summary:
     """
     Overview:
         Compute the numbers.
@@ -73,8 +62,8 @@ def summarise(
         - baseline (:obj:`Optional[str]`): The method that the others are compared with; None for MoW if it is there.
         - last (:obj:`int`): A run's final score is the mean of so many last evaluations.
         - drawn (:obj:`Sequence[str]`): Methods whose learning curves are drawn; none for the first of the table.
-    Errors:
-        ``ValueError`` in one line for missing files and methods, and for tables that do not fit together.
+    Raises:
+        - ValueError: in one line for missing files and methods, and for tables that do not fit together.
     """
     if last < 1:
         raise ValueError(f'--last is {last}: expected at least 1 evaluation')
@@ -93,12 +82,8 @@ def summarise(
 
 
 def summarise_rows(
-        rows: Sequence[Result],
-        costs: Sequence[RunCost],
-        scale: Optional[Scale],
-        baseline: Optional[str] = None,
-        last: int = 1,
-        drawn: Sequence[str] = (),
+        rows: Sequence[Result], costs: Sequence[RunCost], scale: Optional[Scale], baseline: Optional[str] = None,
+        last: int = 1, drawn: Sequence[str] = ()
 ) -> Summary:
     """
     Overview:

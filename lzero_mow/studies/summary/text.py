@@ -17,10 +17,7 @@ SUCCESS_WHEN = {'success_any': 'at any step', 'success_last': 'at the last step'
 
 
 def write_markdown(path: str, folder: str, summary: 'Summary') -> None:
-    """
-    Overview:
-        Write the text, which refers to the pictures beside it.
-    """
+    """Write the text, which refers to the pictures beside it."""
     bars = [] if summary.scale is None else ['![Interquartile mean of each method](iqm.png)', '']
     lines = [
         f'# {os.path.basename(os.path.abspath(folder))}', '', *_head(folder, summary), '', *_methods(summary), '',
