@@ -25,7 +25,7 @@ REGISTERING_MODULES = (
     'lzero_mow.policy.scalezero',
 )
 # What `python -m` runs and stays light.
-COMMANDS = ('lzero_mow', 'lzero_mow.studies.experiment', 'lzero_mow.studies.compare')
+COMMANDS = ('lzero_mow', 'lzero_mow.studies.experiment.reference_play')
 
 
 def register() -> None:

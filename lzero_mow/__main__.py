@@ -128,6 +128,18 @@ def summarise(argv: List[str]) -> int:
     return 0
 
 
+def run_experiment(argv: List[str]) -> int:
+    """Run several methods and seeds as processes of this machine."""
+    from lzero_mow.studies.experiment.command import main
+    return main(argv)
+
+
+def compare(argv: List[str]) -> int:
+    """Put finished runs side by side on one page."""
+    from lzero_mow.studies.compare.command import main
+    return main(argv)
+
+
 def measure_stability(argv: List[str]) -> int:
     """Repeat the warm-up over seeds and lengths, and compare the clusters that come out."""
     return stability.main(argv, prog=f'{PROG} stability')
@@ -139,6 +151,8 @@ COMMANDS = {
     'config': show_config,
     'curves': draw_curves,
     'summary': summarise,
+    'experiment': run_experiment,
+    'compare': compare,
     'stability': measure_stability,
 }
 
@@ -151,8 +165,7 @@ def main(argv: List[str]) -> int:
         - code (:obj:`int`): Exit code.
     """
     parser = cli.Parser(
-        prog=PROG, description='MoW and ScaleZero: one agent for several visual tasks.',
-        epilog='Several methods and seeds as processes of this machine: python -m lzero_mow.studies.experiment --help'
+        prog=PROG, description="MoW and ScaleZero: one agent for several visual tasks."
     )
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', title='commands')
     for name, function in COMMANDS.items():

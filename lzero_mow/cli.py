@@ -74,7 +74,7 @@ def config_parser(
         'file {task: cluster}'
     )
     parser.add_argument('--seed', type=int, help='seed of everything random; default: 0')
-    parser.add_argument('--max-env-step', type=int, metavar='N', help="environment steps a task; default: the preset's")
+    parser.add_argument('--max-env-step', type=int, metavar='N', help="environment steps per task; default: the preset's")
     parser.add_argument(
         '--exp-name',
         metavar='DIR',

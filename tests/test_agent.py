@@ -46,9 +46,9 @@ def test_return_scale_is_one_a_task_and_never_below_its_floor():
 def rollout_of(model, tasks=(0, 0, 1, 2), context=4, horizon=7, seed=0):
     torch.manual_seed(seed)
     world = model.world_model
-    plan = world.plan(tasks)
+    routing = world.route(tasks)
     latent, action = random_latent(len(tasks), context, model), random_batch(tasks, context).action[:, :-1]
-    return imagine(world, model.agent, latent, action, tasks, plan, horizon), latent, action, plan
+    return imagine(world, model.agent, latent, action, tasks, routing, horizon), latent, action, routing
 
 
 @pytest.mark.unittest
@@ -56,14 +56,14 @@ def rollout_of(model, tasks=(0, 0, 1, 2), context=4, horizon=7, seed=0):
 def test_imagination_equals_the_full_forward_pass_step_by_step():
     model = tiny_model()
     world = model.world_model
-    rollout, context, action, plan = rollout_of(model)
+    rollout, context, action, routing = rollout_of(model)
     assert rollout.state.shape == (4, 8, world.latent_dim + world.hidden_dim)
     latent, hidden = rollout.state.split([world.latent_dim, world.hidden_dim], -1)
     all_latents = torch.cat([context[:, :-1], latent[:, :-1]], 1)
-    full = world.dynamics(all_latents, torch.cat([action, rollout.action], 1), plan)
+    full = world.dynamics(all_latents, torch.cat([action, rollout.action], 1), routing)
     close = dict(rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(hidden, full[:, context.shape[1] - 2:], **close)
-    predicted = world.predict(full[:, context.shape[1] - 1:], plan)
+    predicted = world.predict(full[:, context.shape[1] - 1:], routing)
     torch.testing.assert_close(rollout.reward, world.two_hot.decode(predicted.reward), **close)
     assert torch.equal(rollout.continuation, (predicted.continuation > 0).float())
     assert torch.equal(latent[:, 0], context[:, -1])
@@ -85,9 +85,9 @@ def test_imagined_actions_are_legal():
 @pytest.mark.unittest
 def test_agent_terms_train_actor_and_critic_and_nothing_else():
     model = tiny_model()
-    rollout, *_, plan = rollout_of(model)
+    rollout, *_, routing = rollout_of(model)
     cfg = EasyDict(MOW_CONFIG)
-    terms = agent_terms(model.agent, rollout, plan, cfg)
+    terms = agent_terms(model.agent, rollout, routing, cfg)
     (terms['actor'].sum() + terms['entropy'].sum()).backward(retain_graph=True)
     assert all(p.grad is None for p in model.agent.critic.parameters())  # the advantage is a constant
     assert all(p.grad.abs().sum() > 0 for p in model.agent.actor.parameters())

@@ -20,7 +20,7 @@ from lzero_mow.report.tables.diagnostics import DIAGNOSTICS, append_diagnostics
 from lzero_mow.report.tables.results import Result, append_results
 from lzero_mow.report.tables.run_record import RunRecord, write_run_record
 from lzero_mow.report.tables.times import TIMES, Times, append_times
-from lzero_mow.studies.compare.__main__ import main
+from lzero_mow.studies.compare.command import main
 from lzero_mow.studies.compare.runs import check_comparable, load_run
 from lzero_mow.utils.paths import RESULTS
 
@@ -98,7 +98,7 @@ def test_the_page_has_the_numbers_of_the_runs(runs, tmp_path, capsys):
     header, mow, *_ = cells(page, 'costs')
     costs = dict(zip(header, mow))
     assert costs['million parameters'] == '1.00' and costs['interactions'] == '384'
-    assert costs['seconds a decision'] == '0.0020' and costs['seconds an update'] == '0.250'
+    assert costs['seconds per decision'] == '0.0020' and costs['seconds per update'] == '0.250'
     assert costs['CPU minutes'] == '1.5' and costs['minutes'] == '2.0'
     assert page.count('data:video/mp4;base64,') == 2 and 'src="/' not in page
     assert 'http' not in re.sub('"data:[^"]*"', '', page)
@@ -129,7 +129,7 @@ def test_experts_and_successes_have_their_place_on_the_page(tmp_path):
     'changes, words', [
         (dict(max_env_step=100), 'max_env_step=100'),
         (dict(env__sticky_action_prob=0.9), 'env.sticky_action_prob=0.9'),
-        (dict(env__evaluator_env_num=3), 'episodes a task in an evaluation=3'),
+        (dict(env__evaluator_env_num=3), 'episodes per task in an evaluation=3'),
         (dict(seed=0), "seed 0 of 'mow' is there twice"),
         (dict(ended=False), 'has not ended'),
         (dict(policy__replay_ratio=0.9), 'policy.replay_ratio=0.9'),

@@ -195,7 +195,7 @@ def test_unknown_preset(name, message):
         ('policy.imagine_batch_size=3', 'policy.imagine_batch_size is 3 for 4 tasks'),
         ('policy.replay_buffer_size=31', 'policy.batch_length is 32 but the replay keeps 31 steps'),
         ('policy.replay_buffer_size=60 env.collector_env_num=2', 'but the replay keeps 30 steps of an environment'),
-        ('policy.replay_buffer_size=63', 'a batch holds 64 steps a task but the replay only 63'),
+        ('policy.replay_buffer_size=63', 'a batch holds 64 steps per task but the replay only 63'),
         ('policy.train_start_after_envsteps=40', 'policy.train_start_after_envsteps is 40: too few steps'),
         ('max_env_step=100', 'max_env_step is 100 but training starts after'),
         ('policy.replay_ratio=0.0', 'policy.replay_ratio is 0.0: expected more than 0'),

@@ -28,7 +28,7 @@ def test_heads_of_a_resting_task_stand_still():
 @torch.no_grad()
 def output_of(model):
     latent = model.encode(frames(6)).view(2, 3, -1)
-    return model(latent, torch.tensor([[0, 1, 2], [3, 4, 0]]), model.plan([0, 2]))
+    return model(latent, torch.tensor([[0, 1, 2], [3, 4, 0]]), model.route([0, 2]))
 
 
 def changed(policy, before):
@@ -73,8 +73,8 @@ def test_with_adapters_it_acts_on_the_weights_of_the_last_update():
         output = act(policy, frames(3), [0, 1, 2], mode='eval')
         with torch.no_grad():
             latent = policy._model.encode(frames(3)).unsqueeze(1)
-            plan, nothing = policy._model.plan([0, 1, 2]), torch.zeros(3, 0, dtype=torch.long)
-            roots = policy._model.open(latent, nothing, torch.ones(3, dtype=torch.long), plan)
+            routing, nothing = policy._model.route([0, 1, 2]), torch.zeros(3, 0, dtype=torch.long)
+            roots = policy._model.open(latent, nothing, torch.ones(3, dtype=torch.long), routing)
             value = policy._model.value_support.mean(roots.value)
         seen.append([output[i]['predicted_value'] for i in range(3)])
         assert seen[-1] == pytest.approx(value.tolist(), abs=1e-5)

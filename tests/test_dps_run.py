@@ -38,7 +38,7 @@ def config_of(run_dir):
 
 
 def episodes(*returns):
-    """What an evaluation of one episode a task says."""
+    """What an evaluation of one episode per task says."""
     return {'return': np.array(returns).reshape(-1, 1)}
 
 

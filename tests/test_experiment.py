@@ -234,7 +234,7 @@ def test_a_prolonged_run_is_in_no_table_until_it_ends_again(tmp_path):
 
 def run_experiment(folder, *arguments):
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / 'tests')]), OMP_NUM_THREADS='1')
-    command = [sys.executable, '-m', 'lzero_mow.studies.experiment', *arguments]
+    command = [sys.executable, '-m', 'lzero_mow', 'experiment', *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, timeout=280)
 
 

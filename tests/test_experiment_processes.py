@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from helpers.experiments import held_by_another_process, make_plan
-from lzero_mow.studies.experiment import __main__ as experiment
+from lzero_mow.studies.experiment import command as experiment
 from lzero_mow.studies.experiment import processes
 from lzero_mow.studies.experiment.jobs import plan_jobs
 from lzero_mow.utils.files import locked

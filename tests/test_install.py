@@ -99,7 +99,7 @@ warnings.warn('older', FutureWarning)
 @pytest.mark.parametrize(
     'arguments', [
         ('-m', 'lzero_mow', '--help'), ('-m', 'lzero_mow', 'summary', '--help'),
-        ('-m', 'lzero_mow.studies.experiment', '--help'),
+        ('-m', 'lzero_mow', 'experiment', '--help'),
         ('zoo/atari/config/mow_multitask.py', '--help')
     ]
 )

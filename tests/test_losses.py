@@ -84,15 +84,15 @@ def test_mean_by_task():
 def test_free_bits_hold_a_small_kl_at_one_nat_without_gradient():
     model = tiny_model()
     world, batch = model.world_model, random_batch((0, 1, 2), 6)
-    plan = world.plan(batch.task)
-    free, _ = world_model_terms(world, batch, plan, free_bits=1e6)
+    routing = world.route(batch.task)
+    free, _ = world_model_terms(world, batch, routing, free_bits=1e6)
     assert torch.equal(free['dynamics'], torch.full((3, ), 1e6))
     (free['dynamics'].sum() + free['representation'].sum()).backward()
     assert all(p.grad is None or p.grad.abs().sum() == 0 for p in world.parameters())
     torch.manual_seed(0)
-    tight, _ = world_model_terms(world, batch, plan, free_bits=0.0)
+    tight, _ = world_model_terms(world, batch, routing, free_bits=0.0)
     torch.manual_seed(0)
-    loose, _ = world_model_terms(world, batch, plan, free_bits=float(tight['dynamics'].min()) / 2)
+    loose, _ = world_model_terms(world, batch, routing, free_bits=float(tight['dynamics'].min()) / 2)
     torch.testing.assert_close(tight['dynamics'], loose['dynamics'])
 
 
@@ -100,7 +100,7 @@ def moved(model, term):
     """Names of the world model's parts that a loss term has a gradient for."""
     model.zero_grad(set_to_none=True)
     world, batch = model.world_model, random_batch((0, 1, 2), 6)
-    terms, _ = world_model_terms(world, batch, world.plan(batch.task), free_bits=0.0)
+    terms, _ = world_model_terms(world, batch, world.route(batch.task), free_bits=0.0)
     terms[term].sum().backward()
     parts = dict(
         encoder=world.vae.encoders, posterior=world.vae.posterior_head, decoder=world.vae.decoders,

@@ -88,7 +88,7 @@ STEPS, LENGTH = 32, 16  # of an episode, and of a sequence: its place in the epi
 HELD_OUT = (1, 4, 7, 10)  # goals
 SHAKY = (2, 5, 8, 11)  # goals on whose way the hand shakes: the task is done late or never
 SEEN = (0, 3, 6, 9, *SHAKY)
-UPDATES, ROWS = 300, 4  # sequences a task in a batch
+UPDATES, ROWS = 300, 4  # sequences per task in a batch
 # Shares of a constant's squared error that may be left, of rewards and of success. Over four seeds 0.27 and 0.10 were
 # the most; where frames were shuffled, so that actions alone could tell, 0.95 and 0.67 the least in the first task.
 BOUNDS = np.array([0.5, 0.3])
@@ -134,11 +134,11 @@ def sequences(episodes: Sequence[Episodes], rows: Sequence[Tuple[int, int, int]]
 
 @torch.no_grad()
 def read(world_model, batch: SequenceBatch) -> Tuple[np.ndarray, torch.Tensor]:
-    """The model's states [h, z], one a step (B x LENGTH, hidden + latent), and its rewards (B, LENGTH)."""
-    plan = world_model.plan(batch.task)
-    latent = sample_straight_through(world_model.encode(batch.obs, plan))
-    hidden = world_model.dynamics(latent, batch.action, plan)
-    reward = world_model.two_hot.decode(world_model.predict(hidden, plan).reward)
+    """The model's states [h, z], one per step (B x LENGTH, hidden + latent), and its rewards (B, LENGTH)."""
+    routing = world_model.route(batch.task)
+    latent = sample_straight_through(world_model.encode(batch.obs, routing))
+    hidden = world_model.dynamics(latent, batch.action, routing)
+    reward = world_model.two_hot.decode(world_model.predict(hidden, routing).reward)
     return torch.cat([hidden, latent], -1).flatten(0, 1).numpy(), reward
 
 

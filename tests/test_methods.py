@@ -8,7 +8,7 @@ from helpers.policies import tiny_policy, training_data
 from helpers.tiny_run import load, tiny_config, train
 from lzero_mow import cli
 from lzero_mow.config.build import build_config, lightzero_configs
-from lzero_mow.config.suites import load_suite, method_layer, method_names, one_model_a_task, suite_names
+from lzero_mow.config.suites import load_suite, method_layer, method_names, one_model_per_task, suite_names
 from lzero_mow.config.tree import leaves
 from lzero_mow.config.validate import validate
 from lzero_mow.model.mow.mow_model import MoWModel
@@ -25,7 +25,7 @@ OTHERS = 'scalezero scalezero_dps unizero_multitask_dense'.split()
 
 
 def config_of(method, suite='atari', preset='laptop', **changes):
-    games = TASKS.get(suite, GAMES)[:1 if one_model_a_task(method) else None]
+    games = TASKS.get(suite, GAMES)[:1 if one_model_per_task(method) else None]
     return build_config(preset, games, suite=suite, method=method, **changes)
 
 
@@ -102,7 +102,7 @@ def test_a_method_stands_between_preset_and_overrides():
     'arguments, message', [
         (dict(method='strom'), "unknown method 'strom': did you mean 'storm'"),
         (dict(suite='minatr'), "unknown suite 'minatr': did you mean 'minatar'"),
-        (dict(method='storm', games=GAMES), 'one model a task, and this run has 3 tasks: name one with --games'),
+        (dict(method='storm', games=GAMES), 'one model per task, and this run has 3 tasks: name one with --games'),
         (dict(overrides=['method=storm']), 'method follows from --method'),
     ]
 )

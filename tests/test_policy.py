@@ -95,10 +95,10 @@ def test_first_action_is_random_and_later_ones_follow_the_window():
         latents.append(memory.latent[ids, slot])
         actions.append(torch.tensor([output[i]['action'] for i in ids]))
         assert torch.equal(memory.action[ids, slot], actions[-1])
-        plan = world.plan([0, 1, 2])
+        routing = world.route([0, 1, 2])
         with torch.no_grad():
-            full = world.dynamics(torch.stack(latents[-6:], 1), torch.stack(actions[-6:], 1), plan)
-            hidden = hidden_before(policy._model, memory, ids, plan)
+            full = world.dynamics(torch.stack(latents[-6:], 1), torch.stack(actions[-6:], 1), routing)
+            hidden = hidden_before(policy._model, memory, ids, routing)
             torch.testing.assert_close(hidden, full[:, -1:], rtol=1e-4, atol=1e-5)
 
 
@@ -110,11 +110,11 @@ def test_environments_of_different_age_act_together():
         act(policy, obs, list(range(6)))
     policy.collect_mode.reset([1, 2])
     act(policy, obs[[2]], [2])
-    memory, plan = policy._collect_memory, policy._model.world_model.plan([0, 0, 1])
+    memory, routing = policy._collect_memory, policy._model.world_model.route([0, 0, 1])
     with torch.no_grad():
-        together = hidden_before(policy._model, memory, [0, 1, 2], plan)
+        together = hidden_before(policy._model, memory, [0, 1, 2], routing)
         for row, (env_id, task) in enumerate(((0, 0), (1, 0), (2, 1))):
-            alone = hidden_before(policy._model, memory, [env_id], policy._model.world_model.plan([task]))
+            alone = hidden_before(policy._model, memory, [env_id], policy._model.world_model.route([task]))
             torch.testing.assert_close(together[row:row + 1], alone, rtol=1e-4, atol=1e-5)
     assert torch.equal(together[1], torch.zeros_like(together[1]))
 

@@ -110,7 +110,7 @@ def test_the_last_evaluation_has_a_line_a_task_and_the_means():
         ['a', 'b', 'mean'], ['100.0'] * 3,
         *[[r'0.50 \[0.09, 0.91]', r'0.50 \[0.09, 0.91]', r'0.50 \[0.15, 0.85]']] * 2
     ]
-    assert table.title == 'last evaluation, step 100, 2 episodes a task'
+    assert table.title == 'last evaluation, step 100, 2 episodes per task'
 
 
 @pytest.mark.unittest

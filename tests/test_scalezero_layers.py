@@ -109,14 +109,14 @@ def test_a_state_restores_the_stage_and_copies_go_their_own_way():
     assert len(with_adapters(tiny_scalezero(adapter_rank=2, stages=3, adapt_encoder=True))) == 2 * (4 + 3) + 2 * 4
     for layer in staged:
         layer.set_stage(2)
-    steps, plan = random_steps(2, 3), model.plan([0, 1])
+    steps, routing = random_steps(2, 3), model.route([0, 1])
     restored, copied = tiny_scalezero(1, adapter_rank=2, stages=3), copy.deepcopy(model)
     restored.load_state_dict(model.state_dict())
-    for ours, theirs, copys in zip(model(*steps, plan), restored(*steps, plan), copied(*steps, plan)):
+    for ours, theirs, copys in zip(model(*steps, routing), restored(*steps, routing), copied(*steps, routing)):
         assert torch.equal(ours, theirs) and torch.equal(ours, copys)
     for layer in staged:
         layer.set_stage(0)
-    assert not torch.equal(model(*steps, plan).value, copied(*steps, plan).value)
+    assert not torch.equal(model(*steps, routing).value, copied(*steps, routing).value)
 
 
 @pytest.mark.unittest

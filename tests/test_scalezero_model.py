@@ -15,20 +15,20 @@ VARIANTS = [dict(), dict(num_experts=0), dict(experts_per_token=2, num_shared_ex
 def test_open_and_extend_equal_the_full_pass(overrides):
     model, length = tiny_scalezero(**overrides), 6
     latent, action = random_steps(5, length)
-    windows, plan = torch.tensor([3, 1, 4, 2, 4]), model.plan([2, 0, 0, 1, 2])
-    root = model.open(latent[:, :4], action[:, :3], windows, plan)
+    windows, routing = torch.tensor([3, 1, 4, 2, 4]), model.route([2, 0, 0, 1, 2])
+    root = model.open(latent[:, :4], action[:, :3], windows, routing)
     assert root.tokens.tolist() == [5, 1, 7, 3, 7]
     # The search's own path: each row continues from the end of its window.
     path_action = torch.randint(0, 5, (5, 2))
     steps, tokens = [], root.tokens
     for move in path_action.unbind(1):
-        steps.append(model.extend(root.cache, tokens, move, plan))
+        steps.append(model.extend(root.cache, tokens, move, routing))
         tokens = steps[-1].tokens
     assert tokens.tolist() == [9, 5, 11, 7, 11]
     for row, window in enumerate(windows.tolist()):
         path = torch.cat([latent[row, :window], *[step.next_latent[row:row + 1] for step in steps]])
         taken = torch.cat([action[row, :window - 1], path_action[row]])
-        full = model(path[None], taken[None], model.plan([[2, 0, 0, 1, 2][row]]))
+        full = model(path[None], taken[None], model.route([[2, 0, 0, 1, 2][row]]))
         torch.testing.assert_close(root.policy[row], full.policy[0, window - 1], **CLOSE)
         torch.testing.assert_close(root.value[row], full.value[0, window - 1], **CLOSE)
         for depth, step in enumerate(steps):
@@ -43,14 +43,14 @@ def test_open_and_extend_equal_the_full_pass(overrides):
 def test_what_stands_in_the_cache_beyond_a_row_does_not_matter():
     model = tiny_scalezero()
     latent, action = random_steps(2, 3)
-    plan, windows = model.plan([0, 1]), torch.tensor([1, 3])
-    clean = model.open(latent, action[:, :2], windows, plan)
+    routing, windows = model.route([0, 1]), torch.tensor([1, 3])
+    clean = model.open(latent, action[:, :2], windows, routing)
     latent[0, 1:], action[0] = 100.0, 4  # the padding
-    padded = model.open(latent, action[:, :2], windows, plan)
+    padded = model.open(latent, action[:, :2], windows, routing)
     padded.cache[:, :, 0, :, 1:] = 7.0
     for ours, theirs in zip(clean[:2], padded[:2]):
         torch.testing.assert_close(ours, theirs, **CLOSE)
-    steps = [model.extend(root.cache, root.tokens, torch.tensor([1, 2]), plan) for root in (clean, padded)]
+    steps = [model.extend(root.cache, root.tokens, torch.tensor([1, 2]), routing) for root in (clean, padded)]
     for ours, theirs in zip(*steps):
         torch.testing.assert_close(ours, theirs, **CLOSE)
 
@@ -60,13 +60,13 @@ def test_what_stands_in_the_cache_beyond_a_row_does_not_matter():
 def test_extend_changes_two_places_of_each_row_and_copies_of_a_cache_are_independent():
     model = tiny_scalezero()
     latent, action = random_steps(2, 2)
-    plan = model.plan([1, 2])
-    root = model.open(latent, action[:, :1], torch.tensor([2, 1]), plan)
+    routing = model.route([1, 2])
+    root = model.open(latent, action[:, :1], torch.tensor([2, 1]), routing)
     before, branch = root.cache.clone(), root.cache.clone()
-    first = model.extend(root.cache, root.tokens, torch.tensor([0, 3]), plan)
+    first = model.extend(root.cache, root.tokens, torch.tensor([0, 3]), routing)
     changed = (root.cache != before).any(-1).any(3).any(1).any(0)  # (R, T)
     assert [row.nonzero().flatten().tolist() for row in changed] == [[3, 4], [1, 2]]
-    other = model.extend(branch, root.tokens, torch.tensor([1, 3]), plan)
+    other = model.extend(branch, root.tokens, torch.tensor([1, 3]), routing)
     assert not torch.allclose(first.reward[0], other.reward[0])
     torch.testing.assert_close(first.reward[1], other.reward[1], **CLOSE)
 
@@ -76,10 +76,10 @@ def test_extend_changes_two_places_of_each_row_and_copies_of_a_cache_are_indepen
 def test_the_past_does_not_see_the_future():
     model = tiny_scalezero()
     latent, action = random_steps(2, 5)
-    plan = model.plan([0, 2])
-    before = model(latent, action, plan)
+    routing = model.route([0, 2])
+    before = model(latent, action, routing)
     latent[:, 3], action[:, 2] = 0.5, (action[:, 2] + 1) % 5  # a_2 and o_3: reward_2 is the first that sees either
-    after = model(latent, action, plan)
+    after = model(latent, action, routing)
     for name in ('policy', 'value', 'reward', 'next_latent'):
         seen_from = 3 if name in ('policy', 'value') else 2
         was, now = getattr(before, name), getattr(after, name)
@@ -92,8 +92,8 @@ def test_the_past_does_not_see_the_future():
 def test_the_last_action_may_be_missing():
     model = tiny_scalezero()
     latent, action = random_steps(2, 4)
-    plan = model.plan([0, 1])
-    full, open_end = model(latent, action, plan), model(latent, action[:, :3], plan)
+    routing = model.route([0, 1])
+    full, open_end = model(latent, action, routing), model(latent, action[:, :3], routing)
     for ours, theirs in zip(open_end, full):
         torch.testing.assert_close(ours, theirs[:, :ours.shape[1]], **CLOSE)
     assert open_end.value.shape[1] == 4 and open_end.reward.shape[1] == 3
@@ -103,9 +103,9 @@ def test_the_last_action_may_be_missing():
 def test_a_task_uses_its_own_heads_alone_and_rows_may_come_in_any_order():
     model, tasks = tiny_scalezero(), (2, 0, 2, 1, 0)
     latent, action = random_steps(5, 3)
-    together = model(latent, action, model.plan(tasks))
+    together = model(latent, action, model.route(tasks))
     for row, task in enumerate(tasks):
-        alone = model(latent[row:row + 1], action[row:row + 1], model.plan([task]))
+        alone = model(latent[row:row + 1], action[row:row + 1], model.route([task]))
         for ours, theirs in zip(alone, together):
             torch.testing.assert_close(ours[0], theirs[row], **CLOSE)
     sum(part[1].square().sum() for part in together).backward()  # a row of task 0
@@ -121,7 +121,7 @@ def test_a_task_uses_its_own_heads_alone_and_rows_may_come_in_any_order():
 def test_every_parameter_learns(overrides):
     model = tiny_scalezero(**overrides).train()
     frames = random_frames(18)
-    predicted = model(model.encode(frames).view(3, 6, -1), random_steps(3, 6)[1], model.plan([0, 1, 2]))
+    predicted = model(model.encode(frames).view(3, 6, -1), random_steps(3, 6)[1], model.route([0, 1, 2]))
     sum(part.square().sum() for part in predicted).backward()
     still = [name for name, parameter in model.named_parameters() if not parameter.grad.abs().sum() > 0]
     assert not still
@@ -171,4 +171,4 @@ def test_a_sequence_that_is_too_long_is_an_error():
     model = tiny_scalezero()
     latent, action = random_steps(1, 7)
     with pytest.raises(ValueError, match='max_steps'):
-        model(latent, action, model.plan([0]))
+        model(latent, action, model.route([0]))

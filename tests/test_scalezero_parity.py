@@ -39,7 +39,7 @@ MOE = dict(multiplication_moe_in_transformer=True)
 CASES = {  # our changes, LightZero's changes, stage of the adapters
     'dense': (dict(num_experts=0), {}, 0),
     'moe': ({}, MOE, 0),
-    'moe, two experts a token, twice the shared one': (
+    'moe, two experts per token, twice the shared one': (
         dict(experts_per_token=2, num_shared_experts=2), dict(MOE, num_experts_per_tok=2, n_shared_experts=2), 0
     ),
     'moe, resnet, simnorm': (dict(encoder='resnet', latent_norm='sim'), dict(MOE, **SIM), 0),
@@ -116,7 +116,7 @@ def test_sequences_give_the_same_predictions(upstream, case):
     obs = random_frames(K * B * L, size=64)
     action = torch.randint(0, A, (K * B, L), generator=torch.Generator().manual_seed(1))
     latent = us.encode(obs).view(K * B, L, D)
-    predicted = us(latent, action, us.plan([task for task in range(K) for _ in range(B)]))
+    predicted = us(latent, action, us.route([task for task in range(K) for _ in range(B)]))
     # one task at a time there
     their_latent = them.tokenizer.encode_to_obs_embeddings(obs.float() / 255).view(K * B, L, D)
     parts = [
@@ -138,11 +138,11 @@ def test_sequences_give_the_same_predictions(upstream, case):
 @pytest.mark.parametrize('case', ['dense', 'moe'])
 def test_a_search_step_gives_the_same_predictions(upstream, case):
     us, them = both_models(upstream, case)
-    task, plan = 1, us.plan([1] * B)
+    task, routing = 1, us.route([1] * B)
     latent = us.encode(random_frames(B, size=64)).unsqueeze(1)  # (B, 1, D)
     caches = them.transformer.generate_empty_keys_values(n=B, max_tokens=2 * L)
     their_root = them({'obs_embeddings': latent}, past_keys_values=caches, task_id=task)
-    root = us.open(latent, torch.zeros(B, 0, dtype=torch.long), torch.ones(B, dtype=torch.long), plan)
+    root = us.open(latent, torch.zeros(B, 0, dtype=torch.long), torch.ones(B, dtype=torch.long), routing)
     differences = [
         difference(root.policy, their_root.logits_policy[:, 0]), difference(root.value, their_root.logits_value[:, 0])
     ]
@@ -150,7 +150,7 @@ def test_a_search_step_gives_the_same_predictions(upstream, case):
     for _ in range(3):
         moved = them({'act_tokens': action.unsqueeze(1)}, past_keys_values=caches, task_id=task)
         their_next = them({'obs_embeddings': moved.logits_observations}, past_keys_values=caches, task_id=task)
-        step = us.extend(root.cache, tokens, action, plan)
+        step = us.extend(root.cache, tokens, action, routing)
         differences += [
             difference(step.reward, moved.logits_rewards[:, 0]),
             difference(step.next_latent, moved.logits_observations[:, 0]),

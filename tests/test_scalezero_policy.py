@@ -62,7 +62,7 @@ def test_a_lost_life_ends_returns_and_leads_nowhere():
     for ends in (True, False):
         policy = tiny_scalezero_policy(life_loss_as_termination=ends)
         assert batch.has_next(ends)[:, 1].eq(not ends).all() and batch.has_next(ends)[:, 2].all()
-        target = [make_targets(policy._target, b, policy._model.plan(b.task), policy._cfg) for b in (batch, other)]
+        target = [make_targets(policy._target, b, policy._model.route(b.task), policy._cfg) for b in (batch, other)]
         assert torch.equal(target[0].value[:, 0], target[1].value[:, 0]) == ends
 
 
@@ -86,7 +86,7 @@ def output_of_first(policy, batch):
     model = policy._model
     with torch.no_grad():
         latent = model.encode(batch.obs[:, :L].flatten(0, 1)).unflatten(0, (-1, L))
-        return model(latent, batch.action[:, :L], model.plan(batch.task)).policy[:, 0].log_softmax(-1)
+        return model(latent, batch.action[:, :L], model.route(batch.task)).policy[:, 0].log_softmax(-1)
 
 
 @pytest.mark.unittest
@@ -95,12 +95,12 @@ def test_targets_come_from_the_slow_copy_and_the_right_frames():
     model, target = policy._model, policy._target
     for _ in range(3):
         policy.learn_mode.forward(dict(search=batch))
-    plan = model.plan(batch.task)
-    found = make_targets(target, batch, plan, policy._cfg)
+    routing = model.route(batch.task)
+    found = make_targets(target, batch, routing, policy._cfg)
     with torch.no_grad():
         latent = target.encode(batch.obs[:, 1:L + 1].flatten(0, 1)).unflatten(0, (-1, L))
         later = target.encode(batch.obs[:, 2:L + 2].flatten(0, 1)).unflatten(0, (-1, L))
-        value = target.value_support.mean(target(later, batch.action[:, 2:L + 2], plan).value)
+        value = target.value_support.mean(target(later, batch.action[:, 2:L + 2], routing).value)
     gamma = policy._cfg.discount_factor
     expected = batch.reward[:, :L] + gamma * batch.reward[:, 1:L + 1] + gamma ** 2 * value
     torch.testing.assert_close(found.next_latent, latent)
@@ -151,7 +151,7 @@ def test_a_memory_of_the_episode_is_part_of_the_search():
 def test_environments_act_together_as_alone():
     policy = tiny_scalezero_policy()
     obs = frames(3)
-    together = act(policy, obs, [0, 1, 2], mode='eval')  # an environment a task
+    together = act(policy, obs, [0, 1, 2], mode='eval')  # an environment per task
     policy.eval_mode.reset()
     for i in range(3):
         alone = act(policy, obs[i:i + 1], [i], mode='eval')[i]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from lzero_mow.entry.run.random_state import load_random_state, own_randomness, random_state
+from lzero_mow.entry.run.random_state import isolated_rng, load_random_state, random_state
 from lzero_mow.entry.run.schedule import Every, Schedule, UpdateRatio
 
 
@@ -65,13 +65,13 @@ def test_own_randomness_depends_on_the_seed_alone_and_leaves_no_trace():
     before = random_state()
     expected = draw()
     load_random_state(before)
-    with own_randomness(3):
+    with isolated_rng(3):
         inside = draw()
     assert draw() == expected
-    with own_randomness(3):
+    with isolated_rng(3):
         assert draw() == inside
     with pytest.raises(KeyError):
-        with own_randomness(4):
+        with isolated_rng(4):
             assert draw() != inside
             load_random_state(before)
             raise KeyError

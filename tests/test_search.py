@@ -35,17 +35,17 @@ class LightZeroModel(torch.nn.Module):
         super().__init__()
         self.fake = model
 
-    def pack(self, cache, tokens, plan):
-        return torch.cat([cache.movedim(2, 0).flatten(1), tokens[:, None], plan[:, None]], -1)
+    def pack(self, cache, tokens, routing):
+        return torch.cat([cache.movedim(2, 0).flatten(1), tokens[:, None], routing[:, None]], -1)
 
     def recurrent_inference(self, state, action):
         fake = self.fake
         cache = state[:, :-2].unflatten(1, (fake.layers, 2, 1, fake.max_tokens, fake.width)).movedim(0, 2).contiguous()
-        tokens, plan = state[:, -2].long(), state[:, -1].long()
-        reward, _, policy, value, tokens = fake.extend(cache, tokens, action, plan)
+        tokens, routing = state[:, -2].long(), state[:, -1].long()
+        reward, _, policy, value, tokens = fake.extend(cache, tokens, action, routing)
         reward, value = fake.reward_support.mean(reward)[:, None], fake.value_support.mean(value)[:, None]
         return SimpleNamespace(
-            latent_state=self.pack(cache, tokens, plan), policy_logits=policy, value=value, reward=reward
+            latent_state=self.pack(cache, tokens, routing), policy_logits=policy, value=value, reward=reward
         )
 
 
@@ -56,11 +56,11 @@ def lightzero_search(model, window, cfg):
         EasyDict(**cfg, device='cpu', model=dict(support_scale=1, categorical_distribution=True))
     )
     mcts.inverse_scalar_transform_handle = lambda scalar: scalar
-    rows, plan = len(window.length), model.plan(window.task)
-    policy, _, cache, tokens = model.open(window.latent, window.action, torch.from_numpy(window.length), plan)
+    rows, routing = len(window.length), model.route(window.task)
+    policy, _, cache, tokens = model.open(window.latent, window.action, torch.from_numpy(window.length), routing)
     roots = mcts_ctree.tree_muzero.Roots(rows, [list(range(window.legal.shape[1]))] * rows)
     roots.prepare_no_noise([0.0] * rows, policy.tolist(), [-1] * rows)
-    mcts.search(roots, wrapped, wrapped.pack(cache, tokens, plan).numpy(), [-1] * rows)
+    mcts.search(roots, wrapped, wrapped.pack(cache, tokens, routing).numpy(), [-1] * rows)
     return np.array(roots.get_distributions()) / cfg.num_simulations, np.array(roots.get_values())
 
 
@@ -86,7 +86,7 @@ def test_same_search_as_lightzero(repeatable_trees):
     np.testing.assert_allclose(result.value, values, rtol=1e-6)
     assert len(np.unique(visits, axis=0)) == 4 and (visits.max(1) < 1).all()  # else there was nothing to compare
     length = torch.from_numpy(window.length)
-    policy, value, _, _ = model.open(window.latent, window.action, length, model.plan(window.task))
+    policy, value, _, _ = model.open(window.latent, window.action, length, model.route(window.task))
     np.testing.assert_allclose(result.policy_logits, policy, rtol=1e-6)
     np.testing.assert_allclose(result.predicted_value, model.value_support.mean(value), rtol=1e-6)
 
@@ -131,14 +131,14 @@ CACHE_STEPS = 6
 
 def chain(model, latent, action, task, simulations, context_length, discount):
     """Mean return of a search with one legal action, 0: each simulation adds a step to one path, computed anew."""
-    plan, latent, action, held = model.plan([task]), list(latent), list(action), len(latent)  # held: steps in the cache
+    routing, latent, action, held = model.route([task]), list(latent), list(action), len(latent)  # held: steps in the cache
     returns, rewards = [], []
     for _ in range(simulations):
         if held == CACHE_STEPS:
             held = context_length
         past, between = torch.stack(latent[-held:])[None], torch.tensor(action[len(action) - held + 1:])[None].long()
-        _, _, cache, tokens = model.open(past, between, torch.tensor([held]), plan)
-        reward, next_latent, _, value, _ = model.extend(cache, tokens, torch.tensor([0]), plan)
+        _, _, cache, tokens = model.open(past, between, torch.tensor([held]), routing)
+        reward, next_latent, _, value, _ = model.extend(cache, tokens, torch.tensor([0]), routing)
         rewards.append(model.reward_support.mean(reward).item())
         returns.append(
             sum(discount ** i * r for i, r in enumerate(rewards)) +

@@ -24,7 +24,7 @@ def test_each_task_gets_the_gradient_of_its_own_loss(without_sampling):
     parameters = list(model.parameters())
     one_by_one = dict(task_gradients(model, batch, parameters, total, 1.0))
     assert list(one_by_one) == [0, 1, 2] and all(p.grad is None for p in parameters)
-    terms, _ = world_model_terms(model, batch, model.plan(batch.task), 1.0)
+    terms, _ = world_model_terms(model, batch, model.route(batch.task), 1.0)
     for k, gradients in one_by_one.items():
         together = torch.autograd.grad(
             total(terms)[k], parameters, retain_graph=True, allow_unused=True, materialize_grads=True

@@ -29,15 +29,15 @@ def split_twin(**changes):
 @torch.no_grad()
 def outputs(model):
     world, batch = model.world_model, random_batch((0, 1, 1, 2), 6)
-    plan = world.plan(batch.task)
-    posterior = world.encode(batch.obs, plan)
+    routing = world.route(batch.task)
+    posterior = world.encode(batch.obs, routing)
     latent = posterior.exp().flatten(2)
-    hidden = world.dynamics(latent, batch.action, plan)
+    hidden = world.dynamics(latent, batch.action, routing)
     state = torch.cat([latent, hidden], -1)
     agent = model.agent
     return [
-        posterior, world.decode(latent, plan), *world.predict(hidden, plan),
-        agent.value(state, plan), agent.two_hot.decode(agent.slow_critic(state, plan.clusters))
+        posterior, world.decode(latent, routing), *world.predict(hidden, routing),
+        agent.value(state, routing), agent.two_hot.decode(agent.slow_critic(state, routing.clusters))
     ]
 
 
@@ -99,7 +99,7 @@ def test_a_gradient_is_shared_out_over_the_copies():
         model, batch = policy._model.world_model, random_batch((0, 0, 1, 1, 2, 2), 8, seed=5)
         model.zero_grad()
         torch.manual_seed(0)
-        terms, _ = world_model_terms(model, batch, model.plan(batch.task), 1.0)
+        terms, _ = world_model_terms(model, batch, model.route(batch.task), 1.0)
         loss = policy._task_losses(terms)
         loss.sum().backward()
         gradients.append(({name: p.grad for name, p in model.named_parameters()}, loss.detach()))

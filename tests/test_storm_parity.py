@@ -119,10 +119,10 @@ def check_against_plain(model, tasks, length, experts_of, cluster_of):
     """Every output of the batched model equals the plain computation, one sequence at a time."""
     world, batch = model.world_model, random_batch(tasks, length, model.world_model.action_space_size)
     latent = random_latent(len(tasks), length, model)
-    plan = world.plan(tasks)
-    posterior = world.encode(batch.obs, plan).exp()
-    decoded = world.decode(latent, plan)
-    predicted = world.predict(world.dynamics(latent, batch.action, plan), plan)
+    routing = world.route(tasks)
+    posterior = world.encode(batch.obs, routing).exp()
+    decoded = world.decode(latent, routing)
+    predicted = world.predict(world.dynamics(latent, batch.action, routing), routing)
     unit = torch.zeros(world.num_tasks, 0)
     if world.task_embedding is not None:
         unit = world.task_embedding / world.task_embedding.norm(dim=-1, keepdim=True)

@@ -247,7 +247,7 @@ def test_costs_round_trip(tmp_path):
 @pytest.mark.unittest
 @pytest.mark.parametrize(
     'rows, arguments, message', [
-        ({}, {}, "holds no METHOD.csv: `python -m lzero_mow.studies.experiment` writes them"),
+        ({}, {}, "holds no METHOD.csv: `python -m lzero_mow experiment` writes them"),
         (dict(mow=rows_of('mow', [(1, 2)])), {}, 'random.csv is missing'),
         (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(baseline='storm'), "holds no method 'storm'"),
         (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(drawn=['strom']), "holds no method 'strom'"),

@@ -14,11 +14,11 @@ def test_cached_steps_equal_the_full_pass(overrides):
     model = tiny_model(**overrides)
     world, tasks, length = model.world_model, (0, 1, 1, 2), 12
     latent, action = random_latent(4, length, model), random_batch(tasks, length).action
-    plan = world.plan(tasks)
-    full = world.dynamics(latent, action, plan)
+    routing = world.route(tasks)
+    full = world.dynamics(latent, action, routing)
     cache = world.new_cache(length)
     blocks = [(0, 5), (5, 6), (6, 7), (7, 10), (10, 12)]  # a context, single steps, and blocks in the middle
-    cached = [world.dynamics(latent[:, a:b], action[:, a:b], plan, cache) for a, b in blocks]
+    cached = [world.dynamics(latent[:, a:b], action[:, a:b], routing, cache) for a, b in blocks]
     torch.testing.assert_close(torch.cat(cached, 1), full, rtol=1e-4, atol=1e-5)
 
 
@@ -28,9 +28,9 @@ def test_the_past_does_not_see_the_future():
     model = tiny_model()
     world, tasks, length = model.world_model, (0, 2), 10
     latent, action = random_latent(2, length, model), random_batch(tasks, length).action
-    before = world.dynamics(latent, action, world.plan(tasks))
+    before = world.dynamics(latent, action, world.route(tasks))
     latent[:, 6:], action[:, 6:] = random_latent(2, 4, model, seed=9), (action[:, 6:] + 1) % 5
-    after = world.dynamics(latent, action, world.plan(tasks))
+    after = world.dynamics(latent, action, world.route(tasks))
     assert torch.equal(before[:, :6], after[:, :6])
     assert not torch.allclose(before[:, 6:], after[:, 6:])
 
@@ -41,7 +41,7 @@ def test_a_task_does_not_feel_the_others_in_eval_mode():
     model = tiny_model(cluster_of_task=[0, 1, 0])
     world, length = model.world_model, 6
     batch, latent = random_batch((0, 0, 1, 2), length), random_latent(4, length, model)
-    together, alone = world.plan(batch.task), world.plan(batch.task[2:3])
+    together, alone = world.route(batch.task), world.route(batch.task[2:3])
     close = dict(rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(
         world.encode(batch.obs, together)[2:3], world.encode(batch.obs[2:3], alone), **close
@@ -59,9 +59,9 @@ def test_rows_may_come_in_any_order():
     model = tiny_model(cluster_of_task=[1, 0, 1])
     world, tasks = model.world_model, (2, 0, 1, 0)
     batch, latent = random_batch(tasks, 5), random_latent(4, 5, model)
-    hidden = world.dynamics(latent, batch.action, world.plan(tasks))
+    hidden = world.dynamics(latent, batch.action, world.route(tasks))
     order = [1, 3, 2, 0]
-    permuted = world.dynamics(latent[order], batch.action[order], world.plan([tasks[i] for i in order]))
+    permuted = world.dynamics(latent[order], batch.action[order], world.route([tasks[i] for i in order]))
     torch.testing.assert_close(hidden[order], permuted, rtol=1e-4, atol=1e-5)
 
 
@@ -70,7 +70,7 @@ def test_a_task_reaches_only_its_experts_and_its_cluster():
     model = tiny_model(cluster_of_task=[0, 1, 0])
     world = model.world_model
     batch = random_batch((1, 1), 5)
-    terms, _ = world_model_terms(world, batch, world.plan(batch.task), free_bits=0.0)
+    terms, _ = world_model_terms(world, batch, world.route(batch.task), free_bits=0.0)
     sum(term.sum() for term in terms.values()).backward()
     chosen = world.router.chosen_on_host[1]
     for name, parameter in world.experts.named_parameters():
@@ -88,7 +88,7 @@ def test_router_gradient_from_prediction_losses(gradient):
     model = tiny_model(router_gradient=gradient)
     world = model.world_model
     batch = random_batch((0, 1, 2), 5)
-    terms, _ = world_model_terms(world, batch, world.plan(batch.task), free_bits=0.0)
+    terms, _ = world_model_terms(world, batch, world.route(batch.task), free_bits=0.0)
     terms['reward'].sum().backward()
     grads = [p.grad for p in world.router.parameters()]
     if gradient == 'none':
@@ -186,7 +186,7 @@ def test_sequences_longer_than_the_positions_are_refused():
     model = tiny_model(max_length=4)
     with pytest.raises(ValueError, match='sequence of 5 steps, but model.max_length is 4'):
         model.world_model.dynamics(
-            random_latent(1, 5, model), torch.zeros(1, 5, dtype=torch.long), model.world_model.plan((0, ))
+            random_latent(1, 5, model), torch.zeros(1, 5, dtype=torch.long), model.world_model.route((0, ))
         )
 
 
@@ -203,7 +203,7 @@ def test_embedding_stays_on_the_unit_sphere():
 def test_norms(norm):
     world = tiny_model(norm=norm).world_model.train()
     batch = random_batch((0, 1, 2), 4)
-    assert world.encode(batch.obs, world.plan(batch.task)).shape == (3, 4, 6, 5)
+    assert world.encode(batch.obs, world.route(batch.task)).shape == (3, 4, 6, 5)
     with pytest.raises(ValueError, match="choose 'batch', 'group' or 'layer'"):
         tiny_model(norm='bach')
 

@@ -6,38 +6,38 @@ from easydict import EasyDict
 from torch import Tensor
 
 from lzero_mow.model.mow.actor_critic import ActorCritic
-from lzero_mow.model.mow.world_model import Plan
+from lzero_mow.model.mow.world_model import Routing
 from lzero_mow.model.mow.world_model_loss import mean_by_task
 from .imagination import ImaginedRollout
 from .returns import lambda_return
 
 
-def agent_terms(agent: ActorCritic, rollout: ImaginedRollout, plan: Plan, cfg: EasyDict) -> Dict[str, Tensor]:
+def agent_terms(agent: ActorCritic, rollout: ImaginedRollout, routing: Routing, cfg: EasyDict) -> Dict[str, Tensor]:
     """
     Overview:
         Actor and critic losses on an imagined rollout:
         actor   - sg((R - V) / max(floor, S_k)) log pi(a|s),  floor 1 in the paper,
         critic  symlog two-hot cross-entropy towards sg(R), and towards the slow critic's own lambda-return.
     Arguments:
-        - agent (:obj:`ActorCritic`), rollout (:obj:`ImaginedRollout`), plan (:obj:`Plan`).
+        - agent (:obj:`ActorCritic`), rollout (:obj:`ImaginedRollout`), routing (:obj:`Routing`).
         - cfg (:obj:`EasyDict`): MOW_CONFIG of `lzero_mow/policy/mow_config.py`.
     Returns:
         - terms (:obj:`dict`): 'actor', 'critic', 'slow_critic', 'entropy', 'imagined_return' -> (K,) means.
     """
-    policy = agent.policy(rollout.state[:, :-1], plan)
-    value_logits = agent.critic(rollout.state, plan.clusters)  # (N, H + 1, 255)
+    policy = agent.policy(rollout.state[:, :-1], routing)
+    value_logits = agent.critic(rollout.state, routing.clusters)  # (N, H + 1, 255)
     with torch.no_grad():
         returns_of = lambda value: lambda_return(
             rollout.reward, rollout.continuation, value, cfg.discount_factor, cfg.lambda_, cfg.lambda_bootstrap
         )
         value = agent.two_hot.decode(value_logits)
         returns = returns_of(value)  # (N, H)
-        slow_returns = returns_of(agent.two_hot.decode(agent.slow_critic(rollout.state, plan.clusters)))
+        slow_returns = returns_of(agent.two_hot.decode(agent.slow_critic(rollout.state, routing.clusters)))
         agent.return_scale.update(returns, rollout.task, cfg.return_ema)
-        advantage = (returns - value[:, :-1]) / agent.return_scale(cfg.return_scale_floor)[plan.task].unsqueeze(1)
+        advantage = (returns - value[:, :-1]) / agent.return_scale(cfg.return_scale_floor)[routing.task].unsqueeze(1)
     terms = dict(
         actor=-advantage * policy.log_prob(rollout.action), critic=agent.two_hot.loss(value_logits[:, :-1], returns),
         slow_critic=agent.two_hot.loss(value_logits[:, :-1], slow_returns), entropy=policy.entropy(),
         imagined_return=returns
     )
-    return {name: mean_by_task(x, plan.task, len(agent.action_mask)) for name, x in terms.items()}
+    return {name: mean_by_task(x, routing.task, len(agent.action_mask)) for name, x in terms.items()}

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lzero_mow.model.common.categorical import sample_straight_through
-from lzero_mow.model.mow.world_model import Plan, WorldModel
+from lzero_mow.model.mow.world_model import Routing, WorldModel
 
 if TYPE_CHECKING:
     from lzero_mow.model.mow.actor_critic import ActorCritic
@@ -28,7 +28,7 @@ class ImaginedRollout(NamedTuple):
 
 @torch.no_grad()
 def imagine(
-        model: WorldModel, agent: 'ActorCritic', latent: Tensor, action: Tensor, tasks: Sequence[int], plan: Plan,
+        model: WorldModel, agent: 'ActorCritic', latent: Tensor, action: Tensor, tasks: Sequence[int], routing: Routing,
         horizon: int
 ) -> ImaginedRollout:
     """
@@ -39,25 +39,25 @@ def imagine(
         - model (:obj:`WorldModel`), agent (:obj:`ActorCritic`): Both in eval mode.
         - latent (:obj:`Tensor`): (N, C, latent), C >= 2.
         - action (:obj:`Tensor`): (N, C - 1) or (N, C - 1, A), the actions between them.
-        - tasks (:obj:`Sequence`): N task ids, ascending; plan (:obj:`Plan`): `model.plan(tasks)`.
+        - tasks (:obj:`Sequence`): N task ids, ascending; routing (:obj:`Routing`): `model.route(tasks)`.
         - horizon (:obj:`int`): H.
     Returns:
         - rollout (:obj:`ImaginedRollout`).
     """
     cache = model.new_cache(latent.shape[1] - 1 + horizon)
-    hidden = model.dynamics(latent[:, :-1], action, plan, cache)[:, -1:]
+    hidden = model.dynamics(latent[:, :-1], action, routing, cache)[:, -1:]
     latent = latent[:, -1:]
     states, actions = [torch.cat([latent, hidden], -1)], []
     for _ in range(horizon):
-        actions.append(agent.policy(states[-1], plan).sample())
-        hidden = model.dynamics(latent, actions[-1], plan, cache)
-        latent = sample_straight_through(model.prior(hidden, plan))
+        actions.append(agent.policy(states[-1], routing).sample())
+        hidden = model.dynamics(latent, actions[-1], routing, cache)
+        latent = sample_straight_through(model.prior(hidden, routing))
         states.append(torch.cat([latent, hidden], -1))
     state = torch.cat(states, 1)
     hidden = state[:, 1:, model.latent_dim:]  # h_i, of which r_i and c_i are read
     return ImaginedRollout(
-        state, torch.cat(actions, 1), model.two_hot.decode(model.reward_head(hidden, plan.clusters)),
-        (model.continuation_head(hidden, plan.clusters).squeeze(-1) > 0).float(), tuple(tasks)
+        state, torch.cat(actions, 1), model.two_hot.decode(model.reward_head(hidden, routing.clusters)),
+        (model.continuation_head(hidden, routing.clusters).squeeze(-1) > 0).float(), tuple(tasks)
     )
 
 

@@ -26,15 +26,15 @@ def open_loop(model: WorldModel, batch: SequenceBatch, context: int) -> Dict[int
     tasks, ends = sorted(set(batch.task)), batch.first[:, 1:].sum(1).cpu().numpy()
     rows = [batch.task.index(task) + int(np.argmin(ends[np.equal(batch.task, task)])) for task in tasks]
     obs, action = batch.obs[rows], batch.action[rows]
-    plan = model.plan(tasks)
+    routing = model.route(tasks)
     length = obs.shape[1]
-    latents = [sample_straight_through(model.encode(obs[:, :context], plan))]
+    latents = [sample_straight_through(model.encode(obs[:, :context], routing))]
     cache = model.new_cache(length)
-    hidden = model.dynamics(latents[0], action[:, :context], plan, cache)[:, -1:]
+    hidden = model.dynamics(latents[0], action[:, :context], routing, cache)[:, -1:]
     for t in range(context, length):
-        latents.append(sample_straight_through(model.prior(hidden, plan)))
-        hidden = model.dynamics(latents[-1], action[:, t:t + 1], plan, cache)
-    imagined = model.decode(torch.cat(latents, 1), plan).clamp(0, 1)
+        latents.append(sample_straight_through(model.prior(hidden, routing)))
+        hidden = model.dynamics(latents[-1], action[:, t:t + 1], routing, cache)
+    imagined = model.decode(torch.cat(latents, 1), routing).clamp(0, 1)
     true = obs.float() / 255
     frames = torch.stack([true, imagined, (true - imagined).abs()], 1).cpu().numpy()  # (K, 3, L, C, H, W)
     return dict(zip(tasks, frames))

@@ -38,8 +38,8 @@ class MoWGameBuffer(GameBuffer):
         Overview:
             Reserve the rings.
         Arguments:
-            - cfg (:obj:`EasyDict`): The policy's config. Used: replay_buffer_size (steps a task), collector_env_num \
-                (environments a task), batch_size, batch_length, life_loss_as_termination, imagine_source, \
+            - cfg (:obj:`EasyDict`): The policy's config. Used: replay_buffer_size (steps per task), collector_env_num \
+                (environments per task), batch_size, batch_length, life_loss_as_termination, imagine_source, \
                 imagine_batch_size, context_length, model.observation_shape, model.frame_stack_num.
             - tasks (:obj:`Sequence[str]`): Names in the order of the task ids.
         Raises:
@@ -138,7 +138,7 @@ class MoWGameBuffer(GameBuffer):
             batch['imagine'] = self.sample_sequences(self._cfg.imagine_batch_size, self._cfg.context_length)
         return batch
 
-    def look(self, n: int, rng: np.random.Generator) -> SequenceBatch:
+    def sample_for_report(self, n: int, rng: np.random.Generator) -> SequenceBatch:
         """
         Overview:
             Sequences to measure or to draw, from a generator of their own: what is learned stays as it would have been.

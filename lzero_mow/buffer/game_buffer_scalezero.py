@@ -16,9 +16,9 @@ SAMPLED_FIELDS = ('obs', 'action', 'reward', 'terminated', 'truncated', 'life_lo
 class ScaleZeroGameBuffer(MoWGameBuffer):
     """
     Overview:
-        MoW's replay, which also keeps the visit distribution of each step's search, 2 A bytes a step: the policy
+        MoW's replay, which also keeps the visit distribution of each step's search, 2 A bytes per step: the policy
         target, as stored, since ScaleZero reanalyses nothing. Where actions are numbers, the search had C samples of
-        them to choose from; they are kept too, 2 C + 2 C A bytes a step in all.
+        them to choose from; they are kept too, 2 C + 2 C A bytes per step in all.
     Interfaces:
         ``sample``, ``sample_search``; the rest is inherited.
     """
@@ -60,7 +60,7 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
         """
         return dict(search=self.sample_search(batch_size, among=getattr(policy, 'active_tasks', None)))
 
-    def look(self, n: int, rng: np.random.Generator) -> SearchBatch:
+    def sample_for_report(self, n: int, rng: np.random.Generator) -> SearchBatch:
         """As in the base class."""
         return self.sample_search(n, rng)
 

@@ -29,7 +29,7 @@ class FairShares:
             - length (:obj:`int`): Steps in each.
             - num_tasks (:obj:`int`): Tasks that share.
         Returns:
-            - shares (:obj:`List[int]`): One number a task, adding up to n and differing by one at most.
+            - shares (:obj:`List[int]`): One number per task, adding up to n and differing by one at most.
         """
         share, rest = divmod(n, num_tasks)
         turn = self._turns.get((n, length), 0)

@@ -67,7 +67,7 @@ def check_games(tasks: List[str]) -> None:
     Overview:
         Refuse a list of games that no run can be built from.
     Arguments:
-        - tasks (:obj:`List[str]`): Names of games, one a task.
+        - tasks (:obj:`List[str]`): Names of games, one per task.
     Raises:
         - ValueError: one line, if there is no task, if a game is unknown (naming the nearest ones) or named twice.
     """

@@ -22,7 +22,7 @@ def assign(rule: str, tasks: Sequence[str], num_clusters: int, seed: int) -> Lis
     Overview:
         Clusters by a rule that needs no gradient.
     Arguments:
-        - rule (:obj:`str`): 'random': groups of about equal size, drawn; 'task': one cluster a task; 'order': the
+        - rule (:obj:`str`): 'random': groups of about equal size, drawn; 'task': one cluster per task; 'order': the
             tasks shared out evenly as they come; otherwise a file, see ``read_assignment``.
         - num_clusters (:obj:`int`): For 'random' and 'order'; 1 is one cluster whatever the rule.
         - seed (:obj:`int`): For 'random'.

@@ -26,10 +26,10 @@ COMMON_CONFIG = dict(
     # (bool) Data comes from a replay.
     on_policy=False,
     # ------------------------------------------------------------------ data
-    # (int) Environments a task while collecting and while evaluating. Filled in from `env`.
+    # (int) Environments per task while collecting and while evaluating. Filled in from `env`.
     collector_env_num=1,
     evaluator_env_num=5,
-    # (int) Steps a task that the replay keeps.
+    # (int) Steps per task that the replay keeps.
     replay_buffer_size=100000,
     # (bool) Whether a life loss is learned as an end: by MoW's continuation head, by ScaleZero's value targets.
     life_loss_as_termination=True,
@@ -38,7 +38,7 @@ COMMON_CONFIG = dict(
     # (float) Updates for each environment step of one task.
     replay_ratio=1.0,
     # ------------------------------------------------------------------ schedule
-    # (int) Environment steps a task between evaluations, checkpoints and reports (videos, router map, curves).
+    # (int) Environment steps per task between evaluations, checkpoints and reports (videos, router map, curves).
     eval_freq=5000,
     checkpoint_freq=5000,
     report_freq=20000,
@@ -99,12 +99,12 @@ def check_replay(config: dict, length: int, named: str, batches: Sequence[str]) 
     if length > capacity:
         raise ValueError(
             f'{named} is {length} but the replay keeps {capacity} steps of an environment '
-            f'(policy.replay_buffer_size {policy["replay_buffer_size"]} over {n_envs} environments a task)'
+            f'(policy.replay_buffer_size {policy["replay_buffer_size"]} over {n_envs} environments per task)'
         )
     batch_steps = -(-policy['batch_size'] // K) * length
     if batch_steps > policy['replay_buffer_size']:
         raise ValueError(
-            f'a batch holds {batch_steps} steps a task but the replay only {policy["replay_buffer_size"]}: lower '
+            f'a batch holds {batch_steps} steps per task but the replay only {policy["replay_buffer_size"]}: lower '
             'policy.batch_size or raise policy.replay_buffer_size'
         )
     start = policy['train_start_after_envsteps']
@@ -113,7 +113,7 @@ def check_replay(config: dict, length: int, named: str, batches: Sequence[str]) 
     if start < needed:
         raise ValueError(
             f'policy.train_start_after_envsteps is {start}: too few steps for a sequence of {length} from each of '
-            f'{n_envs} environments a task, set {needed} or more'
+            f'{n_envs} environments per task, set {needed} or more'
         )
     if start >= config['max_env_step']:
         raise ValueError(

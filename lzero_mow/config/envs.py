@@ -17,9 +17,9 @@ SHARED_CONFIG = dict(
     action_space='full',
     # (int) Steps after which an episode is truncated.
     max_episode_steps=27000,
-    # (int) Environments a task that collect.
+    # (int) Environments per task that collect.
     collector_env_num=1,
-    # (int) Environments a task that evaluate.
+    # (int) Environments per task that evaluate.
     evaluator_env_num=5,
     # (dict) DI-engine's subprocess manager cannot share the memory of observations that are dicts.
     manager=dict(shared_memory=False),
@@ -58,7 +58,7 @@ def check_values(cfg: dict, rules: Rules) -> None:
 
 
 def evaluation_episodes(cfg: dict) -> int:
-    """How many episodes a task an evaluation consists of: one in each environment, unless the suite says otherwise."""
+    """How many episodes per task an evaluation consists of: one in each environment, unless the suite says otherwise."""
     return cfg.get('evaluation_episodes', 0) or cfg['evaluator_env_num']
 
 
@@ -95,7 +95,7 @@ def with_defaults(defaults: dict, cfg: dict) -> EasyDict:
 def task_configs(defaults: dict, cfg: dict, count_key: str) -> List[EasyDict]:
     """
     Overview:
-        One configuration an environment.
+        One configuration per environment.
     Arguments:
         - defaults (:obj:`dict`), cfg (:obj:`dict`): The part ``env`` of a run's configuration; left as it is.
         - count_key (:obj:`str`): The key that says how many environments a task has.

@@ -41,7 +41,7 @@ METAWORLD_CONFIG = dict(
     reward_version='v2',
     # (int) Environment steps after which an episode is truncated; nothing else ends it.
     max_episode_steps=MAX_STEPS,
-    # (int) Episodes a task in an evaluation, a multiple of evaluator_env_num; 0: one in each environment. Other suites
+    # (int) Episodes per task in an evaluation, a multiple of evaluator_env_num; 0: one in each environment. Other suites
     # do not have it: LightZero's evaluator shares episodes out evenly only where all of them are equally long.
     evaluation_episodes=0,
     # (dict) The first reset draws the goals and opens the renderer: seconds each, and many at once where processes are

@@ -72,9 +72,9 @@ def check_player(suite: str, player: str) -> None:
         raise ValueError(f'there are no {REFERENCES[EXPERT]} for {suite}')
 
 
-def one_model_a_task(method: str) -> bool:
+def one_model_per_task(method: str) -> bool:
     """Whether a method is an ensemble of models that know one task each."""
-    return method in _read(METHODS)['one_model_a_task']
+    return method in _read(METHODS)['one_model_per_task']
 
 
 

@@ -14,7 +14,7 @@ from .algorithms import ALGORITHMS
 from .common import is_number
 from .keys import IDENTITY
 from .saved import TOTAL_CONFIG
-from .suites import one_model_a_task
+from .suites import one_model_per_task
 from .tree import get, leaves
 
 # Environment: the check of its part of the configuration.
@@ -97,10 +97,10 @@ def validate(config: dict) -> None:
 
 def _check_run(config: dict) -> None:
     method, tasks = config['method'], config['env']['tasks']
-    if one_model_a_task(method) and len(tasks) > 1:
+    if one_model_per_task(method) and len(tasks) > 1:
         raise ValueError(
-            f"method '{method}' is one model a task, and this run has {len(tasks)} tasks: name one with --games, or "
-            f'train them all with `python -m lzero_mow.studies.experiment SUITE --methods {method}`'
+            f"method '{method}' is one model per task, and this run has {len(tasks)} tasks: name one with --games, or "
+            f'train them all with `python -m lzero_mow experiment SUITE --methods {method}`'
         )
     if not _is_whole(config['seed']) or not 0 <= config['seed'] < 2 ** 32:
         raise ValueError(f"--seed is {config['seed']}: expected a whole number from 0 to {2 ** 32 - 1}")
@@ -139,7 +139,7 @@ def _check_solved(config: dict) -> None:
     solved = get(config, 'policy.solved_returns')
     if solved:
         if not isinstance(solved, dict):
-            raise ValueError(f'policy.solved_returns is {solved}: expected a number a game, such as {{Pong: 20.0}}')
+            raise ValueError(f'policy.solved_returns is {solved}: expected a number per game, such as {{Pong: 20.0}}')
         try:
             SUITES[config['create']['env']['type']](dict(config['env'], tasks=list(solved)))
         except ValueError as error:

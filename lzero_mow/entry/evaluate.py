@@ -14,8 +14,8 @@ from lzero_mow.utils.screen import SCREEN
 from .run import checkpoint
 from .run.interrupts import interruptible
 from .run.last_evaluation import last_evaluation
-from .run.random_state import own_randomness
-from .run.run import hold
+from .run.random_state import isolated_rng
+from .run.run import lock_run
 from .run.workers import build_workers, compile_run, reference_scores, resolve
 
 EVALUATION = 'evaluation.csv'
@@ -32,7 +32,7 @@ def evaluate(config: dict, run_dir: str, name: str) -> List[Result]:
         - run_dir (:obj:`str`): The run folder.
         - name (:obj:`str`): The checkpoint, ``checkpoint.LATEST`` or ``checkpoint.BEST``.
     Returns:
-        - rows (:obj:`List[Result]`): A row a task.
+        - rows (:obj:`List[Result]`): A row per task.
     Raises:
         - ValueError: for a configuration that does not fit or a run that is being trained.
         - CheckpointError: if there is no such checkpoint.
@@ -45,10 +45,10 @@ def evaluate(config: dict, run_dir: str, name: str) -> List[Result]:
     env_cls = get_env_cls(cfg.env)
     if hasattr(env_cls, 'check'):
         env_cls.check(cfg.env)
-    with closing(hold(run_dir)), closing(build_workers(cfg, config['create'], run_dir)) as workers, interruptible():
+    with closing(lock_run(run_dir)), closing(build_workers(cfg, config['create'], run_dir)) as workers, interruptible():
         checkpoint.load_weights(workers.policy, state, path)
         logging.info('%s: %d episodes of each task', path, evaluation_episodes(cfg.env))
-        with own_randomness(config['seed']):
+        with isolated_rng(config['seed']):
             episodes = workers.evaluator.eval_tasks(state['train_iter'], state['env_step'])
     references = reference_scores(env_cls, cfg.env.tasks)
     rows = evaluation_rows(config['method'], config['seed'], cfg.env.tasks, references, state['env_step'], episodes)

@@ -11,7 +11,7 @@ from lzero_mow.report.pictures.video import write_open_loop_sheet, write_open_lo
 from lzero_mow.report.tables.diagnostics import DIAGNOSTICS, last_matrices
 
 FOLDER = 'report'
-CANDIDATES = 8  # sequences a task, of which the one is shown with the fewest ends of episodes in it
+CANDIDATES = 8  # sequences per task, of which the one is shown with the fewest ends of episodes in it
 
 
 def write_report(run_dir: str, results: str, policy: Any, buffer: Any, tasks: Sequence[str]) -> None:
@@ -30,7 +30,7 @@ def write_report(run_dir: str, results: str, policy: Any, buffer: Any, tasks: Se
     if not hasattr(policy, 'report'):
         return
     rng = np.random.default_rng(np.random.randint(2 ** 31))
-    report = policy.report(buffer.look(len(tasks) * CANDIDATES, rng))
+    report = policy.report(buffer.sample_for_report(len(tasks) * CANDIDATES, rng))
     if 'open_loop' in report:
         for task, open_loop in report['open_loop'].items():
             write_open_loop_video(os.path.join(folder, f'open_loop_{task}.mp4'), open_loop, report['context'])

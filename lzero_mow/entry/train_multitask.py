@@ -9,7 +9,7 @@ from lzero_mow.utils.memory import keep_freed_memory
 from .reporting import write_report
 from .run import checkpoint
 from .run.interrupts import interruptible
-from .run.random_state import own_randomness
+from .run.random_state import isolated_rng
 from .run.run import Run
 from .run.workers import resolve
 from .warm_up import gradient_batches, warm_up
@@ -76,7 +76,7 @@ def train_multitask(
 
 def _evaluate(run: Run, env_step: int) -> None:
     run.progress.phase('evaluating')
-    with own_randomness(run.cfg.seed):
+    with isolated_rng(run.cfg.seed):
         episodes = run.workers.evaluator.eval_tasks(run.schedule.train_iter, env_step)
     returns = episodes['return'].mean(axis=1).tolist()
     score = run.log.evaluation(env_step, episodes)
@@ -95,14 +95,14 @@ def _evaluate(run: Run, env_step: int) -> None:
 def _diagnose(run: Run, env_step: int) -> None:
     """Measure the networks' plasticity."""
     run.progress.phase('diagnosing')
-    with own_randomness(run.cfg.seed):
+    with isolated_rng(run.cfg.seed):
         batches = gradient_batches(run.workers.buffer, run.cfg.policy, DIAGNOSIS_BATCHES)
         run.log.diagnosis(env_step, run.workers.policy.diagnose(batches))
 
 
 def _report(run: Run) -> None:
     run.progress.phase('drawing')
-    with own_randomness(run.cfg.seed):
+    with isolated_rng(run.cfg.seed):
         write_report(run.run_dir, run.log.results, run.workers.policy, run.workers.buffer, run.cfg.env.tasks)
 
 

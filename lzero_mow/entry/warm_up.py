@@ -15,7 +15,7 @@ from lzero_mow.report.tables.similarity import write_similarity
 from lzero_mow.utils.files import replacing
 from .reporting import FOLDER
 from .run.checkpoint import CLUSTERS, CURVE, SIMILARITY
-from .run.random_state import own_randomness
+from .run.random_state import isolated_rng
 from .run.run import Run
 
 # Updates between two checkpoints, and batches over which the gradients that group the tasks are summed.
@@ -64,7 +64,7 @@ def _group(run: Run) -> None:
     """Group the tasks by fresh batches, which leave no trace in the training's randomness, and write that down."""
     run.progress.phase('grouping tasks')
     tasks, policy = list(run.cfg.env.tasks), run.cfg.policy
-    with own_randomness(run.cfg.seed):
+    with isolated_rng(run.cfg.seed):
         grouping = run.workers.policy.group_tasks(gradient_batches(run.workers.buffer, policy))
     with replacing(os.path.join(run.run_dir, CLUSTERS)) as temporary, open(temporary, 'w') as file:
         yaml.safe_dump(by_name(tasks, grouping['clusters']), file, sort_keys=False)
@@ -88,7 +88,7 @@ def gradient_batches(buffer: Any, policy_cfg: Any, number: Optional[int] = None)
     rng = np.random.default_rng(np.random.randint(2 ** 31))
     K = len(policy_cfg.tasks)
     for _ in range(number or GRADIENT_BATCHES):
-        yield buffer.look(-(-policy_cfg.batch_size // K) * K, rng)
+        yield buffer.sample_for_report(-(-policy_cfg.batch_size // K) * K, rng)
 
 
 class Curve:

@@ -1,5 +1,5 @@
 """
-One Atari game as agents see it: four emulator frames a step, the brighter of the last two pixel by pixel, resized.
+One Atari game as agents see it: four emulator frames per step, the brighter of the last two pixel by pixel, resized.
 
 The frames, rewards and no-ops are those of gymnasium's ``AtariPreprocessing`` with the same seed, to the bit. It talks
 to ``ALEInterface`` directly, because gymnasium's ``AtariEnv`` turns every frame into RGB and agents see two of four:
@@ -51,7 +51,7 @@ class Emulator:
     Arguments:
         - task (:obj:`str`): The game.
         - size (:obj:`Tuple[int, int]`): Height and width of the observations.
-        - frame_skip (:obj:`int`): Emulator frames a step.
+        - frame_skip (:obj:`int`): Emulator frames per step.
         - noop_max (:obj:`int`): An episode starts with 1 to ``noop_max`` frames of no-op; 0 for none.
         - repeat_action_probability (:obj:`float`): Probability that a frame repeats the previous frame's action.
     Raises:

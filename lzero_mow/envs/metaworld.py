@@ -58,7 +58,7 @@ class MetaWorldMoWEnv(VisualEnv):
         Arguments:
             - cfg (:obj:`dict`): The part ``env`` of a run's configuration; left as it is.
         Returns:
-            - cfgs (:obj:`List[EasyDict]`): One an environment, task by task, each with its ``task``, ``task_id`` and
+            - cfgs (:obj:`List[EasyDict]`): One per environment, task by task, each with its ``task``, ``task_id`` and
               ``first_goal``.
         """
         cfgs = super().create_evaluator_env_cfg(cfg)
@@ -79,7 +79,7 @@ class MetaWorldMoWEnv(VisualEnv):
 
     def expert_action(self) -> np.ndarray:
         """
-        What the task's scripted expert does now: float32 (4, ). Asked once an environment step, its action is held for
+        What the task's scripted expert does now: float32 (4, ). Asked once per environment step, its action is held for
         ``action_repeat`` steps of the simulator.
         """
         if self._expert is None:

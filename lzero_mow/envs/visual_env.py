@@ -62,7 +62,7 @@ class VisualEnv(BaseEnv):
         Arguments:
             - cfg (:obj:`dict`): The part ``env`` of a run's configuration; left as it is.
         Returns:
-            - cfgs (:obj:`List[EasyDict]`): One an environment, task by task, each with its ``task`` and ``task_id``.
+            - cfgs (:obj:`List[EasyDict]`): One per environment, task by task, each with its ``task`` and ``task_id``.
         """
         return task_configs(cls.config, cfg, 'collector_env_num')
 
@@ -74,7 +74,7 @@ class VisualEnv(BaseEnv):
         Arguments:
             - cfg (:obj:`dict`): The part ``env`` of a run's configuration; left as it is.
         Returns:
-            - cfgs (:obj:`List[EasyDict]`): One an environment, task by task, each with its ``task`` and ``task_id``.
+            - cfgs (:obj:`List[EasyDict]`): One per environment, task by task, each with its ``task`` and ``task_id``.
         """
         return task_configs(cls.config, cfg, 'evaluator_env_num')
 

@@ -42,7 +42,7 @@ def search(
         Run `num_simulations` simulations from each of R roots. Each costs one step of the model for all rows together,
         and one copy to the host; layers of experts wait for the device once more a token.
     Arguments:
-        - model (:obj:`ScaleZeroModel`): In eval mode; `plan`, `open`, `extend` and the two supports are used.
+        - model (:obj:`ScaleZeroModel`): In eval mode; `routing`, `open`, `extend` and the two supports are used.
         - window (:obj:`Window`): The roots.
         - cfg (:obj:`EasyDict`): num_simulations, root_dirichlet_alpha, root_noise_weight, pb_c_base, pb_c_init,
           discount_factor and value_delta_max as in LightZero's MCTS; context_length: steps that a path is reopened on
@@ -54,8 +54,8 @@ def search(
         - ValueError: When a row has no legal action, or context_length does not fit the model's cache.
     """
     device, task = window.latent.device, np.asarray(window.task)
-    plan, length = model.plan(window.task), torch.from_numpy(window.length).to(device, non_blocking=True)
-    policy, value, cache, tokens = model.open(window.latent, window.action, length, plan)
+    routing, length = model.route(window.task), torch.from_numpy(window.length).to(device, non_blocking=True)
+    policy, value, cache, tokens = model.open(window.latent, window.action, length, routing)
     nodes = NodeStore(
         cfg.num_simulations + 1, cfg.context_length, window.latent, window.action, window.length, cache, tokens
     )
@@ -65,7 +65,7 @@ def search(
     trees.plant(policy_logits)
     for node in range(1, cfg.num_simulations + 1):
         parent, choice = trees.select()
-        reward, value, policy = _expand(model, nodes, choices, node, parent, choice, task, plan)
+        reward, value, policy = _expand(model, nodes, choices, node, parent, choice, task, routing)
         reward, value, logits = _to_host(
             choices.offer(node, policy), model.reward_support.mean(reward), model.value_support.mean(value)
         )
@@ -82,7 +82,7 @@ def _choices(window: Window, cfg: EasyDict) -> Choices:
 
 def _expand(
         model: 'ScaleZeroModel', nodes: NodeStore, choices: Choices, node: int, parent: np.ndarray,
-        choice: np.ndarray, task: np.ndarray, plan: Groups
+        choice: np.ndarray, task: np.ndarray, routing: Groups
 ) -> Tuple[Tensor, Tensor, Tensor]:
     """Model step from each row's parent with its choice: outputs for reward (R, V), value (R, V) and policy."""
     parent_on_device, choice = nodes.to_device(np.stack([parent, choice]))
@@ -92,10 +92,10 @@ def _expand(
     if len(full):
         latent, past_action = nodes.context(parent, full)
         length = torch.full((len(full), ), latent.shape[1], device=latent.device)
-        _, _, reopened, reopened_tokens = model.open(latent, past_action, length, model.plan(task[full]))
+        _, _, reopened, reopened_tokens = model.open(latent, past_action, length, model.route(task[full]))
         nodes.reopen(node, full, reopened)
         tokens[nodes.to_device(full)] = reopened_tokens
-    reward, latent, policy, value, tokens = model.extend(cache, tokens, action, plan)
+    reward, latent, policy, value, tokens = model.extend(cache, tokens, action, routing)
     nodes.add(node, parent, action, latent, tokens)
     return reward, value, policy
 

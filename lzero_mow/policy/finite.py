@@ -1,4 +1,4 @@
-"""The watch for losses that cease to be finite: notes them without waiting for the device, tells once a cycle."""
+"""The watch for losses that cease to be finite: notes them without waiting for the device, tells once per cycle."""
 from typing import Dict, List
 
 import torch
@@ -27,7 +27,7 @@ class FiniteWatch:
     def check(self) -> None:
         """
         Overview:
-            Look whether any term has ceased to be finite. Waits for the device, so it is called once a cycle.
+            Look whether any term has ceased to be finite. Waits for the device, so it is called once per cycle.
         Raises:
             - FloatingPointError: With the task, the term and the update.
         """

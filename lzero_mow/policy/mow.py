@@ -74,8 +74,8 @@ class MoWPolicy(GroupingPolicy, ActingPolicy):
         """
         batch = data['world_model'].to(self._device)
         terms, log, latent = self._update_world_model(batch)
-        rollout, plan = self._imagine(batch, latent, data['imagine'])
-        agent, norm = self._update_agent(rollout, plan)
+        rollout, routing = self._imagine(batch, latent, data['imagine'])
+        agent, norm = self._update_agent(rollout, routing)
         world = {f'world_model/{name}': term for name, term in terms.items()}
         acting = {f'agent/{name}': term for name, term in agent.items()}
         by_task = {**world, **acting}
@@ -89,14 +89,14 @@ class MoWPolicy(GroupingPolicy, ActingPolicy):
         return log
 
     def _update_world_model(self, batch: SequenceBatch) -> Tuple[Dict[str, Tensor], Dict[str, Tensor], Tensor]:
-        """L = L_H + weight * L_bal (paper section 3.4); returns terms a task, a log and the posterior sample."""
+        """L = L_H + weight * L_bal (paper section 3.4); returns terms per task, a log and the posterior sample."""
         cfg, model = self._cfg, self._model.world_model
         model.train()
-        plan = model.plan(batch.task)
+        routing = model.route(batch.task)
         with self._autocast():
-            terms, latent = world_model_terms(model, batch, plan, cfg.free_bits)
+            terms, latent = world_model_terms(model, batch, routing, cfg.free_bits)
         losses = self._task_losses(terms)
-        present = torch.zeros_like(losses).index_fill_(0, plan.task, 1.0)  # (K,)
+        present = torch.zeros_like(losses).index_fill_(0, routing.task, 1.0)  # (K,)
         loss = self._model.task_weights(losses, present) if cfg.task_weighting == 'harmonious' else \
             (present * losses).sum()
         log = {}
@@ -129,19 +129,19 @@ class MoWPolicy(GroupingPolicy, ActingPolicy):
                 latent, action, tasks = context_windows(
                     latent, batch.action, batch.task, cfg.context_length, cfg.imagine_batch_size
                 )
-                plan = model.world_model.plan(tasks)
+                routing = model.world_model.route(tasks)
             else:
                 fresh = fresh.to(self._device)
-                plan = model.world_model.plan(fresh.task)
-                latent = sample_straight_through(model.world_model.encode(fresh.obs, plan))
+                routing = model.world_model.route(fresh.task)
+                latent = sample_straight_through(model.world_model.encode(fresh.obs, routing))
                 action, tasks = fresh.action[:, :-1], fresh.task
-            return imagine(model.world_model, model.agent, latent, action, tasks, plan, cfg.horizon), plan
+            return imagine(model.world_model, model.agent, latent, action, tasks, routing, cfg.horizon), routing
 
-    def _update_agent(self, rollout, plan) -> Tuple[Dict[str, Tensor], Tensor]:
+    def _update_agent(self, rollout, routing) -> Tuple[Dict[str, Tensor], Tensor]:
         """Actor and critics on one imagined rollout (paper section 3.5)."""
         cfg, agent = self._cfg, self._model.agent
         with self._autocast():
-            terms = agent_terms(agent, rollout, plan, cfg)
+            terms = agent_terms(agent, rollout, routing, cfg)
         loss = terms['actor'] + terms['critic'] + terms['slow_critic'] - cfg.entropy_weight * terms['entropy']
         present = len(set(rollout.task))
         norm = clipped_step(self._agent_optimizer, loss.sum() / present, cfg.agent_grad_clip)

@@ -33,24 +33,24 @@ def act(
           behaviour policy over all actions, `searched_value` is the critic's V(s) like `predicted_value`.
     """
     world_model, agent = model.world_model, model.agent
-    plan = world_model.plan(tasks)
-    latent = sample_straight_through(world_model.encode(obs.unsqueeze(1), plan))  # (R, 1, latent)
-    state = torch.cat([latent, hidden_before(model, memory, env_ids, plan)], -1)
+    routing = world_model.route(tasks)
+    latent = sample_straight_through(world_model.encode(obs.unsqueeze(1), routing))  # (R, 1, latent)
+    state = torch.cat([latent, hidden_before(model, memory, env_ids, routing)], -1)
     random_share = torch.from_numpy(np.where(memory.steps[env_ids] == 0, 1.0, epsilon)).to(state)
-    policy = agent.policy(state, plan)
+    policy = agent.policy(state, routing)
     action, behaviour, entropy = (x[:, 0] for x in policy.act(random_share.unsqueeze(1), greedy))
     memory.append(env_ids, latent[:, 0], action)
 
-    value = agent.value(state, plan)[:, 0]
+    value = agent.value(state, routing)[:, 0]
     return worker_output(env_ids, timestep, action, value, value, behaviour, policy.numbers[:, 0], entropy)
 
 
-def hidden_before(model: MoWModel, memory: ActingMemory, env_ids: Sequence[int], plan) -> Tensor:
+def hidden_before(model: MoWModel, memory: ActingMemory, env_ids: Sequence[int], routing) -> Tensor:
     """h after each environment's last step, before the present frame: (R, 1, hidden), zero where an episode begins."""
     latent, action, length = memory.recent(env_ids)
     if length.max() == 0:
         return latent.new_zeros(len(env_ids), 1, model.world_model.hidden_dim)
-    hidden = model.world_model.dynamics(latent, action, plan)  # (R, T, hidden)
+    hidden = model.world_model.dynamics(latent, action, routing)  # (R, T, hidden)
     length = torch.from_numpy(length).to(latent.device, non_blocking=True)[:, None, None]
     last = (length - 1).clamp(min=0).expand(-1, 1, hidden.shape[-1])
     return hidden.gather(1, last) * (length > 0)

@@ -100,12 +100,12 @@ class ScaleZeroPolicy(ActingPolicy):
 
     def _terms(self, batch: SearchBatch) -> Dict[str, Tensor]:
         """The terms of every task's loss, (K,) each; see `scalezero_terms`."""
-        plan = self._model.plan(batch.task)
+        routing = self._model.route(batch.task)
         task = torch.tensor(batch.task).to(self._device, non_blocking=True)
         legal = self._model.action_mask[task]  # (B, A)
         with self._autocast():
-            targets = make_targets(self._target, batch, plan, self._cfg)
-            return scalezero_terms(self._model, batch, targets, legal, plan, self._cfg)
+            targets = make_targets(self._target, batch, routing, self._cfg)
+            return scalezero_terms(self._model, batch, targets, legal, routing, self._cfg)
 
     def _task_losses(self, terms: Dict[str, Tensor], entropy_weight: Tensor) -> Tensor:
         """L_k, (K,), from its terms."""

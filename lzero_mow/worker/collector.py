@@ -21,7 +21,7 @@ from .in_flight import InFlight
 class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
     """
     Overview:
-        Collects game segments from all environments of all tasks with one policy forward pass a step. It differs
+        Collects game segments from all environments of all tasks with one policy forward pass per step. It differs
         from its base class in what is kept: segments in progress survive from one ``collect`` to the next (the base
         class drops them, a quarter of all steps for short episodes), and after a done the first observation of the
         next segment is the new episode's (the base class stores the finished episode's last frame). Every
@@ -95,7 +95,7 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
         Overview:
             Step environments together until enough segments are complete.
         Arguments:
-            - num_segments (:obj:`Optional[int]`): Segments to wait for; by default one an environment.
+            - num_segments (:obj:`Optional[int]`): Segments to wait for; by default one per environment.
             - train_iter (:obj:`int`): Update counter, for the log.
             - policy_kwargs (:obj:`Optional[Dict[str, float]]`): ``temperature`` (default 1) and ``epsilon`` \
                 (default 0).

@@ -29,20 +29,20 @@ class MoWEvaluator(MuZeroEvaluator):
             Make every evaluation play the same episodes. Needed where it is several in an environment; one is
             repeated by an environment that is seeded without ``dynamic_seed``.
         Arguments:
-            - seeds (:obj:`Sequence[int]`): One an environment.
+            - seeds (:obj:`Sequence[int]`): One per environment.
         """
         self._seeds = tuple(seeds)
 
     def eval_tasks(self, train_iter: int, envstep: int) -> Dict[str, np.ndarray]:
         """
         Overview:
-            Evaluate all tasks with ``MuZeroEvaluator.eval``, one forward pass a step for all environments that
+            Evaluate all tasks with ``MuZeroEvaluator.eval``, one forward pass per step for all environments that
             still play.
         Arguments:
             - train_iter (:obj:`int`): Update counter, for the log.
-            - envstep (:obj:`int`): Environment steps a task so far, for the log.
+            - envstep (:obj:`int`): Environment steps per task so far, for the log.
         Returns:
-            - episodes (:obj:`Dict[str, np.ndarray]`): float64, shape (K, episodes a task), in task order: \
+            - episodes (:obj:`Dict[str, np.ndarray]`): float64, shape (K, episodes per task), in task order: \
                 ``return``, raw, and what the environments put into ``info['episode_info']`` at the end of an episode. \
                 Only ``return``, NaN, on ranks other than 0, where LightZero does not evaluate.
         Raises:
@@ -80,7 +80,7 @@ class RecentFrames(GameSegment):
     """
     Overview:
         A segment that keeps only the frames the policy sees. LightZero's evaluator keeps a whole episode of float32
-        frames, 49 kB a step: 1.3 GB for one environment at the limit of 27,000 steps.
+        frames, 49 kB per step: 1.3 GB for one environment at the limit of 27,000 steps.
     Interfaces:
         ``append``, ``get_obs``; the rest is inherited.
     """

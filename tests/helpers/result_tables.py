@@ -19,7 +19,7 @@ def random_rows(*finals):
 
 
 def reference_rows(player, finals):
-    """One row a seed and game at step 0, of what is given, (seeds, games)."""
+    """One row per seed and game at step 0, of what is given, (seeds, games)."""
     return [
         Result(player, seed, game, 0, 1, float(final), None) for seed, of_seed in enumerate(finals)
         for game, final in zip(GAMES, of_seed)

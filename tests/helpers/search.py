@@ -43,7 +43,7 @@ class FakeModel:
     def eval(self) -> 'FakeModel':
         return self
 
-    def plan(self, tasks) -> Tensor:
+    def route(self, tasks) -> Tensor:
         return torch.as_tensor(tasks)
 
     def write(self, cache: Tensor, token: Tensor, at: Tensor) -> None:
@@ -59,26 +59,26 @@ class FakeModel:
     def read(self, summary: Tensor, weight: Tensor, task: Tensor) -> Tensor:
         return (summary.unsqueeze(-1) * weight[task]).sum(1)
 
-    def open(self, latent: Tensor, action: Tensor, length: Tensor, plan: Tensor):
+    def open(self, latent: Tensor, action: Tensor, length: Tensor, routing: Tensor):
         rows, steps, _ = latent.shape
         self.opened.append(length.tolist())
         cache = latent.new_zeros(self.layers, 2, rows, 1, self.max_tokens, self.width)
         for t in range(steps):
             self.write(cache, latent[:, t], torch.full((rows, ), 2 * t))
             if t < steps - 1:
-                self.write(cache, self.action_token[plan, action[:, t]], torch.full((rows, ), 2 * t + 1))
+                self.write(cache, self.action_token[routing, action[:, t]], torch.full((rows, ), 2 * t + 1))
         tokens = 2 * length - 1
         summary = self.summary(cache, tokens)
-        return self.read(summary, self.to_policy, plan), self.read(summary, self.to_value, plan), cache, tokens
+        return self.read(summary, self.to_policy, routing), self.read(summary, self.to_value, routing), cache, tokens
 
-    def extend(self, cache: Tensor, tokens: Tensor, action: Tensor, plan: Tensor):
+    def extend(self, cache: Tensor, tokens: Tensor, action: Tensor, routing: Tensor):
         self.actions.append(action)
-        self.write(cache, self.action_token[plan, action], tokens)
+        self.write(cache, self.action_token[routing, action], tokens)
         summary = self.summary(cache, tokens + 1)
-        reward, latent = self.read(summary, self.to_reward, plan), self.read(summary, self.to_latent, plan).tanh()
+        reward, latent = self.read(summary, self.to_reward, routing), self.read(summary, self.to_latent, routing).tanh()
         self.write(cache, latent, tokens + 1)
         summary = self.summary(cache, tokens + 2)
-        policy, value = self.read(summary, self.to_policy, plan), self.read(summary, self.to_value, plan)
+        policy, value = self.read(summary, self.to_policy, routing), self.read(summary, self.to_value, routing)
         return reward, latent, policy, value, tokens + 2
 
 
@@ -89,12 +89,12 @@ class BanditModel(FakeModel):
         super().__init__(1, len(rewards), 40)
         self.rewards, self.policy_logits = torch.tensor(rewards).double(), torch.tensor(policy_logits).double()
 
-    def open(self, latent, action, length, plan):
-        _, value, cache, self.root_tokens = super().open(latent, action, length, plan)
+    def open(self, latent, action, length, routing):
+        _, value, cache, self.root_tokens = super().open(latent, action, length, routing)
         return self.policy_logits.expand(len(latent), -1), value * 0, cache, self.root_tokens
 
-    def extend(self, cache, tokens, action, plan):
-        _, latent, policy, value, longer = super().extend(cache, tokens, action, plan)
+    def extend(self, cache, tokens, action, routing):
+        _, latent, policy, value, longer = super().extend(cache, tokens, action, routing)
         reward = torch.where(tokens == self.root_tokens, self.rewards[action], 0.0)
         return torch.stack([reward, reward * 0], -1), latent, self.policy_logits.expand_as(policy), value * 0, longer
 
@@ -107,12 +107,12 @@ class PointingModel(FakeModel):
         self.worth = worth
         self.goal, self.policy_outputs = torch.tensor(goal).double(), torch.tensor(policy_outputs).double()
 
-    def open(self, latent, action, length, plan):
-        _, value, cache, self.root_tokens = super().open(latent, action[..., 0].long(), length, plan)
+    def open(self, latent, action, length, routing):
+        _, value, cache, self.root_tokens = super().open(latent, action[..., 0].long(), length, routing)
         return self.policy_outputs.expand(len(latent), -1), value * 0, cache, self.root_tokens
 
-    def extend(self, cache, tokens, action, plan):
-        _, latent, policy, value, longer = super().extend(cache, tokens, action[:, 0].long(), plan)
+    def extend(self, cache, tokens, action, routing):
+        _, latent, policy, value, longer = super().extend(cache, tokens, action[:, 0].long(), routing)
         self.actions[-1] = action
         reward = torch.where(tokens == self.root_tokens, self.worth * (1 - (action - self.goal).norm(dim=-1)), 0.0)
         return torch.stack([reward, reward * 0], -1), latent, self.policy_outputs.expand_as(policy), value * 0, longer

@@ -38,7 +38,7 @@ def tiny_config(
 ) -> dict:
     """
     Overview:
-        A configuration that trains for 96 steps a task and some seven updates.
+        A configuration that trains for 96 steps per task and some seven updates.
     Arguments:
         - changes: A tree of changed keys.
     """

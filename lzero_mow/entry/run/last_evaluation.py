@@ -18,7 +18,7 @@ SHOWN = {
 def last_evaluation(rows: Sequence[Result]) -> Table:
     """
     Overview:
-        A line a task, and one for the means of what all tasks have. Behind a success stands what so few episodes leave
+        A line per task, and one for the means of what all tasks have. Behind a success stands what so few episodes leave
         open (Wilson's 95 % interval; of the mean, that of all episodes).
     Arguments:
         - rows (:obj:`Sequence[Result]`): Of one run, in the order of its evaluations.

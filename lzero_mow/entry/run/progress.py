@@ -1,4 +1,4 @@
-"""The screen of a run: one live line a task on a terminal, plain log lines elsewhere."""
+"""The screen of a run: one live line per task on a terminal, plain log lines elsewhere."""
 import time
 from typing import List, Optional, Sequence
 
@@ -16,7 +16,7 @@ class Progress:
     """
     Overview:
         Shows how far each task is: steps, return of its last training episode, human-normalised score of its last
-        evaluation, steps a second. Use as a context manager.
+        evaluation, steps per second. Use as a context manager.
     """
 
     def __init__(self, tasks: Sequence[str], max_env_step: int) -> None:

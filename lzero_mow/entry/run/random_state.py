@@ -32,7 +32,7 @@ def load_random_state(state: dict) -> None:
 
 
 @contextmanager
-def own_randomness(seed: int) -> Iterator[None]:
+def isolated_rng(seed: int) -> Iterator[None]:
     """
     Run a block with random numbers of its own, which depend on ``seed`` alone, and put the states back afterwards. What
     is evaluated or drawn, and how often, then leaves no trace in the training.

@@ -10,7 +10,7 @@ from ditk import logging
 
 from lzero_mow.config.saved import TOTAL_CONFIG, load_run_config, save_config
 from lzero_mow.config.validate import check_identity, check_run_folder, run_identity
-from lzero_mow.model.common.size import numbers
+from lzero_mow.model.common.size import count_parameters
 from lzero_mow.report.tables.results import read_results
 from lzero_mow.report.tables.run_record import RunRecord, write_run_record
 from lzero_mow.report.tables.times import Times
@@ -56,7 +56,7 @@ class Run:
         self._saved_step: Optional[int] = None
         if state is None:
             check_run_folder(self.run_dir)
-        self._lock = hold(self.run_dir)
+        self._lock = lock_run(self.run_dir)
         with contextlib.ExitStack() as on_failure:
             on_failure.push(self._close)
             self._open(reference_scores(env_cls, self.cfg.env.tasks), model, state)
@@ -135,7 +135,7 @@ class Run:
             method=self.config['method'], seed=self.config['seed'], tasks=list(self.cfg.env.tasks), env_step=env_step,
             interactions=self.workers.interactions(), updates=self.schedule.warm_up_iter + self.schedule.train_iter,
             cpu_seconds=round(cost['cpu'], 1), wall_seconds=round(cost['wall'], 1),
-            model_bytes=4 * sum(map(numbers, networks)), peak_memory_bytes=cost['peak_memory']
+            model_bytes=4 * sum(map(count_parameters, networks)), peak_memory_bytes=cost['peak_memory']
         )
         write_run_record(self.run_dir, record)
         SCREEN.print(last_evaluation(read_results(self.log.results)))
@@ -195,7 +195,7 @@ class Run:
                 traceback.print_exception(kind, error, trace, file=file)
 
 
-def hold(run_dir: str) -> IO:
+def lock_run(run_dir: str) -> IO:
     """
     Overview:
         The run folder's lock, so that no two processes write one run; free when it is closed.

@@ -53,7 +53,7 @@ class RunLog:
         Overview:
             Write down an evaluation of all tasks.
         Arguments:
-            - env_step (:obj:`int`): Environment steps a task so far.
+            - env_step (:obj:`int`): Environment steps per task so far.
             - episodes (:obj:`dict`): ``return``, and ``success_any`` and ``success_last`` where there are some: (K,
                 episodes) each, in task order.
         Returns:

@@ -1,4 +1,4 @@
-"""Layers that exist once a group (a cluster or an expert), and the sorting that lets all groups run in one call.
+"""Layers that exist once per group (a cluster or an expert), and the sorting that lets all groups run in one call.
 
 Rows of a batch are sorted by group, so a group's rows are one slice; a layer's weights are stacked over groups. Which
 row belongs to which group is known on the host, so nothing here waits for the device.

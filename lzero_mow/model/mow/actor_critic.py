@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from lzero_mow.model.common.distributions import CategoricalPolicy, TruncatedNormalPolicy
 from lzero_mow.model.common.grouped import ONE_GROUP, GroupedMLP
 from lzero_mow.model.common.two_hot import TwoHot
-from .world_model import Plan
+from .world_model import Routing
 
 
 class ActorCritic(nn.Module):
@@ -37,13 +37,13 @@ class ActorCritic(nn.Module):
         # (K, A): actions that a task's environment allows; all until the environment has said so.
         self.register_buffer('action_mask', torch.ones(cfg.num_tasks, cfg.action_space_size, dtype=torch.bool))
 
-    def policy(self, state: Tensor, plan: Plan) -> Union[CategoricalPolicy, TruncatedNormalPolicy]:
+    def policy(self, state: Tensor, routing: Routing) -> Union[CategoricalPolicy, TruncatedNormalPolicy]:
         """pi(.|s) for states (N, L, state)."""
-        return self.policy_of(self.actor(state, ONE_GROUP), self.action_mask[plan.task].unsqueeze(1))
+        return self.policy_of(self.actor(state, ONE_GROUP), self.action_mask[routing.task].unsqueeze(1))
 
-    def value(self, state: Tensor, plan: Plan) -> Tensor:
+    def value(self, state: Tensor, routing: Routing) -> Tensor:
         """V(s): (N, L, state) -> (N, L)."""
-        return self.two_hot.decode(self.critic(state, plan.clusters))
+        return self.two_hot.decode(self.critic(state, routing.clusters))
 
     @torch.no_grad()
     def update_slow_critic(self, decay: float) -> None:
@@ -54,7 +54,7 @@ class ActorCritic(nn.Module):
 class ReturnScale(nn.Module):
     """
     Overview:
-        S_k: moving average of the 95th minus the 5th percentile of task k's returns. One a task, because returns of
+        S_k: moving average of the 95th minus the 5th percentile of task k's returns. One per task, because returns of
         different games differ by orders of magnitude. Buffers, so that it is saved and resumed.
     Arguments:
         - num_tasks (:obj:`int`): K.

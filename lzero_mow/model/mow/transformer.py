@@ -99,7 +99,7 @@ class Mixer(nn.Module):
 class Transformer(nn.Module):
     """
     Overview:
-        Mixer and causal transformer, once a group (STORM section 3.2; MoW's f_j and F).
+        Mixer and causal transformer, once per group (STORM section 3.2; MoW's f_j and F).
     Arguments:
         - groups (:obj:`int`): Number of groups: experts, or 1 for the shared transformer.
         - in_features (:obj:`int`): Width of a step's input.

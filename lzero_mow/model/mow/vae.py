@@ -1,4 +1,4 @@
-"""The VAE bank: one categorical VAE a task cluster (paper section 3.2), each STORM's encoder and decoder."""
+"""The VAE bank: one categorical VAE per task cluster (paper section 3.2), each STORM's encoder and decoder."""
 from math import gcd
 from typing import List, Optional, Sequence
 

@@ -17,7 +17,7 @@ from .vae import VAEBank
 
 
 @dataclass(frozen=True)
-class Plan:
+class Routing:
     """
     Overview:
         Which modules each of B sequences goes through; known on the host before anything is computed.
@@ -108,49 +108,49 @@ class WorldModel(nn.Module):
         """e: (K, E), each row of length 1; None without task embedding."""
         return None if self.task_embedding is None else F.normalize(self.task_embedding, dim=-1)
 
-    def embedding_of(self, plan: Plan) -> Optional[Tensor]:
+    def embedding_of(self, routing: Routing) -> Optional[Tensor]:
         """(B, E), e_k of each sequence."""
-        return None if self.task_embedding is None else self.embedding()[plan.task]
+        return None if self.task_embedding is None else self.embedding()[routing.task]
 
-    def plan(self, tasks: Sequence[int]) -> Plan:
+    def route(self, tasks: Sequence[int]) -> Routing:
         """The modules of B sequences from their task ids (on the host)."""
         device = self.two_hot.bins.device
         on_device = lambda x: torch.from_numpy(np.asarray(x)).to(device, non_blocking=True)
         clusters = Groups.of([self.cluster_of_task[k] for k in tasks], self.num_clusters, device)
         if self.router is None:
-            return Plan(on_device(tasks), clusters, None, None)
+            return Routing(on_device(tasks), clusters, None, None)
         expert_of_pair = np.asarray(self.router.chosen_on_host)[list(tasks)].reshape(-1)  # (B * n,)
         order = np.argsort(expert_of_pair, kind='stable')
-        return Plan(
+        return Routing(
             on_device(tasks), clusters, Groups.of(expert_of_pair, self.num_experts, device),
             on_device(order // self.router.experts_per_task)
         )
 
-    def encode(self, obs: Tensor, plan: Plan) -> Tensor:
+    def encode(self, obs: Tensor, routing: Routing) -> Tensor:
         """Posterior: (B, L, C, size, size) uint8 -> (B, L, categories, classes) log-probabilities."""
-        return self.vae.encode(obs, self.embedding_of(plan), plan.clusters)
+        return self.vae.encode(obs, self.embedding_of(routing), routing.clusters)
 
-    def decode(self, latent: Tensor, plan: Plan) -> Tensor:
+    def decode(self, latent: Tensor, routing: Routing) -> Tensor:
         """(B, L, latent) -> (B, L, C, size, size), around [0, 1]."""
-        return self.vae.decode(latent, self.embedding_of(plan), plan.clusters)
+        return self.vae.decode(latent, self.embedding_of(routing), routing.clusters)
 
     def new_cache(self, max_length: int) -> DynamicsCache:
         """Empty caches for sequences of at most `max_length` steps."""
         parts = (self.experts, self.shared)
         return DynamicsCache(*(part and part.new_cache(max_length) for part in parts))
 
-    def dynamics(self, latent: Tensor, action: Tensor, plan: Plan, cache: Optional[DynamicsCache] = None) -> Tensor:
+    def dynamics(self, latent: Tensor, action: Tensor, routing: Routing, cache: Optional[DynamicsCache] = None) -> Tensor:
         """
         Overview:
             h_k = F(concat_j f_j(m_j(z_k, a_k, e_k)), e_k), section 3.3; a task's experts are the same at each step.
         Arguments:
             - latent (:obj:`Tensor`): (B, L, latent); action (:obj:`Tensor`): (B, L) int64, or (B, L, A).
-            - plan (:obj:`Plan`): The sequences' modules.
+            - routing (:obj:`Routing`): The sequences' modules.
             - cache (:obj:`DynamicsCache` or None): With it, the L steps continue the cached ones.
         Returns:
             - h (:obj:`Tensor`): (B, L, hidden_dim).
         """
-        embedding = self.embedding_of(plan)
+        embedding = self.embedding_of(routing)
         action = action if self.continuous else F.one_hot(action, self.action_space_size)
         parts = [latent, action.to(latent.dtype)]
         if embedding is not None:
@@ -158,27 +158,27 @@ class WorldModel(nn.Module):
             parts.append(embedding)
         step = torch.cat(parts, -1)
         if self.experts is not None:
-            step = self._experts(step, plan, cache)  # (B, L, n * D)
+            step = self._experts(step, routing, cache)  # (B, L, n * D)
             if self.shared is not None:
                 step = torch.cat([step, embedding], -1)
         return step if self.shared is None else self.shared(step, ONE_GROUP, cache and cache.shared)
 
-    def _experts(self, step: Tensor, plan: Plan, cache: Optional[DynamicsCache]) -> Tensor:
+    def _experts(self, step: Tensor, routing: Routing, cache: Optional[DynamicsCache]) -> Tensor:
         """The chosen experts' outputs, side by side in order of expert: (B, L, step) -> (B, L, n * D)."""
-        out = self.experts(step[plan.sequence], plan.experts, cache and cache.experts)
-        out = plan.experts.unsort(out).unflatten(0, (len(step), -1))  # (B, n, L, D)
-        gates = self.router.gates(self.embedding())[plan.task]  # (B, n)
+        out = self.experts(step[routing.sequence], routing.experts, cache and cache.experts)
+        out = routing.experts.unsort(out).unflatten(0, (len(step), -1))  # (B, n, L, D)
+        gates = self.router.gates(self.embedding())[routing.task]  # (B, n)
         return (out * gates[:, :, None, None]).transpose(1, 2).flatten(2)
 
-    def prior(self, hidden: Tensor, plan: Plan) -> Tensor:
+    def prior(self, hidden: Tensor, routing: Routing) -> Tensor:
         """Next latent: (B, L, hidden_dim) -> (B, L, categories, classes) log-probabilities."""
-        logits = plan.clusters.unsort(self.prior_head(plan.clusters.sort(hidden), plan.clusters))
+        logits = routing.clusters.unsort(self.prior_head(routing.clusters.sort(hidden), routing.clusters))
         return unimix(logits.unflatten(-1, self.latent_shape), self.unimix_share)
 
-    def predict(self, hidden: Tensor, plan: Plan) -> Predictions:
+    def predict(self, hidden: Tensor, routing: Routing) -> Predictions:
         """All heads on h (B, L, hidden_dim)."""
         return Predictions(
-            self.prior(hidden, plan), self.reward_head(hidden, plan.clusters),
-            self.continuation_head(hidden, plan.clusters).squeeze(-1),
+            self.prior(hidden, routing), self.reward_head(hidden, routing.clusters),
+            self.continuation_head(hidden, routing.clusters).squeeze(-1),
             None if self.task_head is None else self.task_head(hidden, ONE_GROUP)
         )

@@ -1,4 +1,4 @@
-"""The world-model loss (MoW section 3): unreduced terms, their mean a task, and how tasks are added up.
+"""The world-model loss (MoW section 3): unreduced terms, their mean per task, and how tasks are added up.
 
 The time axis, once:      o_0   o_1   o_2        reward[t] and terminated[t] are the results of action[t] at obs[t].
                           z_0   z_1   z_2        posterior z_t = q(o_t)
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lzero_mow.buffer.batch import SequenceBatch
 from lzero_mow.model.common.categorical import kl_divergence, sample_straight_through
-from .world_model import Plan, WorldModel
+from .world_model import Routing, WorldModel
 
 
 def mean_by_task(x: Tensor, task: Tensor, num_tasks: int) -> Tensor:
@@ -25,24 +25,24 @@ def mean_by_task(x: Tensor, task: Tensor, num_tasks: int) -> Tensor:
 
 
 def world_model_terms(
-        model: WorldModel, batch: SequenceBatch, plan: Plan, free_bits: float
+        model: WorldModel, batch: SequenceBatch, routing: Routing, free_bits: float
 ) -> Tuple[Dict[str, Tensor], Tensor]:
     """
     Overview:
         Every term of L_k (paper section 3.4), averaged over a task's steps.
     Arguments:
-        - model (:obj:`WorldModel`), batch (:obj:`SequenceBatch`), plan (:obj:`Plan`).
+        - model (:obj:`WorldModel`), batch (:obj:`SequenceBatch`), routing (:obj:`Routing`).
         - free_bits (:obj:`float`): Nats below which a task's mean KL is not pressed further.
     Returns:
         - terms (:obj:`dict`): Name -> (K,) losses.
         - latent (:obj:`Tensor`): (B, L, latent) posterior sample.
     """
-    posterior = model.encode(batch.obs, plan)
+    posterior = model.encode(batch.obs, routing)
     latent = sample_straight_through(posterior)
-    reconstruction = model.decode(latent, plan)
-    predicted = model.predict(model.dynamics(latent, batch.action, plan), plan)
+    reconstruction = model.decode(latent, routing)
+    predicted = model.predict(model.dynamics(latent, batch.action, routing), routing)
 
-    by_task = lambda x: mean_by_task(x, plan.task, model.num_tasks)
+    by_task = lambda x: mean_by_task(x, routing.task, model.num_tasks)
     error = reconstruction.float() - batch.obs.float().div_(255)
     dynamics = by_task(kl_divergence(posterior[:, 1:].detach(), predicted.prior[:, :-1]))
     representation = by_task(kl_divergence(posterior[:, 1:], predicted.prior[:, :-1].detach()))
@@ -56,7 +56,7 @@ def world_model_terms(
         representation=representation.clamp(min=free_bits),
     )
     if predicted.task is not None:
-        task = plan.task.unsqueeze(1).expand(-1, latent.shape[1])  # (B, L)
+        task = routing.task.unsqueeze(1).expand(-1, latent.shape[1])  # (B, L)
         terms['task'] = by_task(F.cross_entropy(predicted.task.transpose(1, 2), task, reduction='none'))
     return terms, latent
 

@@ -9,7 +9,7 @@ from lzero_mow.model.common.grouped import GroupedGELU, GroupedLayerNorm, Groupe
 class TaskHead(nn.Module):
     """
     Overview:
-        LayerNorm, linear, LayerNorm, GELU, linear, once a task. The last layer starts at zero.
+        LayerNorm, linear, LayerNorm, GELU, linear, once per task. The last layer starts at zero.
     Arguments:
         - num_tasks (:obj:`int`), width (:obj:`int`), out_features (:obj:`int`): Sizes.
         - out_norm (:obj:`nn.Module` or None): What follows the last layer.

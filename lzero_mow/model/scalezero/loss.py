@@ -22,7 +22,7 @@ class Targets(NamedTuple):
 
 
 @torch.no_grad()
-def make_targets(target: ScaleZeroModel, batch: SearchBatch, plan: Groups, cfg: EasyDict) -> Targets:
+def make_targets(target: ScaleZeroModel, batch: SearchBatch, routing: Groups, cfg: EasyDict) -> Targets:
     """
     Overview:
         Latents and n-step returns by the slowly moving copy of the model. V_{t+n} is read from sequences that begin
@@ -33,7 +33,7 @@ def make_targets(target: ScaleZeroModel, batch: SearchBatch, plan: Groups, cfg: 
     """
     L, n = batch.visits.shape[1], cfg.td_steps
     latent = target.encode(batch.obs[:, 1:].flatten(0, 1)).unflatten(0, (len(batch.obs), -1))  # frames 1 to L + n - 1
-    logits = target(latent[:, n - 1:n - 1 + L], batch.action[:, n:n + L], plan).value
+    logits = target(latent[:, n - 1:n - 1 + L], batch.action[:, n:n + L], routing).value
     value, usable = n_step_return(
         batch.reward, target.value_support.mean(logits), batch.return_ends(cfg.life_loss_as_termination),
         batch.truncated, cfg.discount_factor, n
@@ -42,7 +42,7 @@ def make_targets(target: ScaleZeroModel, batch: SearchBatch, plan: Groups, cfg: 
 
 
 def scalezero_terms(
-        model: ScaleZeroModel, batch: SearchBatch, targets: Targets, legal: Tensor, plan: Groups, cfg: EasyDict
+        model: ScaleZeroModel, batch: SearchBatch, targets: Targets, legal: Tensor, routing: Groups, cfg: EasyDict
 ) -> Dict[str, Tensor]:
     """
     Overview:
@@ -60,7 +60,7 @@ def scalezero_terms(
     """
     L = batch.visits.shape[1]
     latent = model.encode(batch.obs[:, :L].flatten(0, 1)).unflatten(0, (-1, L))  # (B, L, D)
-    predicted = model(latent, batch.action[:, :L], plan)
+    predicted = model(latent, batch.action[:, :L], routing)
     reward = model.reward_support.two_hot(batch.reward[:, :L], cfg.label_smoothing)
     value = model.value_support.two_hot(targets.value, cfg.label_smoothing)
     policy = model.policy_of(predicted.policy, legal.unsqueeze(1))

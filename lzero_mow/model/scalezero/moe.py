@@ -53,7 +53,7 @@ class MoEFeedForward(nn.Module):
     Fields:
         - share (:obj:`Tensor`): (E,) share of the (token, choice) pairs that went to each expert in the last pass.
     Raises:
-        - ValueError: On another router_norm, or more experts a token than there are.
+        - ValueError: On another router_norm, or more experts per token than there are.
     """
 
     def __init__(

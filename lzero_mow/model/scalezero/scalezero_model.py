@@ -125,7 +125,7 @@ class ScaleZeroModel(nn.Module):
         """The heads; the first dimension of all their tensors is the task."""
         return self.policy_head, self.value_head, self.reward_head, self.next_latent_head
 
-    def plan(self, tasks: Sequence[int]) -> Groups:
+    def route(self, tasks: Sequence[int]) -> Groups:
         """The heads of B sequences from their task ids (on the host)."""
         return Groups.of(tasks, self.num_tasks, self.action_embedding.weight.device)
 
@@ -133,21 +133,21 @@ class ScaleZeroModel(nn.Module):
         """Frames (N, C, H, W) uint8 -> latents (N, D)."""
         return self.latent_norm(self.encoder(obs), ONE_GROUP)
 
-    def forward(self, latent: Tensor, action: Tensor, plan: Groups) -> Predictions:
+    def forward(self, latent: Tensor, action: Tensor, routing: Groups) -> Predictions:
         """
         Arguments:
             - latent (:obj:`Tensor`): (B, L, D), L at most `max_steps`.
             - action (:obj:`Tensor`): (B, L) int64, or (B, L, A) of numbers; or L - 1 of them, where the last one is not
               known yet. Reward and next latent are then predicted for the known ones.
-            - plan (:obj:`Groups`): The sequences' heads.
+            - routing (:obj:`Groups`): The sequences' heads.
         """
         hidden = self.backbone(self._tokens(latent, action))
-        policy, value = self._read(hidden[:, 0::2], plan, self.policy_head, self.value_head)
-        reward, next_latent = self._read(hidden[:, 1::2], plan, self.reward_head, self.next_latent_head)
+        policy, value = self._read(hidden[:, 0::2], routing, self.policy_head, self.value_head)
+        reward, next_latent = self._read(hidden[:, 1::2], routing, self.reward_head, self.next_latent_head)
         return Predictions(policy, value, reward, next_latent)
 
     @torch.no_grad()
-    def open(self, latent: Tensor, action: Tensor, length: Tensor, plan: Groups) -> Roots:
+    def open(self, latent: Tensor, action: Tensor, length: Tensor, routing: Groups) -> Roots:
         """
         Overview:
             Start R searches, each at the last latent of its window of past steps.
@@ -155,15 +155,15 @@ class ScaleZeroModel(nn.Module):
             - latent (:obj:`Tensor`): (R, n, D), shorter windows padded on the right with anything finite.
             - action (:obj:`Tensor`): (R, n - 1) int64 or (R, n - 1, A), padded likewise: actions between the latents.
             - length (:obj:`Tensor`): (R,) int64, latents in each window, 1 to n.
-            - plan (:obj:`Groups`): The rows' heads.
+            - routing (:obj:`Groups`): The rows' heads.
         """
         cache = self.backbone.new_cache(len(latent))
         hidden = self.backbone(self._tokens(latent, action), cache)  # (R, 2 n - 1, D); what is real sees no padding
         last = hidden[torch.arange(len(hidden), device=hidden.device), 2 * (length - 1)]  # (R, D)
-        return Roots(*self._read(last, plan, self.policy_head, self.value_head), cache, 2 * length - 1)
+        return Roots(*self._read(last, routing, self.policy_head, self.value_head), cache, 2 * length - 1)
 
     @torch.no_grad()
-    def extend(self, cache: Tensor, tokens: Tensor, action: Tensor, plan: Groups) -> Extension:
+    def extend(self, cache: Tensor, tokens: Tensor, action: Tensor, routing: Groups) -> Extension:
         """
         Overview:
             Append an action, and the latent it is predicted to lead to, to the cache in place.
@@ -172,12 +172,12 @@ class ScaleZeroModel(nn.Module):
             - tokens (:obj:`Tensor`): (R,) int64, tokens of each row in the cache, at most 2 * max_steps - 2. Not
               checked, which would wait for the device.
             - action (:obj:`Tensor`): (R,) int64, or (R, A).
-            - plan (:obj:`Groups`): The rows' heads.
+            - routing (:obj:`Groups`): The rows' heads.
         """
         hidden = self.backbone.step(self.action_embedding(action).unsqueeze(1), cache, tokens).squeeze(1)  # (R, D)
-        reward, next_latent = self._read(hidden, plan, self.reward_head, self.next_latent_head)
+        reward, next_latent = self._read(hidden, routing, self.reward_head, self.next_latent_head)
         hidden = self.backbone.step(next_latent.unsqueeze(1), cache, tokens + 1).squeeze(1)
-        return Extension(reward, next_latent, *self._read(hidden, plan, self.policy_head, self.value_head), tokens + 2)
+        return Extension(reward, next_latent, *self._read(hidden, routing, self.policy_head, self.value_head), tokens + 2)
 
     def _tokens(self, latent: Tensor, action: Tensor) -> Tensor:
         """(B, L, D) latents and L or L - 1 actions in turn: (B, 2 L, D) or (B, 2 L - 1, D)."""
@@ -187,7 +187,7 @@ class ScaleZeroModel(nn.Module):
         return tokens[:, :tokens.shape[1] - missing]
 
     @staticmethod
-    def _read(hidden: Tensor, plan: Groups, *heads: TaskHead) -> Tuple[Tensor, ...]:
+    def _read(hidden: Tensor, routing: Groups, *heads: TaskHead) -> Tuple[Tensor, ...]:
         """Each head on hidden (R, ..., D), in the batch's order."""
-        rows = plan.sort(hidden)
-        return tuple(plan.unsort(head(rows, plan)) for head in heads)
+        rows = routing.sort(hidden)
+        return tuple(routing.unsort(head(rows, routing)) for head in heads)

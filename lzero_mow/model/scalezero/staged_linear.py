@@ -20,7 +20,7 @@ class Staging(NamedTuple):
 
 
 class Adapter(nn.Module):
-    """One stage's low-rank addition B A to a weight, once a group; B = 0 at first, so that it adds nothing."""
+    """One stage's low-rank addition B A to a weight, once per group; B = 0 at first, so that it adds nothing."""
 
     def __init__(self, groups: int, in_features: int, rank: int, out_features: int) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from lzero_mow.model.common.grouped import GroupedLayerNorm, GroupedLinear
 from lzero_mow.model.mow.world_model import WorldModel
 from lzero_mow.model.mow.world_model_loss import world_model_terms
 
-# The parts of a world model that exist once a cluster.
+# The parts of a world model that exist once per cluster.
 CLUSTERED = ('vae', 'prior_head', 'reward_head', 'continuation_head')
 LossOf = Callable[[Dict[str, Tensor]], Tensor]
 
@@ -33,7 +33,7 @@ def task_gradients(
     """
     for k in sorted(set(batch.task)):
         own = batch.of_task(k)
-        terms, _ = world_model_terms(model, own, model.plan(own.task), free_bits)
+        terms, _ = world_model_terms(model, own, model.route(own.task), free_bits)
         yield k, list(torch.autograd.grad(loss_of(terms)[k], parameters, allow_unused=True, materialize_grads=True))
 
 

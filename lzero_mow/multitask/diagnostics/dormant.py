@@ -15,7 +15,7 @@ class DormantUnits:
     """
     Overview:
         Watches the activation layers inside named modules while data flows through them. A unit is a channel of a
-        feature map (B, C, H, W), else a place on the last axis; in layers that exist once a group each group has
+        feature map (B, C, H, W), else a place on the last axis; in layers that exist once per group each group has
         units of its own, compared with its own layer alone. What no row of the data reaches does not count.
     Arguments:
         - modules (:obj:`Dict[str, Optional[nn.Module]]`): The modules by name; a method may lack some (None).

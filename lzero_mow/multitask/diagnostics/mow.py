@@ -57,7 +57,7 @@ def diagnose(model: MoWModel, batches: Iterable[SequenceBatch], loss_of: LossOf,
 @torch.no_grad()
 def _one_pass(model: MoWModel, batch: SequenceBatch, names: Sequence[str]) -> Dict[str, float]:
     """Dormant units and latent norms on real sequences."""
-    world, agent, plan = model.world_model, model.agent, model.world_model.plan(batch.task)
+    world, agent, routing = model.world_model, model.agent, model.world_model.route(batch.task)
     modules = {
         'vae.encoders': world.vae.encoders,
         'vae.decoders': world.vae.decoders,
@@ -72,13 +72,13 @@ def _one_pass(model: MoWModel, batch: SequenceBatch, names: Sequence[str]) -> Di
     features: List[Tensor] = []  # what the posterior is computed from, (B, L, W)
     note_features = lambda _, inputs: features.append(inputs[1].unsort(inputs[0]))
     with DormantUnits(modules) as units, world.vae.posterior_head.register_forward_pre_hook(note_features):
-        latent = sample_straight_through(world.encode(batch.obs, plan))
-        world.decode(latent, plan)
-        hidden = world.dynamics(latent, batch.action, plan)
-        world.predict(hidden, plan)
+        latent = sample_straight_through(world.encode(batch.obs, routing))
+        world.decode(latent, routing)
+        hidden = world.dynamics(latent, batch.action, routing)
+        world.predict(hidden, routing)
         state = torch.cat([latent[:, 1:], hidden[:, :-1]], -1)  # what the agent sees in the real environment
         agent.actor(state, ONE_GROUP)
-        agent.critic(state, plan.clusters)
+        agent.critic(state, routing.clusters)
     scalars = {f'dormant/{name}': ratio for name, ratio in units.ratios().items()}
     for name, x in (('h', hidden), ('features', features[0])):
         norms = norm_by_task(x, batch.task)
@@ -104,14 +104,14 @@ def _add_actor_gradients(part: TaskGradients, model: MoWModel, batch: SequenceBa
     """What each task's own loss asks of the actor, on an imagination as large as an update's."""
     world, agent = model.world_model, copy.deepcopy(model.agent)  # computing its losses moves the return scale
     with torch.no_grad():
-        latent = sample_straight_through(world.encode(batch.obs, world.plan(batch.task)))
+        latent = sample_straight_through(world.encode(batch.obs, world.route(batch.task)))
     latent, action, tasks = context_windows(
         latent, batch.action, batch.task, cfg.context_length, cfg.imagine_batch_size
     )
-    rollout = imagine(world, agent, latent, action, tasks, world.plan(tasks), cfg.horizon)
+    rollout = imagine(world, agent, latent, action, tasks, world.route(tasks), cfg.horizon)
     for k in sorted(set(tasks)):
         rows = slice(tasks.index(k), tasks.index(k) + tasks.count(k))
         own = ImaginedRollout(*(field[rows] for field in rollout))
-        terms = agent_terms(agent, own, world.plan(own.task), cfg)
+        terms = agent_terms(agent, own, world.route(own.task), cfg)
         loss = terms['actor'][k] - cfg.entropy_weight * terms['entropy'][k]
         part.add(k, torch.autograd.grad(loss, list(agent.actor.parameters())))

@@ -53,7 +53,7 @@ def _one_pass(model: ScaleZeroModel, batch: SearchBatch, names: Sequence[str]) -
     L = batch.visits.shape[1]
     with DormantUnits({'encoder': model.encoder, 'backbone': model.backbone, **heads}) as units:
         latent = model.encode(batch.obs[:, :L].flatten(0, 1)).unflatten(0, (-1, L))  # (B, L, D)
-        model(latent, batch.action[:, :L], model.plan(batch.task))
+        model(latent, batch.action[:, :L], model.route(batch.task))
     scalars = {f'dormant/{name}': ratio for name, ratio in units.ratios().items()}
     norms = norm_by_task(latent, batch.task)
     scalars['latent_norm/latent'] = sum(norms.values()) / len(norms)
@@ -82,6 +82,6 @@ def expert_shares(model: ScaleZeroModel, batch: SearchBatch) -> Tensor:
     for k in sorted(set(batch.task)):
         own = batch.of_task(k)
         latent = model.encode(own.obs[:, :L].flatten(0, 1)).unflatten(0, (-1, L))
-        model(latent, own.action[:, :L], model.plan(own.task))
+        model(latent, own.action[:, :L], model.route(own.task))
         rows.append(torch.stack([layer.share for layer in expert_layers(model)]))  # (layers, E)
     return torch.stack(rows, 1)

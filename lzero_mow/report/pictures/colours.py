@@ -1,4 +1,4 @@
-"""One colour a method, the same in every picture of a table."""
+"""One colour per method, the same in every picture of a table."""
 from typing import Dict, Sequence
 
 from matplotlib import colormaps

@@ -10,7 +10,7 @@ from lzero_mow.utils.files import replacing
 def write_conflict_map(path: str, matrices: Dict[str, np.ndarray], tasks: Sequence[str], env_step: int) -> None:
     """
     Overview:
-        Draw one matrix a shared part as PNG: blue where two tasks pull the same way, red where they pull apart.
+        Draw one matrix per shared part as PNG: blue where two tasks pull the same way, red where they pull apart.
     Arguments:
         - path (:obj:`str`): The file to write, ending in ``.png``.
         - matrices (:obj:`dict`): Name of the part -> (K, K) cosines; NaN stays white.

@@ -1,4 +1,4 @@
-"""Learning curves from ``results.csv``: one panel a task, and one over all tasks; bands are intervals over seeds."""
+"""Learning curves from ``results.csv``: one panel per task, and one over all tasks; bands are intervals over seeds."""
 import math
 from typing import Dict, Optional, Sequence, Tuple
 
@@ -38,7 +38,7 @@ def write_curves(
 
 def draw_curves(
         path: str, rows: Sequence[Result], scale: Optional[Scale] = None, drawn: Optional[Sequence[str]] = None,
-        x: str = 'environment steps a task'
+        x: str = 'environment steps per task'
 ) -> None:
     """
     Overview:

@@ -70,7 +70,7 @@ def write_open_loop_video(path: str, open_loop: np.ndarray, context: int, scale:
 def write_open_loop_sheet(path: str, open_loops: dict, context: int, columns: int = 12, scale: int = 2) -> None:
     """
     Overview:
-        Write a still of several tasks' open-loop rows: evenly spaced moments from left to right, a strip a task.
+        Write a still of several tasks' open-loop rows: evenly spaced moments from left to right, a strip per task.
     Arguments:
         - path (:obj:`str`): The file to write, ending in ``.png``.
         - open_loops (:obj:`dict`): Task name -> (3, T, 3, H, W) in [0, 1]; T and context are the same for all.

@@ -22,7 +22,7 @@ def episode_return(row: Result) -> float:
 def result_files(folder: str) -> List[str]:
     """
     Overview:
-        The tables of evaluations in a folder, one a method; other tables are passed over.
+        The tables of evaluations in a folder, one per method; other tables are passed over.
     Raises:
         - ValueError: if there is none.
     """
@@ -32,7 +32,7 @@ def result_files(folder: str) -> List[str]:
             if tuple(next(csv.reader(file), ())) == COLUMNS:
                 files.append(path)
     if not files:
-        raise ValueError(f"'{folder}' holds no METHOD.csv: `python -m lzero_mow.studies.experiment` writes them")
+        raise ValueError(f"'{folder}' holds no METHOD.csv: `python -m lzero_mow experiment` writes them")
     return files
 
 

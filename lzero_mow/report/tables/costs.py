@@ -18,7 +18,7 @@ class RunCost:
     method: str
     seed: int
     task: str  # of a member of an ensemble, otherwise 'all'
-    env_step: int  # environment steps a task
+    env_step: int  # environment steps per task
     interactions: int  # environment steps of all its tasks; fewer where solved tasks rest
     updates: int
     cpu_minutes: float

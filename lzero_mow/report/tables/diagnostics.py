@@ -37,7 +37,7 @@ def _pairs(part: str, tasks: Sequence[str]) -> Iterator[Tuple[int, int, str]]:
 
 
 def matrix_rows(part: str, cosine: np.ndarray, tasks: Sequence[str]) -> Dict[str, float]:
-    """A symmetric (K, K) matrix of cosines as named numbers, one a pair of tasks."""
+    """A symmetric (K, K) matrix of cosines as named numbers, one per pair of tasks."""
     return {name: float(cosine[i, j]) for i, j, name in _pairs(part, tasks) if not np.isnan(cosine[i, j])}
 
 

@@ -1,5 +1,5 @@
 """
-The results of a run as a table, ``results.csv``: one row a task and evaluation.
+The results of a run as a table, ``results.csv``: one row per task and evaluation.
 
 The same columns serve every method, so that tables of several runs can be put one below the other.
 """

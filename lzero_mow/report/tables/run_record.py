@@ -20,7 +20,7 @@ class RunRecord:
     method: str
     seed: int
     tasks: List[str]
-    env_step: int  # environment steps a task
+    env_step: int  # environment steps per task
     interactions: int  # environment steps of all tasks together; fewer where solved tasks rest
     updates: int  # of the warm-up and after it
     cpu_seconds: float  # of the training process, over all resumes; what a checkpoint did not keep is not counted

@@ -14,7 +14,7 @@ def similarity_file(folder: str, seed: int, length: int) -> str:
 
 
 def write_similarity(path: str, similarity: np.ndarray, tasks: Sequence[str]) -> None:
-    """Write the cosine similarity of the tasks' gradients: a header of names, then a row a task."""
+    """Write the cosine similarity of the tasks' gradients: a header of names, then a row per task."""
     with replacing(path) as temporary, open(temporary, 'w', newline='') as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(['task', *tasks])

@@ -1,4 +1,4 @@
-"""``times.csv``: what a run had done and how long it had taken, one row an evaluation."""
+"""``times.csv``: what a run had done and how long it had taken, one row per evaluation."""
 from dataclasses import astuple, dataclass, fields
 from typing import List
 
@@ -10,7 +10,7 @@ TIMES = 'times.csv'
 @dataclass(frozen=True)
 class Times:
     """The row of ``times.csv``."""
-    env_step: int  # environment steps a task
+    env_step: int  # environment steps per task
     interactions: int  # of all tasks together; fewer where solved tasks rest
     updates: int  # of the warm-up and after it
     cpu_seconds: float  # of the training process until now

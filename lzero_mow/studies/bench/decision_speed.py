@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from lzero_mow.model.common.size import numbers
+from lzero_mow.model.common.size import count_parameters
 from lzero_mow.policy.mow import MoWPolicy
 from lzero_mow.policy.scalezero import ScaleZeroPolicy
 from lzero_mow.utils.memory import keep_freed_memory
@@ -44,7 +44,7 @@ def main() -> None:
         calls = track(range(WINDOW + args.repeats), description=method, transient=True)
         seconds[method] = np.median([timed(decide, device) for _ in calls][WINDOW:])
         times = seconds[method] / seconds['mow']
-        megabytes = 4 * numbers(policy._model) / 2 ** 20
+        megabytes = 4 * count_parameters(policy._model) / 2 ** 20
         table.add_row(
             method, str(cfg.get('num_simulations', '-')), f'{megabytes:.1f}', f'{seconds[method]:.4f}', f'{times:.1f} x'
         )

@@ -1,11 +1,11 @@
 """
-Environment steps a second: ours, alone and in DI-engine's managers, beside gymnasium's and ALE's own.
+Environment steps per second: ours, alone and in DI-engine's managers, beside gymnasium's and ALE's own.
 
     python -m lzero_mow.studies.bench.env_speed [--game Pong] [--envs 8] [--threads 2] [--rounds 5]
 
 All play one game at random: 64x64 RGB, skip 4, maximum of the last two frames, 1-30 no-ops, restarts included. They
 take turns in every round, so that a machine whose speed drifts is unfair to none; a row has the median of its rounds.
-'of ALE' is the share of ale_py's vector environment, which steps in C++ threads. 'CPU us' is processor time a step, all
+'of ALE' is the share of ale_py's vector environment, which steps in C++ threads. 'CPU us' is processor time per step, all
 threads together, which other programs on the machine disturb less (it is not known for subprocesses).
 """
 import argparse

@@ -12,7 +12,7 @@ from rich.table import Table
 from torch import nn
 
 from lzero_mow.config.suites import algorithm_of
-from lzero_mow.model.common.size import numbers
+from lzero_mow.model.common.size import count_parameters
 from lzero_mow.model.mow.mow_model import MoWModel
 from lzero_mow.model.scalezero.moe import DenseFeedForward, MoEFeedForward
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
@@ -60,7 +60,7 @@ def scalezero_parts(model: ScaleZeroModel) -> Parts:
 def rows(parts: Parts) -> List[Tuple[str, int, int]]:
     """(module, how many of it, numbers in all of them), of those that are there."""
     return [
-        (name, count, sum(numbers(module) for module in modules)) for name, (count, modules) in parts.items()
+        (name, count, sum(count_parameters(module) for module in modules)) for name, (count, modules) in parts.items()
         if modules and all(module is not None for module in modules)
     ]
 
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument('--tasks', type=int, default=26)
     parser.add_argument('--method', default='mow')
     args = parse(parser)
-    storm = numbers(MoWModel(**policy_config('storm', 1).model))
+    storm = count_parameters(MoWModel(**policy_config('storm', 1).model))
     model_cls, parts_of = MODELS[algorithm_of(args.method)]
     model = model_cls(**policy_config(args.preset, args.tasks, args.method).model)
     table = Table(title=f'{args.method}, {args.preset}, {args.tasks} tasks')
@@ -82,11 +82,11 @@ def main() -> None:
         table.add_column(column, justify='left' if column == 'module' else 'right')
     megabytes = lambda n: f'{4 * n / 2 ** 20:.2f}'
     listed = rows(parts_of(model))
-    rest = numbers(model) - sum(total for _, _, total in listed)
+    rest = count_parameters(model) - sum(total for _, _, total in listed)
     for name, count, total in listed + [('embeddings, norms and the like', 1, rest)]:
         table.add_row(name, str(count), f'{total // count:,}', megabytes(total / count), megabytes(total))
     table.add_section()
-    table.add_row('all', '', f'{numbers(model):,}', '', megabytes(numbers(model)))
+    table.add_row('all', '', f'{count_parameters(model):,}', '', megabytes(count_parameters(model)))
     table.add_row('paper: MoW, 26 games', '', '', '', str(PAPER_MOW_MB))
     table.add_row('ours: STORM, one game', '', f'{storm:,}', '', megabytes(storm))
     table.add_row('paper: STORM, 26 x one game', '', '', f'{PAPER_STORM_MB / 26:.2f}', str(PAPER_STORM_MB))

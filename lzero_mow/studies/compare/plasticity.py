@@ -47,7 +47,7 @@ def write_plasticity(path: str, runs: Sequence[FinishedRun], methods: Sequence[s
     axes = figure.subplots(n_rows, min(COLUMNS, len(panels)), squeeze=False).flatten()
     for panel, (title, of_method) in zip(axes, panels.items()):
         panel.set_title(title, fontsize='medium')
-        panel.set_xlabel('environment steps a task')
+        panel.set_xlabel('environment steps per task')
         panel.grid(alpha=0.3)
         panel.locator_params(axis='x', nbins=4)
         for method, (steps, values) in of_method.items():

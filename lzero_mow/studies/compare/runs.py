@@ -7,7 +7,7 @@ from lzero_mow.config.envs import evaluation_episodes
 from lzero_mow.config.keys import DERIVED_KEYS, SCHEDULE
 from lzero_mow.config.keys import INDIFFERENT as INDIFFERENT_KEYS
 from lzero_mow.config.saved import load_run_config
-from lzero_mow.config.suites import REFERENCES, one_model_a_task
+from lzero_mow.config.suites import REFERENCES, one_model_per_task
 from lzero_mow.config.tree import get, leaves
 from lzero_mow.report.tables.costs import ALL_TASKS, RunCost, run_cost
 from lzero_mow.report.tables.diagnostics import DIAGNOSTICS, read_diagnostics
@@ -38,7 +38,7 @@ class FinishedRun:
 
     def cost(self) -> RunCost:
         """What it has cost."""
-        member = one_model_a_task(self.method)
+        member = one_model_per_task(self.method)
         return run_cost(self.record, self.record.tasks[0] if member else ALL_TASKS)
 
 
@@ -64,7 +64,7 @@ def load_run(folder: str) -> FinishedRun:
 def check_comparable(runs: Sequence[FinishedRun]) -> None:
     """
     Overview:
-        Check that all but the methods is the same: games, environments, environment steps, updates a step, episodes an
+        Check that all but the methods is the same: games, environments, environment steps, updates per step, episodes an
         evaluation, seeds; that a method is the same in all its runs; and that every run went on to its end. Reference
         players may have seeds of their own.
     Raises:
@@ -73,7 +73,7 @@ def check_comparable(runs: Sequence[FinishedRun]) -> None:
     trained = [run for run in runs if run.method not in REFERENCES]
     if not trained:
         raise ValueError('there is nothing to compare: name at least one run that was trained')
-    first = next((run for run in trained if not one_model_a_task(run.method)), trained[0])
+    first = next((run for run in trained if not one_model_per_task(run.method)), trained[0])
     for run in runs:
         for key, value in run.config['env'].items():
             if key not in INDIFFERENT and value != first.config['env'].get(key):
@@ -81,7 +81,7 @@ def check_comparable(runs: Sequence[FinishedRun]) -> None:
     for run in trained:
         episodes, expected = (evaluation_episodes(one.config['env']) for one in (run, first))
         if episodes != expected:
-            raise ValueError(_differ(run, first, 'episodes a task in an evaluation', episodes, expected))
+            raise ValueError(_differ(run, first, 'episodes per task in an evaluation', episodes, expected))
         for key in SCHEDULE:
             value, expected = get(run.config, key), get(first.config, key)
             if value != expected:

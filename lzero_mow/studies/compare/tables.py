@@ -40,7 +40,7 @@ def facts(summary: Summary, runs: Sequence[FinishedRun]) -> List[str]:
 
 
 def score_cells(summary: Summary) -> Cells:
-    """A row a method: interquartile mean, mean and median of the scores, and how often the baseline is better."""
+    """A row per method: interquartile mean, mean and median of the scores, and how often the baseline is better."""
     compared = [f'P({summary.baseline} better)'] if summary.baseline else []
     cells: Cells = [['method', 'seeds', *(name.upper() if name == 'iqm' else name for name in STATISTICS), *compared]]
     for method in summary.methods:
@@ -51,12 +51,12 @@ def score_cells(summary: Summary) -> Cells:
 
 
 def game_cells(summary: Summary) -> Cells:
-    """A row a game: the mean return of each method."""
+    """A row per game: the mean return of each method."""
     return _by_game(summary.tasks, summary, _return)
 
 
 def success_cells(summary: Summary, name: str) -> Cells:
-    """A row a game, and one for all: how often each method has done it, by one of ``SUCCESSES``."""
+    """A row per game, and one for all: how often each method has done it, by one of ``SUCCESSES``."""
     tasks = [*summary.tasks, ALL_TASKS]
     return _by_game(tasks, summary, lambda method, task: with_interval(method.successes[name][task], 2))
 
@@ -74,10 +74,10 @@ def _return(method: MethodSummary, task: str) -> Union[str, dict]:
 
 
 def cost_cells(summary: Summary, runs: Sequence[FinishedRun]) -> Cells:
-    """A row a method: parameters, memory, times, and what was done."""
+    """A row per method: parameters, memory, times, and what was done."""
     cells: Cells = [[
         'method', 'million parameters', 'MB', 'peak memory, MB', 'interactions', 'updates', 'CPU minutes', 'minutes',
-        'seconds a decision', 'seconds an update'
+        'seconds per decision', 'seconds per update'
     ]]
     for method in summary.methods:
         if method.method in REFERENCES:

@@ -2,7 +2,7 @@
 The runs of an experiment: what each is told on its command line, and how far it is. Light: imports no torch.
 
     <runs>/<suite>/<method>/seed0/           a run of one model for all tasks
-    <runs>/<suite>/storm/Breakout_seed0/     a member of an ensemble, one model a task
+    <runs>/<suite>/storm/Breakout_seed0/     a member of an ensemble, one model per task
     <runs>/<suite>/<method>/seed0.log        what the run said
 """
 import os
@@ -17,7 +17,7 @@ from lzero_mow.config.algorithms import ALGORITHMS
 from lzero_mow.config.build import build_config, parse_overrides, refuse_own_keys
 from lzero_mow.config.keys import INDIFFERENT, OWN_KEYS
 from lzero_mow.config.saved import TOTAL_CONFIG, load_run_config
-from lzero_mow.config.suites import REFERENCES, algorithm_of, check_player, method_names, one_model_a_task
+from lzero_mow.config.suites import REFERENCES, algorithm_of, check_player, method_names, one_model_per_task
 from lzero_mow.config.tree import did_you_mean, get, leaves, plain
 from lzero_mow.report.tables.run_record import read_run_record
 from lzero_mow.utils.files import locked
@@ -117,7 +117,7 @@ def _tasks(plan: Plan, method: str) -> List[Optional[str]]:
         raise ValueError(f"unknown method '{method}'{did_you_mean(method, [*method_names(), *REFERENCES])}")
     overrides = _overrides(plan, method)
     refuse_own_keys(method, parse_overrides(overrides))
-    if not one_model_a_task(method):
+    if not one_model_per_task(method):
         return [None]
     return build_config(plan.preset, plan.games, (), overrides, plan.suite)['env']['tasks']
 

@@ -94,7 +94,7 @@ def _stopping(running: Dict[subprocess.Popen, Job]) -> Iterator[None]:
 
 
 class _Screen:
-    """A line a run and one for all of them on a terminal, plain log lines elsewhere."""
+    """A line per run and one for all of them on a terminal, plain log lines elsewhere."""
 
     def __init__(self, total: int) -> None:
         columns = (SpinnerColumn(), TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn())

@@ -4,7 +4,7 @@ A reference player as a method: a run folder with what random play, or a script 
     python -m lzero_mow.studies.experiment.reference_play --suite metaworld --player expert --exp-name data_mow/expert
 
 It plays the environments of a run's evaluation, with their episode limit and, where goals are fixed, through the same
-ones, and writes one row a task at step 0. Nothing is trained.
+ones, and writes one row per task at step 0. Nothing is trained.
 """
 import os
 import sys
@@ -71,7 +71,7 @@ def reference_play(config: dict, player: str, episodes: int) -> None:
     save_config(config, os.path.join(run_dir, TOTAL_CONFIG))
     env_cls = get_env_cls(EasyDict(import_names=create_config.env.import_names, type=create_config.env.type))
     tasks, rows = list(main_config.env.tasks), []
-    # One environment a task plays what an evaluation's share.
+    # One environment per task plays what an evaluation's share.
     cfgs = env_cls.create_evaluator_env_cfg(EasyDict(main_config.env, evaluator_env_num=1))
     for cfg, reference in zip(cfgs, reference_scores(env_cls, tasks)):
         ends = {name: values[None] for name, values in play(env_cls, cfg, player, seed, episodes).items()}

@@ -5,7 +5,7 @@ that have ended, and ``runs.csv``, what every run has cost.
 import os
 from typing import List, Optional, Sequence
 
-from lzero_mow.config.suites import one_model_a_task
+from lzero_mow.config.suites import one_model_per_task
 from lzero_mow.report.tables.costs import ALL_TASKS, RUNS, read_costs, run_cost, write_costs
 from lzero_mow.report.tables.results import append_results, read_results
 from lzero_mow.report.tables.run_record import read_run_record
@@ -48,7 +48,7 @@ def write_tables(plan: Plan, tasks: Sequence[str], output: str) -> None:
     folder = os.path.join(output, plan.suite)
     costs = []
     for method in plan.methods:
-        members = list(tasks) if one_model_a_task(method) else [None]
+        members = list(tasks) if one_model_per_task(method) else [None]
         ended = _ended(plan.folder(method), members)
         if not ended:
             continue

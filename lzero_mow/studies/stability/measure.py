@@ -67,7 +67,7 @@ def check_settings(config: dict, output: str) -> None:
     if len(tasks) < 3:
         raise ValueError(f"{' and '.join(tasks)} can be grouped in no way that says something: name more with --games")
     number = config['policy']['model']['num_clusters']
-    if number < 2 or number == len(tasks) and rule != 'auto':  # auto takes one cluster a task for no choice
+    if number < 2 or number == len(tasks) and rule != 'auto':  # auto takes one cluster per task for no choice
         raise ValueError(
             f'{number} clusters of {len(tasks)} tasks are the same whatever the gradients: choose 2 to '
             f'{len(tasks) - 1} with --clusters'
@@ -127,7 +127,7 @@ def warm_up(
     Returns:
         - similarities (:obj:`Iterator`): At each length: its number of updates, similarity of the tasks (K, K).
     """
-    from lzero_mow.entry.run.random_state import own_randomness
+    from lzero_mow.entry.run.random_state import isolated_rng
     from lzero_mow.entry.run.workers import build_workers, compile_run, resolve
     from lzero_mow.entry.warm_up import gradient_batches
     with tempfile.TemporaryDirectory() as folder:
@@ -144,7 +144,7 @@ def warm_up(
                     step()
                 done = length
                 policy.check_finite()
-                with own_randomness(seed):
+                with isolated_rng(seed):
                     similarity = policy.task_similarity(gradient_batches(workers.buffer, cfg.policy))
                 yield length, similarity
         finally:

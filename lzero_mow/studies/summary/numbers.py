@@ -76,7 +76,7 @@ def summarise(folder: str, baseline: Optional[str] = None, last: int = 1, drawn:
     if scale is None and RANDOM not in methods:
         raise ValueError(
             f"'{folder}': {RANDOM}.csv is missing, and there are no human-normalised scores: add random play with "
-            f'`python -m lzero_mow.studies.experiment SUITE --methods {RANDOM}`'
+            f'`python -m lzero_mow experiment SUITE --methods {RANDOM}`'
         )
     return summarise_rows(rows, read_costs(os.path.join(folder, RUNS)), scale, baseline, last, drawn)
 

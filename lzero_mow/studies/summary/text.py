@@ -3,7 +3,7 @@ import math
 import os
 from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Sequence, Tuple
 
-from lzero_mow.config.suites import DEFAULT_METHOD, RANDOM, REFERENCES, one_model_a_task
+from lzero_mow.config.suites import DEFAULT_METHOD, RANDOM, REFERENCES, one_model_per_task
 from lzero_mow.report.stats.intervals import REPETITIONS
 from lzero_mow.report.stats.scale import SUCCESS
 from lzero_mow.utils.files import replacing
@@ -74,9 +74,9 @@ def _head(folder: str, summary: 'Summary') -> List[str]:
         '- MB and CPU minutes: of a seed, all models of an ensemble together. Updates: of each model. Where the '
         'environments of a method have processes of their own, their CPU minutes are not counted.'
     )
-    ensembles = [method.method for method in summary.methods if one_model_a_task(method.method)]
+    ensembles = [method.method for method in summary.methods if one_model_per_task(method.method)]
     if ensembles:
-        lines.append(f"- {', '.join(ensembles)}: an ensemble, one model a game.")
+        lines.append(f"- {', '.join(ensembles)}: an ensemble, one model per game.")
     return lines
 
 
@@ -99,7 +99,7 @@ def notes_on_successes(methods: Sequence['MethodSummary']) -> List[str]:
 
 
 def _methods(summary: 'Summary') -> List[str]:
-    header = ['method', 'seeds', 'steps a game', 'IQM', 'mean', 'median']
+    header = ['method', 'seeds', 'steps per game', 'IQM', 'mean', 'median']
     compared = summary.baseline is not None
     rows = []
     for method in summary.methods:

@@ -9,7 +9,7 @@ Given again, it goes on where it was stopped.
 import sys
 
 LZERO_MOW_COMMAND = True  # keeps `import lzero_mow` light, so that --help and mistakes answer at once
-from lzero_mow.studies.experiment.__main__ import main
+from lzero_mow.studies.experiment.command import main
 
 # ==============================================================
 # begin of the most frequently changed config specified by the user

@@ -1,7 +1,7 @@
 """
-``python -m lzero_mow.studies.experiment SUITE --methods ... --seeds ...``: methods x seeds, as processes of this machine.
+``python -m lzero_mow experiment SUITE --methods ... --seeds ...``: methods x seeds, as processes of this machine.
 
-    python -m lzero_mow.studies.experiment minatar --methods mow storm storm_multitask random --seeds 0 1 2
+    python -m lzero_mow experiment minatar --methods mow storm storm_multitask random --seeds 0 1 2
 
 What has ended is skipped and what was cut off goes on, so that the same command again finishes the rest. Other methods
 or seeds later, or at the same time, add to the tables.
@@ -19,7 +19,7 @@ from lzero_mow.utils.screen import set_up_screen
 from .jobs import Job, Plan, chosen, is_finished, plan_jobs
 from .processes import run_jobs
 
-PROG = 'python -m lzero_mow.studies.experiment'
+PROG = 'python -m lzero_mow experiment'
 # What an option is where neither a script nor the command line says it.
 DEFAULTS = dict(
     methods=None, seeds=['0'], preset=cli.DEFAULT_PRESETS[1], games=[], runs=os.path.join('data_mow', 'experiment'),
@@ -160,10 +160,6 @@ def _run(plan: Plan, jobs: List[Job], at_once: int, output: str, page: Optional[
     if failed:
         return cli.FAILED
     if page is not None:
-        from lzero_mow.studies.compare.__main__ import main as compare
+        from lzero_mow.studies.compare.command import main as compare
         return compare([*(job.run_dir for job in jobs), '--output', page])
     return 0
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -1,14 +1,14 @@
 """
-``python -m lzero_mow.studies.compare RUN RUN ...``: finished runs side by side, as one page that opens from a file.
+``python -m lzero_mow compare RUN RUN ...``: finished runs side by side, as one page that opens from a file.
 
-    python -m lzero_mow.studies.compare data_mow/experiment/minatar/*/seed* --output compare.html
+    python -m lzero_mow compare data_mow/experiment/minatar/*/seed* --output compare.html
 """
 import sys
 from typing import Optional, Sequence
 
 from lzero_mow import cli
 
-PROG = 'python -m lzero_mow.studies.compare'
+PROG = 'python -m lzero_mow compare'
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -37,7 +37,3 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         parser.error(' '.join(str(error).split()))
     sys.stdout.write(f'{arguments.output}\n')
     return 0
-
-
-if __name__ == '__main__':
-    sys.exit(main())
