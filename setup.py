@@ -5,11 +5,26 @@ setup(
     version='0.1.0',
     description='MoW and ScaleZero: multi-task reinforcement learning with world models, as a LightZero plugin',
     license='Apache-2.0',
+    keywords='reinforcement-learning multi-task world-model model-based-rl lightzero di-engine',
+    classifiers=[
+        'Development Status :: 4 - Beta',
+        'Intended Audience :: Science/Research',
+        'Operating System :: POSIX',
+        'Programming Language :: Python :: 3',
+        'Programming Language :: Python :: 3.10',
+        'Programming Language :: Python :: 3.11',
+        'Topic :: Scientific/Engineering :: Artificial Intelligence',
+        'Typing :: Typed',
+    ],
     python_requires='>=3.10,<3.12',
     # The presets in config/ are shared by scripts that are no package; in a wheel they become lzero_mow/_config.
     packages=find_packages(include=['lzero_mow', 'lzero_mow.*']) + ['lzero_mow._config'],
     package_dir={'lzero_mow._config': 'config'},
-    package_data={'lzero_mow._config': ['*.yaml'], 'lzero_mow.studies.compare': ['*.html']},
+    package_data={
+        'lzero_mow': ['py.typed'],
+        'lzero_mow._config': ['*.yaml'],
+        'lzero_mow.studies.compare': ['*.html'],
+    },
     # LightZero 0.2.0 and DI-engine 0.5.3 are needed too, but cannot be named here: LightZero's metadata pins
     # gymnasium 0.28.0 and DI-engine's pins setuptools <= 66.1.1, which no resolver accepts beside the rest.
     # requirements.lock installs them; in an environment that has them, this list changes nothing.

@@ -144,7 +144,7 @@ SCALEZERO_CONFIG = dict(
     stage_min_updates=50000,
     stage_max_updates=20000,
     # ------------------------------------------------------------------ comparison with LightZero
-    # (bool) Learn as LightZero's ScaleZero does, its mistakes included: see lzero_mow/model/scalezero/UPSTREAM.md.
+    # (bool) Learn as LightZero's ScaleZero does, its mistakes included: see docs/upstream.md.
     upstream_compat=False,
 )
 

@@ -1,6 +1,6 @@
 """
-``upstream_compat``: what LightZero's ScaleZero does to the numbers and ours does not, by default (see UPSTREAM.md
-beside the model). It is here so that a difference between the two can be traced.
+``upstream_compat``: what LightZero's ScaleZero does to the numbers and ours does not, by default (see
+docs/upstream.md). It is here so that a difference between the two can be traced.
 """
 from math import cos, pi
 from typing import Callable, Dict

@@ -48,7 +48,7 @@ class MoEFeedForward(nn.Module):
         - num_experts (:obj:`int`), experts_per_token (:obj:`int`): E and k.
         - num_shared (:obj:`int`): Width of the shared expert in experts; 0 for none.
         - router_norm (:obj:`str`): 'all': w is the softmax over all experts, so that a router with k = 1 learns too;
-          'topk': over the k chosen ones, as LightZero has it: 1 for k = 1, without gradient (UPSTREAM.md, 1).
+          'topk': over the k chosen ones, as LightZero has it: 1 for k = 1, without gradient (docs/upstream.md, 1).
         - staging (:obj:`Staging`): Adapters of the routed experts.
     Fields:
         - share (:obj:`Tensor`): (E,) share of the (token, choice) pairs that went to each expert in the last pass.

@@ -1,6 +1,6 @@
 """Weights of LightZero's multi-task UniZero, as its main branch names them (commit 9f717c80), for `ScaleZeroModel`.
 
-Give both models the same sizes, and ours `router_norm='topk'`: LightZero weighs experts so (UPSTREAM.md, 1).
+Give both models the same sizes, and ours `router_norm='topk'`: LightZero weighs experts so (docs/upstream.md, 1).
 """
 import re
 from typing import Dict, Mapping
