@@ -122,7 +122,7 @@ def prior_in_place_of_a_search(model, window, cfg, rng=None):
     roots = model.open(window.latent, window.action, torch.from_numpy(window.length), model.plan(window.task))
     visits = roots.policy.masked_fill(~torch.from_numpy(window.legal), -torch.inf).softmax(-1).numpy()
     value = model.value_support.mean(roots.value).numpy()
-    return SearchResult(visits, value, value, roots.policy.numpy(), AllActions(window.legal).at_roots)
+    return SearchResult(visits, value, value, roots.policy.numpy(), AllActions(window.legal).root_actions)
 
 
 @pytest.mark.unittest

@@ -8,7 +8,7 @@ import yaml
 from helpers.planted_env import PLANTED, TASKS
 from helpers.tiny_run import load, tiny_config, train
 from lzero_mow.config.clusters import assign, canonical, read_assignment
-from lzero_mow.multitask.clustering.grouping import agglomerate, agglomerate_auto, similarity_of
+from lzero_mow.multitask.clustering.grouping import agglomerate, agglomerate_auto, cosine_similarities
 from lzero_mow.report.tables.similarity import read_similarity
 
 ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')
@@ -70,7 +70,7 @@ def planted_signatures(groups, noise, seed=0):
 @pytest.mark.unittest
 def test_direction_decides_and_not_length():
     groups = [0, 1, 2, 1, 0, 2, 2]
-    similarity = similarity_of(planted_signatures(groups, noise=0.02))
+    similarity = cosine_similarities(planted_signatures(groups, noise=0.02))
     assert np.array_equal(similarity, similarity.T) and np.array_equal(np.diag(similarity), np.ones(7))
     assert agglomerate(similarity, 3) == groups
     assert agglomerate(similarity, 1) == [0] * 7 and agglomerate(similarity, 7) == list(range(7))

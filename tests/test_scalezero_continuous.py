@@ -52,7 +52,7 @@ def policy_at(policy, batch):
     model = policy._model
     with torch.no_grad():
         latent = model.encode(batch.obs[:, :L].flatten(0, 1)).unflatten(0, (-1, L))
-        return model.policy_of(model(latent, batch.action[:, :L], model.route(batch.task)).policy)
+        return model.policy_class(model(latent, batch.action[:, :L], model.route(batch.task)).policy)
 
 
 # ---------------------------------------------------------------------- search

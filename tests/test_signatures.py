@@ -5,7 +5,7 @@ import torch
 from helpers.models import random_batch, tiny_model
 from lzero_mow.model.mow import world_model_loss
 from lzero_mow.model.mow.world_model_loss import world_model_terms
-from lzero_mow.multitask.clustering.signatures import clustered_parameters, signatures, task_gradients, weigh
+from lzero_mow.multitask.clustering.signatures import clustered_parameters, signatures, task_gradients, signal_weighted
 
 
 @pytest.fixture
@@ -54,10 +54,10 @@ def test_a_layer_counts_by_its_share_of_signal_and_not_by_its_scale():
     torch.manual_seed(0)
     direction = torch.nn.functional.normalize(torch.randn(200, 30), dim=1)
     noise = torch.randn(50, 200, 30)
-    clear = weigh(direction + 1e-3 * noise)
+    clear = signal_weighted(direction + 1e-3 * noise)
     torch.testing.assert_close(clear, direction, rtol=0, atol=1e-2)
-    torch.testing.assert_close(weigh(1e-9 * (direction + 1e-3 * noise)), clear)
-    half = weigh(direction + noise * (50 / 30) ** 0.5).norm(dim=1)  # as much noise as signal is left in the mean
+    torch.testing.assert_close(signal_weighted(1e-9 * (direction + 1e-3 * noise)), clear)
+    half = signal_weighted(direction + noise * (50 / 30) ** 0.5).norm(dim=1)  # as much noise as signal is left in the mean
     assert 0.4 < half.mean() < 0.6
-    assert weigh(noise).norm(dim=1).mean() < 0.15
-    assert torch.equal(weigh(torch.zeros(8, 4, 30)), torch.zeros(4, 30)), 'a layer without gradients'
+    assert signal_weighted(noise).norm(dim=1).mean() < 0.15
+    assert torch.equal(signal_weighted(torch.zeros(8, 4, 30)), torch.zeros(4, 30)), 'a layer without gradients'

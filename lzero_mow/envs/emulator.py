@@ -79,7 +79,7 @@ class Emulator:
         self.lives = self.ale.lives()
 
     @property
-    def own_actions(self) -> List[int]:
+    def minimal_actions(self) -> List[int]:
         """The actions that do something in this game, in ALE's numbering of all 18."""
         return [action.value for action in self.ale.getMinimalActionSet()]
 

@@ -42,7 +42,7 @@ class MinAtarGame:
         self.screen = np.zeros((size, size, 3), dtype=np.uint8)
 
     @property
-    def own_actions(self) -> List[int]:
+    def minimal_actions(self) -> List[int]:
         """The actions that do something in this game, of MinAtar's six."""
         return list(self._env.minimal_action_set())
 

@@ -6,7 +6,7 @@ A suite brings a *game*, an object with
     reset(seed)   -> the episode's np.random.Generator
     step(action)  -> reward, terminated, dict of what else there is to say
     observe()     -> frame of this moment, uint8 (3, height, width)
-    own_actions   the actions that do something in it, where actions are discrete
+    minimal_actions   the actions that do something in it, where actions are discrete
     screen        uint8 (height, width, 3), the picture for videos
     fingerprint() -> uint8 array that two games in the same state share
     close()       frees what is not memory
@@ -95,7 +95,7 @@ class VisualEnv(BaseEnv):
         self._reward_space = spaces.Box(-np.inf, np.inf, (), np.float32)
         self._game: Any = None
         self._recorder: Optional[Recorder] = None
-        self._played: List[Any] = []  # actions of the episode in progress: they and its seed are its whole state
+        self._episode_actions: List[Any] = []  # actions of the episode in progress: they and its seed are its whole state
         self._done = True
         self.seed(int(np.random.SeedSequence().generate_state(1)[0]))
 
@@ -156,9 +156,9 @@ class VisualEnv(BaseEnv):
             raise RuntimeError(f"step without an episode in progress in {self.task}: call reset() first")
         action = self._actions.check(action, self.task)
         reward, terminated, more = self._game.step(action)
-        self._played.append(action)
+        self._episode_actions.append(action)
         self._return += reward
-        truncated = not terminated and len(self._played) >= self._cfg.max_episode_steps
+        truncated = not terminated and len(self._episode_actions) >= self._cfg.max_episode_steps
         self._done = terminated or truncated
         info = {'terminated': terminated, 'truncated': truncated, 'life_loss': False, **more}
         if self._done:
@@ -171,7 +171,7 @@ class VisualEnv(BaseEnv):
             'observation': self._frame,
             'action_mask': self._actions.mask.copy(),
             'to_play': -1,
-            'timestep': len(self._played),
+            'timestep': len(self._episode_actions),
         }
 
     def state_dict(self) -> Dict[str, Any]:
@@ -192,7 +192,7 @@ class VisualEnv(BaseEnv):
             'seed': self._seed,
             'dynamic_seed': self._dynamic_seed,
             'episode': self._episode,
-            'actions': self._actions.pack(self._played),
+            'actions': self._actions.pack(self._episode_actions),
             'rng': copy.deepcopy(self._rng.bit_generator.state),
             'fingerprint': self._game.fingerprint(),
         }
@@ -268,13 +268,13 @@ class VisualEnv(BaseEnv):
         if self._game is None:
             self._game = self._new_game()
             if self._cfg.get('action_space') == 'minimal':
-                self._actions.allow(self._game.own_actions)
+                self._actions.allow(self._game.minimal_actions)
         seed = self._seed
         if self._dynamic_seed:
             seed = int(np.random.SeedSequence([self._seed, self._episode]).generate_state(1)[0])
         self._rng = self._reset_game(seed)
         self._frame = self._game.observe()
-        self._played, self._return, self._done = [], 0., False
+        self._episode_actions, self._return, self._done = [], 0., False
         return self.observe()
 
     def _reset_game(self, seed: int) -> np.random.Generator:

@@ -22,7 +22,7 @@ class AllActions:
     def __init__(self, legal: np.ndarray) -> None:
         self.legal = legal
 
-    def offer(self, node: int, policy: Tensor) -> Tensor:
+    def prior_logits(self, node: int, policy: Tensor) -> Tensor:
         """Logits (R, A) of the priors in a node, from the policy head's outputs (R, A)."""
         return policy
 
@@ -31,7 +31,7 @@ class AllActions:
         return choice
 
     @property
-    def at_roots(self) -> np.ndarray:
+    def root_actions(self) -> np.ndarray:
         """(R, A) int64, the action behind each choice."""
         return np.broadcast_to(np.arange(self.legal.shape[1]), self.legal.shape)
 
@@ -53,7 +53,7 @@ class SampledActions:
         self._rows = torch.arange(rows, device=device)
         self._actions = torch.empty(num_nodes, rows, count, action_dim, device=device)
 
-    def offer(self, node: int, policy: Tensor) -> Tensor:
+    def prior_logits(self, node: int, policy: Tensor) -> Tensor:
         """Draw a node's samples from the policy head's outputs (R, 2 A): (R, C) logits of their priors, all 0."""
         rows, count = self.legal.shape
         self._actions[node] = TruncatedNormalPolicy(policy.unsqueeze(1).expand(-1, count, -1)).sample()
@@ -64,7 +64,7 @@ class SampledActions:
         return self._actions[parent, self._rows, choice]
 
     @property
-    def at_roots(self) -> np.ndarray:
+    def root_actions(self) -> np.ndarray:
         """(R, C, A) float32, the action behind each choice."""
         return self._actions[0].cpu().numpy()
 

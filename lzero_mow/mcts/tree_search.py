@@ -61,16 +61,16 @@ def search(
     )
     choices = _choices(window, cfg)
     trees = Trees(choices.legal, cfg, rng)
-    predicted_value, policy_logits = _to_host(choices.offer(0, policy), model.value_support.mean(value))
-    trees.plant(policy_logits)
+    predicted_value, policy_logits = _to_host(choices.prior_logits(0, policy), model.value_support.mean(value))
+    trees.expand_roots(policy_logits)
     for node in range(1, cfg.num_simulations + 1):
         parent, choice = trees.select()
         reward, value, policy = _expand(model, nodes, choices, node, parent, choice, task, routing)
         reward, value, logits = _to_host(
-            choices.offer(node, policy), model.reward_support.mean(reward), model.value_support.mean(value)
+            choices.prior_logits(node, policy), model.reward_support.mean(reward), model.value_support.mean(value)
         )
         trees.backpropagate(node, reward, value, logits)
-    return SearchResult(trees.visits(), trees.values(), predicted_value, policy_logits, choices.at_roots)
+    return SearchResult(trees.visits(), trees.values(), predicted_value, policy_logits, choices.root_actions)
 
 
 def _choices(window: Window, cfg: EasyDict) -> Choices:

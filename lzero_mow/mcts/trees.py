@@ -16,7 +16,7 @@ class Trees:
         by the clock, so its searches cannot be repeated exactly. Later versions can take the first of equals, and are
         always asked to; with `rng` the numbering is shuffled, else one action would be first in every tie.
     Interfaces:
-        ``plant``, ``select``, ``backpropagate``, ``visits``, ``values``.
+        ``expand_roots``, ``select``, ``backpropagate``, ``visits``, ``values``.
     Arguments:
         - legal (:obj:`np.ndarray`): (R, A) bool.
         - cfg (:obj:`EasyDict`): See :func:`lzero_mow.mcts.tree_search.search`.
@@ -42,9 +42,9 @@ class Trees:
         self._first_of_equals = dict(deterministic=True) if 'deterministic' in parameters else {}
         self._results = None
 
-    def plant(self, policy_logits: np.ndarray) -> None:
+    def expand_roots(self, policy_logits: np.ndarray) -> None:
         """Expand the roots with logits (R, A) over all actions."""
-        no_reward, logits = [0.0] * len(self._counts), self._numbered(policy_logits)
+        no_reward, logits = [0.0] * len(self._counts), self._in_tree_order(policy_logits)
         if self._rng is None:
             self._roots.prepare_no_noise(no_reward, logits, self._one_player)
             return
@@ -78,7 +78,7 @@ class Trees:
             - policy_logits (:obj:`np.ndarray`): (R, A) of the node.
         """
         mz_tree.batch_backpropagate(
-            node, self._cfg.discount_factor, reward.tolist(), value.tolist(), self._numbered(policy_logits),
+            node, self._cfg.discount_factor, reward.tolist(), value.tolist(), self._in_tree_order(policy_logits),
             self._stats, self._results, self._one_player
         )
 
@@ -94,7 +94,7 @@ class Trees:
         """(R,) float32, of the roots: the simulations' returns added up, over their number and one, as in LightZero."""
         return np.asarray(self._roots.get_values(), dtype=np.float32)
 
-    def _numbered(self, policy_logits: np.ndarray) -> list:
+    def _in_tree_order(self, policy_logits: np.ndarray) -> list:
         """R lists of the legal actions' logits, in the order of the trees."""
         logits = np.take_along_axis(policy_logits, self._action_of, 1).tolist()
         return [row[:count] for row, count in zip(logits, self._counts)]

@@ -42,7 +42,7 @@ def act(
     memory.append(env_ids, latent[:, 0], action)
 
     value = agent.value(state, routing)[:, 0]
-    return worker_output(env_ids, timestep, action, value, value, behaviour, policy.numbers[:, 0], entropy)
+    return worker_output(env_ids, timestep, action, value, value, behaviour, policy.summary[:, 0], entropy)
 
 
 def hidden_before(model: MoWModel, memory: ActingMemory, env_ids: Sequence[int], routing) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from lzero_mow.buffer.batch import SequenceBatch
 from lzero_mow.config.clusters import BY_GRADIENT, assign
 from lzero_mow.model.mow.split import split
-from lzero_mow.multitask.clustering.grouping import group, similarity_of
+from lzero_mow.multitask.clustering.grouping import group, cosine_similarities
 from lzero_mow.multitask.clustering.signatures import signatures
 
 
@@ -61,7 +61,7 @@ class GroupingPolicy(Policy):
         """(K, K) cosines of the tasks' gradients, see `signatures`; nothing is changed."""
         batches = (batch.to(self._device) for batch in batches)
         g = signatures(self._model.world_model, batches, self._task_losses, self._cfg.free_bits)
-        return similarity_of(g.double().cpu().numpy())
+        return cosine_similarities(g.double().cpu().numpy())
 
     def _split(self, clusters: list) -> None:
         if max(clusters) > 0:

@@ -81,7 +81,7 @@ class ScaleZeroPolicy(ActingPolicy):
         loss, clip = losses.sum() / present, None
         if cfg.upstream_compat:
             loss, clip = losses.sum(), encoder_clip(model, batch, self._updates)
-        with self._scaling.resting_kept():
+        with self._scaling.solved_heads_frozen():
             norm = clipped_step(self._optimizer, loss, cfg.grad_clip, clip)
         model.eval()
         self._update_entropy_weight(terms['entropy'].detach(), batch.task)
@@ -124,7 +124,7 @@ class ScaleZeroPolicy(ActingPolicy):
         present = torch.tensor([k in tasks for k in range(model.num_tasks)]).to(self._device, non_blocking=True)
         start, end = cfg.entropy_target
         share = start + (end - start) * min(1.0, self._updates / cfg.entropy_target_updates)
-        least, greatest = model.policy_of.entropy_range(model.action_mask)
+        least, greatest = model.policy_class.entropy_range(model.action_mask)
         excess = torch.where(present, entropy - (least + share * (greatest - least)), 0).sum() / present.sum()
         self._alpha_optimizer.zero_grad(set_to_none=True)
         (self._log_alpha * excess).backward()
@@ -173,8 +173,8 @@ class ScaleZeroPolicy(ActingPolicy):
     def diagnose(self, batches: Iterable[SearchBatch]) -> Dict[str, Any]:
         """Plasticity on real sequences of the tasks, leaving no trace: see `lzero_mow.multitask.diagnostics.scalezero`."""
         batches = (batch.to(self._device) for batch in batches)
-        losses_of = lambda batch: self._task_losses(self._terms(batch), self._entropy_weight())
-        diagnosis = diagnose(self._model, batches, losses_of, self._cfg.tasks)
+        losses_fn = lambda batch: self._task_losses(self._terms(batch), self._entropy_weight())
+        diagnosis = diagnose(self._model, batches, losses_fn, self._cfg.tasks)
         diagnosis['scalars'].update(self._scaling.scalars())
         return diagnosis
 
@@ -214,7 +214,7 @@ class ScaleZeroPolicy(ActingPolicy):
         """
         self._model.load_state_dict(networks)
         self._target.load_state_dict(networks)
-        self._scaling.begin_at(self._model.stage)
+        self._scaling.adopt_stage(self._model.stage)
         self._folded = None
 
     # ------------------------------------------------------------------ collect and eval

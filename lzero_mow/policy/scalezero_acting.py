@@ -58,7 +58,7 @@ def act_by_search(
 def random_play(legal: np.ndarray, cfg: EasyDict, rng: np.random.Generator) -> SearchResult:
     """In place of a search: no visits, and where actions are numbers, samples from all there are."""
     rows, size = legal.shape
-    actions = AllActions(legal).at_roots
+    actions = AllActions(legal).root_actions
     if cfg.model.continuous_action_space:
         actions = rng.uniform(-1, 1, (rows, cfg.num_sampled_actions, size)).astype(np.float32)
     uniform, nothing = each_as_likely(legal, actions), np.zeros(rows, dtype=np.float32)

@@ -13,8 +13,8 @@ from lzero.mcts.utils import prepare_observation
 from lzero.worker import MuZeroSegmentCollector
 
 from .collector_state import CollectorState
-from .env_health import close_environments, named_failures, task_of, wait_until_ready
-from .in_flight import InFlight
+from .env_health import close_environments, explained_failures, task_name, wait_until_ready
+from .env_stream import EnvStream
 
 
 @SERIAL_COLLECTOR_REGISTRY.register('segment_mow')
@@ -59,7 +59,7 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
                 raise ValueError(f"policy.{name}=True is not supported by the collector 'segment_mow': set it to False")
         if _env is None:
             self.reset_env()
-        self._flights = [InFlight(env_id) for env_id in range(self._env_num)]
+        self._streams = [EnvStream(env_id) for env_id in range(self._env_num)]
         self._envsteps = np.zeros(self._env_num, dtype=np.int64)
         self.deciding_seconds = 0.0  # by the clock, in the policy
         self._finished_episodes = []
@@ -102,7 +102,7 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
             - env_ids (:obj:`Optional[Sequence[int]]`): Only these are stepped, the others wait; by default all are.
         Returns:
             - return_data (:obj:`List[Any]`): ``[segments, metas]``; a meta has the keys of the base class \
-                (priorities, done, unroll_plus_td_steps) and those of ``InFlight.take_meta``, for its n real steps.
+                (priorities, done, unroll_plus_td_steps) and those of ``EnvStream.take_meta``, for its n real steps.
         Raises:
             - RuntimeError: An environment died or returned an abnormal step; named with its task.
         """
@@ -115,12 +115,12 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
                 ready_obs = wait_until_ready(self._env)
                 obs = {env_id: ready_obs[env_id] for env_id in env_ids}
                 output = self._act(obs, policy_kwargs)
-                with named_failures(self._env):
+                with explained_failures(self._env):
                     timesteps = self._env.step({env_id: output[env_id]['action'] for env_id in obs})
             seconds = self._timer.value / len(timesteps)
             for env_id, timestep in timesteps.items():
                 self._env_info[env_id]['time'] += seconds
-                self._store(self._flights[env_id], obs[env_id], output[env_id], timestep)
+                self._store(self._streams[env_id], obs[env_id], output[env_id], timestep)
         duration = self._total_duration
         self._output_log(train_iter)
         # LightZero 0.2.0 adds the time of the logged episodes in there once more, main does not.
@@ -139,9 +139,9 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
         """
         ready = sorted(obs)
         for env_id in ready:
-            if self._flights[env_id].segment is None:
-                self._begin_episode(self._flights[env_id], obs[env_id])
-        frames = to_ndarray([self._flights[env_id].segment.get_obs() for env_id in ready])
+            if self._streams[env_id].segment is None:
+                self._begin_episode(self._streams[env_id], obs[env_id])
+        frames = to_ndarray([self._streams[env_id].segment.get_obs() for env_id in ready])
         frames = prepare_observation(frames, self.policy_config.model.model_type)
         begun = time.monotonic()
         output = self._policy.forward(
@@ -154,12 +154,12 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
         self.deciding_seconds += time.monotonic() - begun
         return output
 
-    def _begin_episode(self, flight: InFlight, obs: Dict[str, Any]) -> None:
+    def _begin_episode(self, stream: EnvStream, obs: Dict[str, Any]) -> None:
         first_frame = to_ndarray(obs['observation'])
         stack = self.policy_config.model.frame_stack_num
-        flight.window = deque([first_frame] * stack, maxlen=stack)
-        flight.segment = self._new_segment()
-        flight.segment.reset(flight.window)
+        stream.window = deque([first_frame] * stack, maxlen=stack)
+        stream.segment = self._new_segment()
+        stream.segment.reset(stream.window)
 
     def _new_segment(self) -> GameSegment:
         return GameSegment(
@@ -167,85 +167,85 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
             config=self.policy_config
         )
 
-    def _store(self, flight: InFlight, obs: Dict[str, Any], output: Dict[str, Any], timestep: BaseEnvTimestep) -> None:
+    def _store(self, stream: EnvStream, obs: Dict[str, Any], output: Dict[str, Any], timestep: BaseEnvTimestep) -> None:
         """
         Overview:
             Append one step to its environment's segment; move the segment on when it is full or the episode over.
         Arguments:
-            - flight (:obj:`InFlight`): The environment's segment in progress.
+            - stream (:obj:`EnvStream`): The environment's segment in progress.
             - obs (:obj:`Dict[str, Any]`): The observation that was acted on.
             - output (:obj:`Dict[str, Any]`): The policy's output for it.
             - timestep (:obj:`BaseEnvTimestep`): What the environment answered.
         Raises:
             - RuntimeError: The step is abnormal: continuing would join two episodes without a mark.
         """
-        env_id, info = flight.env_id, timestep.info
+        env_id, info = stream.env_id, timestep.info
         if info.get('abnormal', False):
             raise RuntimeError(
-                f'environment {env_id} (task {task_of(self._env, env_id)}) returned an abnormal step: {info}; '
+                f'environment {env_id} (task {task_name(self._env, env_id)}) returned an abnormal step: {info}; '
                 'resume the run from its last checkpoint'
             )
         frame = to_ndarray(timestep.obs['observation'])
-        flight.segment.store_search_stats(output['visit_count_distributions'], output['searched_value'])
-        flight.segment.append(
+        stream.segment.store_search_stats(output['visit_count_distributions'], output['searched_value'])
+        stream.segment.append(
             output['action'], frame, timestep.reward, to_ndarray(obs['action_mask']), to_ndarray(obs['to_play']),
             timestep=to_ndarray(timestep.obs.get('timestep', -1))
         )
-        flight.window.append(frame)
-        flight.record_flags(timestep.done, info)
+        stream.window.append(frame)
+        stream.record_flags(timestep.done, info)
         if 'root_sampled_actions' in output:
-            flight.sampled_actions.append(output['root_sampled_actions'])
-        flight.predicted_values.append(output['predicted_value'])
-        flight.searched_values.append(output['searched_value'])
-        flight.entropy_sum += float(output['visit_count_distribution_entropy'])
-        flight.episode_steps += 1
+            stream.sampled_actions.append(output['root_sampled_actions'])
+        stream.predicted_values.append(output['predicted_value'])
+        stream.searched_values.append(output['searched_value'])
+        stream.entropy_sum += float(output['visit_count_distribution_entropy'])
+        stream.episode_steps += 1
         self._envsteps[env_id] += 1
         self._total_envstep_count += 1
         self._env_info[env_id]['step'] += 1
         if self._policy.get_attribute('cfg').type in ('unizero', 'sampled_unizero'):
-            self._policy.reset(env_id=env_id, current_steps=flight.episode_steps, reset_init_data=False)
+            self._policy.reset(env_id=env_id, current_steps=stream.episode_steps, reset_init_data=False)
         self.dones[env_id] = timestep.done and not self.policy_config.ignore_done
-        if flight.segment.is_full():
-            self._hold_back(flight)
+        if stream.segment.is_full():
+            self._hold_back(stream)
         if timestep.done:
-            self._finish_episode(flight, float(info['eval_episode_return']))
+            self._finish_episode(stream, float(info['eval_episode_return']))
 
-    def _hold_back(self, flight: InFlight) -> None:
+    def _hold_back(self, stream: EnvStream) -> None:
         # The segment is full: it pads and releases the one before it, and waits for its own padding.
-        env_id = flight.env_id
-        self._release_held(flight)
-        self.last_game_segments[env_id] = flight.segment
-        self.last_game_priorities[env_id] = self._priorities_of(flight)
-        flight.held_meta = flight.take_meta()
-        flight.segment = self._new_segment()
-        flight.segment.reset(flight.window)
+        env_id = stream.env_id
+        self._release_held(stream)
+        self.last_game_segments[env_id] = stream.segment
+        self.last_game_priorities[env_id] = self._priorities_of(stream)
+        stream.held_meta = stream.take_meta()
+        stream.segment = self._new_segment()
+        stream.segment.reset(stream.window)
 
-    def _release_held(self, flight: InFlight) -> None:
-        env_id = flight.env_id
+    def _release_held(self, stream: EnvStream) -> None:
+        env_id = stream.env_id
         if self.last_game_segments[env_id] is None:
             return
         self.pad_and_save_last_trajectory(
-            env_id, self.last_game_segments, self.last_game_priorities, {env_id: flight.segment}, self.dones
+            env_id, self.last_game_segments, self.last_game_priorities, {env_id: stream.segment}, self.dones
         )
-        self._pool_metas.append(flight.held_meta)
-        flight.held_meta = None
+        self._pool_metas.append(stream.held_meta)
+        stream.held_meta = None
 
-    def _priorities_of(self, flight: InFlight) -> Optional[np.ndarray]:
-        env_id = flight.env_id
-        return self._compute_priorities(env_id, {env_id: flight.predicted_values}, {env_id: flight.searched_values})
+    def _priorities_of(self, stream: EnvStream) -> Optional[np.ndarray]:
+        env_id = stream.env_id
+        return self._compute_priorities(env_id, {env_id: stream.predicted_values}, {env_id: stream.searched_values})
 
-    def _release_all(self, flight: InFlight) -> None:
+    def _release_all(self, stream: EnvStream) -> None:
         # The episode is over: nothing is left to wait for.
-        self._release_held(flight)
-        if len(flight.segment.action_segment) > 0:
-            priorities = self._priorities_of(flight)
-            flight.segment.game_segment_to_array()
-            self.game_segment_pool.append((flight.segment, priorities, self.dones[flight.env_id]))
-            self._pool_metas.append(flight.take_meta())
-        flight.end_episode()
+        self._release_held(stream)
+        if len(stream.segment.action_segment) > 0:
+            priorities = self._priorities_of(stream)
+            stream.segment.game_segment_to_array()
+            self.game_segment_pool.append((stream.segment, priorities, self.dones[stream.env_id]))
+            self._pool_metas.append(stream.take_meta())
+        stream.end_episode()
 
-    def _finish_episode(self, flight: InFlight, episode_return: float) -> None:
-        env_id, length = flight.env_id, flight.episode_steps
+    def _finish_episode(self, stream: EnvStream, episode_return: float) -> None:
+        env_id, length = stream.env_id, stream.episode_steps
         seconds = self._env_info[env_id]['time']
         self._finished_episodes.append((env_id, episode_return, length))
         self._episode_info.append(
@@ -253,25 +253,25 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
                 'reward': episode_return,
                 'time': seconds,
                 'step': length,
-                'visit_entropy': flight.entropy_sum / length
+                'visit_entropy': stream.entropy_sum / length
             }
         )
         self._total_episode_count += 1
         self._total_duration += seconds
-        self._release_all(flight)
+        self._release_all(stream)
         self._policy.reset([env_id])
         self._reset_stat(env_id)
 
     def _close_interrupted_episodes(self) -> None:
         # The environments started anew while these episodes ran: their last step is stored as a truncation.
-        for flight in self._flights if self._interrupted else []:
-            if flight.segment is not None:
-                last = flight.flags if len(flight.segment.action_segment) > 0 else flight.held_meta
+        for stream in self._streams if self._interrupted else []:
+            if stream.segment is not None:
+                last = stream.flags if len(stream.segment.action_segment) > 0 else stream.held_meta
                 last['truncated'][-1] = True
-                self.dones[flight.env_id] = not self.policy_config.ignore_done
-                self._release_all(flight)
-            self._policy.reset([flight.env_id])
-            self._reset_stat(flight.env_id)
+                self.dones[stream.env_id] = not self.policy_config.ignore_done
+                self._release_all(stream)
+            self._policy.reset([stream.env_id])
+            self._reset_stat(stream.env_id)
         self._interrupted = False
 
     def _empty_pool(self) -> List[Any]:

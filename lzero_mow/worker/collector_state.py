@@ -5,7 +5,7 @@ from ding.envs import BaseEnvManager
 from ding.envs.env_manager.base_env_manager import EnvState
 from ditk import logging
 
-from .in_flight import pack_segment, unpack_segment
+from .env_stream import pack_segment, unpack_segment
 from .packing import pack, unpack
 
 # Attributes of the collector that are stored as they are.
@@ -34,7 +34,7 @@ class CollectorState:
         assert len(self.game_segment_pool) == 0, 'a collector cannot be saved in the middle of collect()'
         plain = {name: pack(getattr(self, name)) for name in PLAIN_STATE}
         return dict(
-            plain=plain, flights=[flight.state_dict() for flight in self._flights],
+            plain=plain, flights=[stream.state_dict() for stream in self._streams],
             held_segments=[pack(pack_segment(segment)) for segment in self.last_game_segments],
             environments=pack_environments(self._env)
         )
@@ -56,8 +56,8 @@ class CollectorState:
             )
         for name, value in state['plain'].items():
             setattr(self, name, unpack(value))
-        for flight, saved in zip(self._flights, state['flights']):
-            flight.load_state_dict(saved, self._new_segment())
+        for stream, saved in zip(self._streams, state['flights']):
+            stream.load_state_dict(saved, self._new_segment())
         self.last_game_segments = [
             unpack_segment(unpack(saved), self._new_segment()) for saved in state['held_segments']
         ]

@@ -19,7 +19,7 @@ DEATH_NOTICE_SECONDS = 2.0
 SETTLING_STATES = (EnvState.INIT, EnvState.RUN, EnvState.RESET)
 
 
-def task_of(manager: BaseEnvManager, env_id: int) -> str:
+def task_name(manager: BaseEnvManager, env_id: int) -> str:
     """
     Overview:
         Name of the task that an environment plays, read from the config it was built with.
@@ -59,7 +59,7 @@ class EnvironmentFailure(RuntimeError):
     """One line that names the environment."""
 
 
-class PatientManager:
+class WaitingManager:
     """
     Overview:
         A manager for callers that look for ready environments until all are there, as LightZero's evaluator does when
@@ -81,7 +81,7 @@ class PatientManager:
 
 
 @contextmanager
-def named_failures(manager: BaseEnvManager) -> Iterator[None]:
+def explained_failures(manager: BaseEnvManager) -> Iterator[None]:
     """
     Overview:
         Turn what a manager raises because an environment failed into one EnvironmentFailure with the environment's id
@@ -121,13 +121,13 @@ def _describe_failure(manager: BaseEnvManager, patient: bool = False) -> Optiona
     for env_id, code in exit_codes.items():
         # A manager that closes terminates its processes: a terminated one is not the cause.
         if not (manager._closed and code == -signal.SIGTERM):
-            return f'environment {env_id} (task {task_of(manager, env_id)}) died: its process ended with exit code ' \
+            return f'environment {env_id} (task {task_name(manager, env_id)}) died: its process ended with exit code ' \
                 f'{code}; resume the run from its last checkpoint'
     if manager._closed:
         return 'an environment failed and its manager closed; the cause is in the log above'
     for env_id, state in manager._env_states.items():
         if state not in SETTLING_STATES:
-            return f'environment {env_id} (task {task_of(manager, env_id)}) failed: its state is {state.name}'
+            return f'environment {env_id} (task {task_name(manager, env_id)}) failed: its state is {state.name}'
     return None
 
 

@@ -9,7 +9,7 @@ from ding.worker.collector.base_serial_evaluator import VectorEvalMonitor
 from lzero.mcts.buffer.game_segment import GameSegment
 from lzero.worker import MuZeroEvaluator
 
-from .env_health import PatientManager, close_environments, named_failures, wait_until_ready
+from .env_health import WaitingManager, close_environments, explained_failures, wait_until_ready
 
 
 @SERIAL_EVALUATOR_REGISTRY.register('mow')
@@ -53,9 +53,9 @@ class MoWEvaluator(MuZeroEvaluator):
         wait_until_ready(self._env)
         if self._seeds is not None and each > 1:
             self._env.seed(list(self._seeds), dynamic_seed=True)
-        manager, self._env = self._env, PatientManager(self._env)
+        manager, self._env = self._env, WaitingManager(self._env)
         try:
-            with _observed_evaluation(monitors), named_failures(manager):
+            with _observed_evaluation(monitors), explained_failures(manager):
                 self.eval(train_iter=train_iter, envstep=envstep)
         finally:
             self._env = manager

@@ -37,7 +37,7 @@ def real_steps(segment: GameSegment, meta: Dict[str, Any], frame_stack: int = 1)
 def in_flight_steps(collector: MoWSegmentCollector, env_id: int) -> int:
     """How many steps of an environment the collector still keeps to itself."""
     held = collector.last_game_segments[env_id]
-    segment = collector._flights[env_id].segment
+    segment = collector._streams[env_id].segment
     return sum(len(part.action_segment) for part in (held, segment) if part is not None)
 
 

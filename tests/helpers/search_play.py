@@ -4,7 +4,7 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 
 import numpy as np
 
-from lzero_mow.worker.in_flight import STEP_FLAGS
+from lzero_mow.worker.env_stream import STEP_FLAGS
 
 NUM_ACTIONS = 6
 # (C, H, W): as many pixels as a step's number has bytes.

@@ -18,14 +18,14 @@ class CategoricalPolicy:
         - outputs (:obj:`Tensor`): (..., A), of the actor.
         - legal (:obj:`Tensor`): (..., A) bool; illegal actions have probability 0.
     """
-    outputs_an_action = 1
+    outputs_per_action = 1
 
     def __init__(self, outputs: Tensor, legal: Tensor) -> None:
         self.legal = legal
         self.log_probs = F.log_softmax(outputs.float().masked_fill(~legal, -1e9), -1)
 
     @property
-    def numbers(self) -> Tensor:
+    def summary(self) -> Tensor:
         """(..., A), what describes the policy: logarithms of the probabilities."""
         return self.log_probs
 
@@ -76,7 +76,7 @@ class TruncatedNormalPolicy:
         - outputs (:obj:`Tensor`): (..., 2 A), of the actor: where the means and the deviations come from.
         - legal (:obj:`Tensor` or None): All of it true, so it is not needed.
     """
-    outputs_an_action = 2
+    outputs_per_action = 2
 
     def __init__(self, outputs: Tensor, legal: Optional[Tensor] = None) -> None:
         mean, deviation = outputs.float().chunk(2, -1)
@@ -86,7 +86,7 @@ class TruncatedNormalPolicy:
         self.below, self.mass = _normal_cdf(self.low), _normal_cdf(self.high) - _normal_cdf(self.low)
 
     @property
-    def numbers(self) -> Tensor:
+    def summary(self) -> Tensor:
         """(..., A), what describes the policy: the means before the cut."""
         return self.mean
 

@@ -25,8 +25,8 @@ class ActorCritic(nn.Module):
         super().__init__()
         self.two_hot = TwoHot()
         sizes = dict(width=cfg.agent_width, layers=cfg.agent_layers)
-        self.policy_of = TruncatedNormalPolicy if cfg.continuous_action_space else CategoricalPolicy
-        outputs = cfg.action_space_size * self.policy_of.outputs_an_action
+        self.policy_class = TruncatedNormalPolicy if cfg.continuous_action_space else CategoricalPolicy
+        outputs = cfg.action_space_size * self.policy_class.outputs_per_action
         self.actor = GroupedMLP(1, state_dim, out_features=outputs, **sizes)
         if cfg.continuous_action_space:  # means that begin elsewhere drift into a corner, and nothing is found there
             nn.init.zeros_(self.actor.out.weight)
@@ -39,7 +39,7 @@ class ActorCritic(nn.Module):
 
     def policy(self, state: Tensor, routing: Routing) -> Union[CategoricalPolicy, TruncatedNormalPolicy]:
         """pi(.|s) for states (N, L, state)."""
-        return self.policy_of(self.actor(state, ONE_GROUP), self.action_mask[routing.task].unsqueeze(1))
+        return self.policy_class(self.actor(state, ONE_GROUP), self.action_mask[routing.task].unsqueeze(1))
 
     def value(self, state: Tensor, routing: Routing) -> Tensor:
         """V(s): (N, L, state) -> (N, L)."""

@@ -26,47 +26,47 @@ def split(model: MoWModel, cluster_of_task: Sequence[int], optimizers: Sequence[
     if world.num_clusters != 1:
         raise ValueError(f'the model has {world.num_clusters} clusters: only one can be split')
     num_clusters = max(cluster_of_task) + 1
-    heirs: Dict[Tensor, List[nn.Parameter]] = {}
+    replacements: Dict[Tensor, List[nn.Parameter]] = {}
     for bank in (world.vae.encoders, world.vae.decoders):
         bank.extend(copy.deepcopy(bank[0]) for _ in range(num_clusters - 1))
-        heirs.update({copies[0]: list(copies) for copies in zip(*(module.parameters() for module in bank))})
+        replacements.update({copies[0]: list(copies) for copies in zip(*(module.parameters() for module in bank))})
     stacks = (
         world.vae.posterior_head, world.prior_head, world.reward_head, world.continuation_head, agent.critic,
         agent.slow_critic
     )
     for module in (module for stack in stacks for module in stack.modules()):
         if isinstance(module, (GroupedLinear, GroupedLayerNorm)):
-            heirs.update(_widen(module, num_clusters))
+            replacements.update(_stack_parameters(module, num_clusters))
     world.set_clusters(cluster_of_task)
     place = {parameter: i for i, parameter in enumerate(model.parameters())}
     for optimizer in optimizers:
-        _inherit(optimizer, heirs, place)
+        _replace_parameters(optimizer, replacements, place)
 
 
-def _widen(module: nn.Module, num_clusters: int) -> Dict[Tensor, List[nn.Parameter]]:
+def _stack_parameters(module: nn.Module, num_clusters: int) -> Dict[Tensor, List[nn.Parameter]]:
     """Stack every (1, ...) parameter to (num_clusters, ...); returns what takes whose place."""
-    heirs = {}
+    replacements = {}
     for name, one in list(module.named_parameters(recurse=False)):
         stacked = nn.Parameter(_stacked(one.detach(), num_clusters), requires_grad=one.requires_grad)
         setattr(module, name, stacked)
-        heirs[one] = [stacked]
-    return heirs
+        replacements[one] = [stacked]
+    return replacements
 
 
 def _stacked(x: Tensor, num_clusters: int) -> Tensor:
     return x.repeat(num_clusters, *[1] * (x.dim() - 1))
 
 
-def _inherit(optimizer: torch.optim.Adam, heirs: Dict[Tensor, List[nn.Parameter]], place: Dict[Tensor, int]) -> None:
-    """Put the heirs into the optimizer, in the order of a model that was built with them, with their moments."""
+def _replace_parameters(optimizer: torch.optim.Adam, replacements: Dict[Tensor, List[nn.Parameter]], place: Dict[Tensor, int]) -> None:
+    """Put the replacements into the optimizer, in the order of a model that was built with them, with their moments."""
     for group in optimizer.param_groups:
-        owned = [(heir, one) for one in group['params'] for heir in heirs.get(one, [one])]
+        owned = [(new, one) for one in group['params'] for new in replacements.get(one, [one])]
         owned.sort(key=lambda pair: place[pair[0]])
         moments = {one: optimizer.state.pop(one) for one in group['params'] if one in optimizer.state}
-        for heir, one in owned:
+        for new, one in owned:
             if one in moments:
-                optimizer.state[heir] = {
-                    key: _stacked(value, len(heir)) if value.shape != heir.shape and value.dim() else value.clone()
+                optimizer.state[new] = {
+                    key: _stacked(value, len(new)) if value.shape != new.shape and value.dim() else value.clone()
                     for key, value in moments[one].items()
                 }
-        group['params'] = [heir for heir, _ in owned]
+        group['params'] = [new for new, _ in owned]

@@ -92,7 +92,7 @@ class Backbone(nn.Module):
             Block(width, num_heads, dropout, staging, feed_forward()) for _ in range(num_layers)
         )
         self.norm = nn.LayerNorm(width)
-        self.register_buffer('places', torch.arange(max_tokens), persistent=False)
+        self.register_buffer('positions', torch.arange(max_tokens), persistent=False)
 
     def new_cache(self, rows: int) -> Tensor:
         """Keys and values of `rows` sequences: (layers, 2, R, heads, max_tokens, head_width), zeros."""
@@ -132,7 +132,7 @@ class Backbone(nn.Module):
         """
         x = x + self.position(length).unsqueeze(1)
         rows = torch.arange(len(x), device=x.device)
-        visible = (self.places <= length.unsqueeze(1))[:, None, None]  # (R, 1, 1, max_tokens)
+        visible = (self.positions <= length.unsqueeze(1))[:, None, None]  # (R, 1, 1, max_tokens)
         for layer, block in enumerate(self.blocks):
             x = block.step(x, cache[layer], rows, length, visible)
         return self.norm(x)

@@ -63,7 +63,7 @@ def scalezero_terms(
     predicted = model(latent, batch.action[:, :L], routing)
     reward = model.reward_support.two_hot(batch.reward[:, :L], cfg.label_smoothing)
     value = model.value_support.two_hot(targets.value, cfg.label_smoothing)
-    policy = model.policy_of(predicted.policy, legal.unsqueeze(1))
+    policy = model.policy_class(predicted.policy, legal.unsqueeze(1))
     entropy, log_policy = policy.entropy(), log_policy_of_choices(policy, batch.sampled_actions)  # (B, L), (B, L, C)
     distance = latent_distance(predicted.next_latent, targets.next_latent, cfg.model.latent_norm)
     steps = {

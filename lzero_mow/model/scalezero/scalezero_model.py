@@ -32,7 +32,7 @@ class Predictions(NamedTuple):
 
     reward_t is what action a_t brings, next_latent_t a prediction of o_{t+1}.
     """
-    policy: Tensor  # (B, L, A), or (B, L, 2 A) outputs for `policy_of` where actions are numbers
+    policy: Tensor  # (B, L, A), or (B, L, 2 A) outputs for `policy_class` where actions are numbers
     value: Tensor  # (B, L, V)
     reward: Tensor  # (B, L, V)
     next_latent: Tensor  # (B, L, D)
@@ -91,14 +91,14 @@ class ScaleZeroModel(nn.Module):
         self.latent_norm = latent_norm(cfg.latent_norm, 1, width)
         # What the policy head's outputs mean, and what makes tokens of actions.
         continuous, actions = cfg.continuous_action_space, cfg.action_space_size
-        self.policy_of = TruncatedNormalPolicy if continuous else CategoricalPolicy
+        self.policy_class = TruncatedNormalPolicy if continuous else CategoricalPolicy
         self.action_embedding = nn.Linear(actions, width) if continuous else nn.Embedding(actions, width)
         self.backbone = Backbone(
             width, cfg.num_layers, cfg.num_heads, 2 * cfg.max_steps, cfg.dropout, staging,
             lambda: self._feed_forward(cfg, staging)
         )
         self.value_support, self.reward_support = Support(*cfg.value_support), Support(*cfg.reward_support)
-        self.policy_head = TaskHead(cfg.num_tasks, width, actions * self.policy_of.outputs_an_action)
+        self.policy_head = TaskHead(cfg.num_tasks, width, actions * self.policy_class.outputs_per_action)
         self.value_head = TaskHead(cfg.num_tasks, width, len(self.value_support))
         self.reward_head = TaskHead(cfg.num_tasks, width, len(self.reward_support))
         next_norm = latent_norm(cfg.latent_norm, cfg.num_tasks, width)

@@ -56,7 +56,7 @@ class StagedLinear(GroupedLinear):
             Adapter(groups, in_features, rank, out_features) for _ in range(stages - 1 if rank else 0)
         )
         if self.adapters:
-            self.strength = alpha / rank
+            self.scaling = alpha / rank
             self.scales = nn.ParameterList(torch.zeros(groups) for _ in range(stages))  # logits of a_0 ... a_S
             self.register_buffer('stage', torch.zeros((), dtype=torch.long))
             self.register_load_state_dict_post_hook(lambda layer, _: layer.set_stage(int(layer.stage)))
@@ -88,7 +88,7 @@ class StagedLinear(GroupedLinear):
         scale = [1 + SCALE_RANGE * torch.tanh(logit).view(-1, 1, 1) for logit in self.scales]
         whole = scale[0] * self.weight if self.current else self.weight.clone()  # (G, out, in)
         for stage, adapter in zip(range(1, self.current + 1), self.adapters):
-            whole += self.strength * scale[stage] * (adapter.up.weight @ adapter.down.weight)
+            whole += self.scaling * scale[stage] * (adapter.up.weight @ adapter.down.weight)
         self.weight.copy_(whole)
         self.set_stage(0)
 
@@ -101,5 +101,5 @@ class StagedLinear(GroupedLinear):
         dropped = F.dropout(x, self.dropout, self.training)
         for stage, adapter in zip(range(1, self.current + 1), self.adapters):
             low = adapter.down(dropped, groups)  # (R, ..., rank)
-            out = out + adapter.up(low * (self.strength * self.scale(stage, low, groups)), groups)
+            out = out + adapter.up(low * (self.scaling * self.scale(stage, low, groups)), groups)
         return out

@@ -11,7 +11,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from lzero_mow.config.clusters import canonical
 
 
-def similarity_of(signatures: np.ndarray) -> np.ndarray:
+def cosine_similarities(signatures: np.ndarray) -> np.ndarray:
     """
     Overview:
         Cosine similarity of the tasks' signatures.
@@ -47,14 +47,14 @@ def agglomerate_auto(similarity: np.ndarray, most: int) -> List[int]:
     return max(candidates, key=lambda clusters: silhouette_score(1 - similarity, clusters, metric='precomputed'))
 
 
-def tree_of(similarity: np.ndarray) -> np.ndarray:
+def linkage_tree(similarity: np.ndarray) -> np.ndarray:
     """The tree that ``agglomerate`` cuts, as scipy draws it, with alike tasks side by side."""
     return linkage(squareform(1 - similarity, checks=False), 'average', optimal_ordering=True)
 
 
 def leaf_order(similarity: np.ndarray) -> List[int]:
     """The tasks in the order of the tree."""
-    return leaves_list(tree_of(similarity)).tolist()
+    return leaves_list(linkage_tree(similarity)).tolist()
 
 
 def group(similarity: np.ndarray, rule: str, num_clusters: int) -> List[int]:

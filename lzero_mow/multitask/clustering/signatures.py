@@ -11,11 +11,11 @@ from lzero_mow.model.mow.world_model_loss import world_model_terms
 
 # The parts of a world model that exist once per cluster.
 CLUSTERED = ('vae', 'prior_head', 'reward_head', 'continuation_head')
-LossOf = Callable[[Dict[str, Tensor]], Tensor]
+LossFn = Callable[[Dict[str, Tensor]], Tensor]
 
 
 def task_gradients(
-        model: WorldModel, batch: SequenceBatch, parameters: Sequence[nn.Parameter], loss_of: LossOf, free_bits: float
+        model: WorldModel, batch: SequenceBatch, parameters: Sequence[nn.Parameter], loss_fn: LossFn, free_bits: float
 ) -> Iterator[Tuple[int, List[Tensor]]]:
     """
     Overview:
@@ -25,7 +25,7 @@ def task_gradients(
     Arguments:
         - model (:obj:`WorldModel`), batch (:obj:`SequenceBatch`): On one device.
         - parameters (:obj:`Sequence[nn.Parameter]`): What to differentiate for; their ``grad`` is left alone.
-        - loss_of (:obj:`LossOf`): From the terms of `world_model_terms`, (K,) each, to the losses L, (K,).
+        - loss_fn (:obj:`LossFn`): From the terms of `world_model_terms`, (K,) each, to the losses L, (K,).
         - free_bits (:obj:`float`): See `world_model_terms`.
     Returns:
         - gradients (:obj:`Iterator`): (k, gradients in the parameters' shapes) for each task of the batch, ascending;
@@ -34,7 +34,7 @@ def task_gradients(
     for k in sorted(set(batch.task)):
         own = batch.of_task(k)
         terms, _ = world_model_terms(model, own, model.route(own.task), free_bits)
-        yield k, list(torch.autograd.grad(loss_of(terms)[k], parameters, allow_unused=True, materialize_grads=True))
+        yield k, list(torch.autograd.grad(loss_fn(terms)[k], parameters, allow_unused=True, materialize_grads=True))
 
 
 def clustered_parameters(model: WorldModel) -> List[Tuple[nn.Parameter, int]]:
@@ -47,11 +47,11 @@ def clustered_parameters(model: WorldModel) -> List[Tuple[nn.Parameter, int]]:
     return pairs
 
 
-def signatures(model: WorldModel, batches: Iterable[SequenceBatch], loss_of: LossOf, free_bits: float) -> Tensor:
+def signatures(model: WorldModel, batches: Iterable[SequenceBatch], loss_fn: LossFn, free_bits: float) -> Tensor:
     """
     Overview:
         g_k: the gradient of L_k for VAE and predictors, averaged inside each layer to one number an output channel
-        and over batches, weighed layer by layer (see `weigh`), less its mean over tasks: what all of them ask for alike
+        and over batches, weighed layer by layer (see `signal_weighted`), less its mean over tasks: what all of them ask for alike
         does not tell them apart.
 
         Why so, measured after short warm-ups as adjusted Rand index against planted groups. Raw gradients: some
@@ -69,14 +69,14 @@ def signatures(model: WorldModel, batches: Iterable[SequenceBatch], loss_of: Los
     parameters = [parameter for parameter, _ in pairs]
     rows = []  # for each batch and task, the layers' channel means
     for batch in batches:
-        for _, gradients in task_gradients(model, batch, parameters, loss_of, free_bits):
+        for _, gradients in task_gradients(model, batch, parameters, loss_fn, free_bits):
             rows.append([_channel_means(g, axis) for g, (_, axis) in zip(gradients, pairs)])
     layers = [torch.stack(layer).unflatten(0, (-1, model.num_tasks)) for layer in zip(*rows)]  # (batches, K, channels)
-    g = torch.cat([weigh(layer) for layer in layers], 1)
+    g = torch.cat([signal_weighted(layer) for layer in layers], 1)
     return g - g.mean(0)
 
 
-def weigh(layer: Tensor) -> Tensor:
+def signal_weighted(layer: Tensor) -> Tensor:
     """
     Overview:
         One layer's part of the signatures: its direction, times the share of its squared length that is no noise.

@@ -13,14 +13,14 @@ from lzero_mow.model.common.categorical import sample_straight_through
 from lzero_mow.model.common.grouped import ONE_GROUP
 from lzero_mow.model.mow.mow_model import MoWModel
 from lzero_mow.model.mow.world_model import WorldModel
-from lzero_mow.multitask.clustering.signatures import LossOf, task_gradients
+from lzero_mow.multitask.clustering.signatures import LossFn, task_gradients
 from .conflict import TaskGradients, conflicts
 from .dormant import DormantUnits
 from .expert_use import expert_use
 from .latent_norm import norm_by_task
 
 
-def diagnose(model: MoWModel, batches: Iterable[SequenceBatch], loss_of: LossOf, cfg: EasyDict) -> Dict[str, Any]:
+def diagnose(model: MoWModel, batches: Iterable[SequenceBatch], loss_fn: LossFn, cfg: EasyDict) -> Dict[str, Any]:
     """
     Overview:
         Measure a model without leaving a trace in it: weights, running statistics, gradients and the state of torch's
@@ -29,7 +29,7 @@ def diagnose(model: MoWModel, batches: Iterable[SequenceBatch], loss_of: LossOf,
         - model (:obj:`MoWModel`): In eval mode, as it is between two updates.
         - batches (:obj:`Iterable[SequenceBatch]`): Real sequences, on the model's device. The first one shows units and
           states; gradients are summed over all of them.
-        - loss_of (:obj:`LossOf`): A task's loss from its terms, see `task_gradients`.
+        - loss_fn (:obj:`LossFn`): A task's loss from its terms, see `task_gradients`.
         - cfg (:obj:`EasyDict`): MOW_CONFIG of `lzero_mow/policy/mow_config.py`.
     Returns:
         - diagnosis (:obj:`dict`): 'scalars': name -> number; 'conflict': shared part -> (K, K) cosines.
@@ -45,7 +45,7 @@ def diagnose(model: MoWModel, batches: Iterable[SequenceBatch], loss_of: LossOf,
             if not scalars:
                 scalars.update(_one_pass(model, batch, cfg.tasks))
             if len(set(batch.task)) > 1:
-                _add_world_gradients(parts, world, batch, loss_of, cfg.free_bits)
+                _add_world_gradients(parts, world, batch, loss_fn, cfg.free_bits)
                 _add_actor_gradients(parts['actor'], model, batch, cfg)
         if world.router is not None:
             use = expert_use(world.router.chosen_on_host, world.router.scores(world.embedding()))
@@ -88,13 +88,13 @@ def _one_pass(model: MoWModel, batch: SequenceBatch, names: Sequence[str]) -> Di
 
 
 def _add_world_gradients(
-        parts: Dict[str, TaskGradients], world: WorldModel, batch: SequenceBatch, loss_of: LossOf, free_bits: float
+        parts: Dict[str, TaskGradients], world: WorldModel, batch: SequenceBatch, loss_fn: LossFn, free_bits: float
 ) -> None:
     """What each task's loss asks of the shared transformer and of the encoder that its cluster shares."""
     shared = [] if world.shared is None else list(world.shared.parameters())
     for k in sorted(set(batch.task)):
         encoder = list(world.vae.encoders[world.cluster_of_task[k]].parameters())
-        (_, gradients), = task_gradients(world, batch.of_task(k), encoder + shared, loss_of, free_bits)
+        (_, gradients), = task_gradients(world, batch.of_task(k), encoder + shared, loss_fn, free_bits)
         parts['encoder'].add(k, gradients[:len(encoder)])
         if shared:
             parts['shared'].add(k, gradients[len(encoder):])

@@ -14,7 +14,7 @@ from .latent_norm import norm_by_task
 
 
 def diagnose(
-        model: ScaleZeroModel, batches: Iterable[SearchBatch], losses_of: Callable[[SearchBatch], Tensor],
+        model: ScaleZeroModel, batches: Iterable[SearchBatch], losses_fn: Callable[[SearchBatch], Tensor],
         names: Sequence[str]
 ) -> Dict[str, Any]:
     """
@@ -24,7 +24,7 @@ def diagnose(
         - model (:obj:`ScaleZeroModel`): In eval mode, as it is between two updates.
         - batches (:obj:`Iterable[SearchBatch]`): Real sequences, on the model's device. The first one shows units,
           latents and experts; gradients are summed over all of them.
-        - losses_of (:obj:`Callable`): The tasks' losses on a batch, (K,).
+        - losses_fn (:obj:`Callable`): The tasks' losses on a batch, (K,).
         - names (:obj:`Sequence[str]`): Of the tasks.
     Returns:
         - diagnosis (:obj:`dict`): 'scalars': name -> number; 'conflict': shared part -> (K, K) cosines.
@@ -39,7 +39,7 @@ def diagnose(
         if not scalars:
             scalars.update(_one_pass(model, batch, names))
         for k in sorted(set(batch.task)):
-            loss = losses_of(batch.of_task(k))[k]
+            loss = losses_fn(batch.of_task(k))[k]
             for name, gradients in parts.items():
                 gradients.add(k, torch.autograd.grad(loss, learning[name], retain_graph=True, materialize_grads=True))
     of_gradients, matrices = conflicts(parts)

@@ -30,7 +30,7 @@ class ParameterScaling:
         self._solved = SolvedTasks(self._tasks, targets, cfg.solved_patience)
         self._controller = StageController(cfg.model.stages, cfg.stage_min_updates, cfg.stage_max_updates)
         self._adapters_learn = not cfg.upstream_compat
-        self.begin_at(model.stage)  # of a model that is handed in
+        self.adopt_stage(model.stage)  # of a model that is handed in
 
     @property
     def active_tasks(self) -> List[int]:
@@ -46,7 +46,7 @@ class ParameterScaling:
                 logging.info('%s is %s', task, 'no longer solved' if task in before else 'solved: it rests from now on')
 
     @contextmanager
-    def resting_kept(self) -> Iterator[None]:
+    def solved_heads_frozen(self) -> Iterator[None]:
         """
         Around a step of the optimizer: leaves the heads of resting tasks as they are, bit by bit. They get no gradient,
         but momentum and weight decay would go on moving them.
@@ -71,7 +71,7 @@ class ParameterScaling:
             logging.info('stage %d begins after update %d', self._controller.stage, updates)
             self._enter()
 
-    def begin_at(self, stage: int) -> None:
+    def adopt_stage(self, stage: int) -> None:
         """Take over the stage of networks that were loaded."""
         self._controller.stage = stage
         self._enter()

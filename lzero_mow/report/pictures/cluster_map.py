@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from scipy.cluster.hierarchy import dendrogram
 
-from lzero_mow.multitask.clustering.grouping import tree_of
+from lzero_mow.multitask.clustering.grouping import linkage_tree
 from lzero_mow.utils.files import replacing
 
 
@@ -32,7 +32,7 @@ def write_cluster_map(path: str, similarity: np.ndarray, clusters: Sequence[int]
     axes = figure.add_subplot()
     top = axes.inset_axes([0, 1.02, 1, 1.2 / size])  # a leaf above each column
     style = dict(no_labels=True, color_threshold=0, above_threshold_color='dimgrey')
-    leaves = dendrogram(tree_of(similarity), ax=top, **style)['leaves']
+    leaves = dendrogram(linkage_tree(similarity), ax=top, **style)['leaves']
     place = {k: position for position, k in enumerate(leaves)}
     order = sorted(range(K), key=lambda k: (_first_leaf(clusters, place, clusters[k]), place[k]))
     top.set_ylabel('1 - cosine')

@@ -17,7 +17,7 @@ SEGMENT_LISTS = (
 
 
 @dataclass
-class InFlight:
+class EnvStream:
     """
     Overview:
         One environment's segment in progress, with what LightZero's GameSegment has no field for. ``segment`` is None
@@ -87,7 +87,7 @@ class InFlight:
     def load_state_dict(self, state: Dict[str, Any], empty_segment: GameSegment) -> None:
         """
         Overview:
-            Take over the state of another InFlight.
+            Take over the state of another EnvStream.
         Arguments:
             - state (:obj:`Dict[str, Any]`): From ``state_dict``.
             - empty_segment (:obj:`GameSegment`): A fresh segment to fill when one was in progress.
