@@ -5,7 +5,7 @@ import torch
 from helpers.models import random_batch, tiny_model
 from lzero_mow.model.mow import world_model_loss
 from lzero_mow.model.mow.world_model_loss import world_model_terms
-from lzero_mow.multitask.clustering.signatures import clustered_parameters, signatures, task_gradients, signal_weighted
+from lzero_mow.multitask.clustering.signatures import clustered_parameters, signal_weighted, signatures, task_gradients
 
 
 @pytest.fixture

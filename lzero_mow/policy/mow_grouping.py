@@ -10,7 +10,7 @@ from torch import Tensor
 from lzero_mow.buffer.batch import SequenceBatch
 from lzero_mow.config.clusters import BY_GRADIENT, assign
 from lzero_mow.model.mow.split import split
-from lzero_mow.multitask.clustering.grouping import group, cosine_similarities
+from lzero_mow.multitask.clustering.grouping import cosine_similarities, group
 from lzero_mow.multitask.clustering.signatures import signatures
 
 
