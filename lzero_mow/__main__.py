@@ -15,12 +15,14 @@ from typing import List
 import yaml
 
 from lzero_mow import cli
+from lzero_mow.config.arguments import Parser, config_parser, default_preset, new_config, parse
 from lzero_mow.config.build import change
 from lzero_mow.config.envs import episodes_key
 from lzero_mow.config.saved import load_run_config
 from lzero_mow.config.tree import plain
 from lzero_mow.config.validate import validate
 from lzero_mow.studies.stability import measure as stability
+from lzero_mow.utils.exit_codes import guarded
 from lzero_mow.utils.paths import LATEST, RESULTS
 from lzero_mow.utils.screen import set_up_screen
 
@@ -34,7 +36,7 @@ def train(argv: List[str]) -> int:
 
 def evaluate(argv: List[str]) -> int:
     """Play a run's checkpoint once more, over more episodes."""
-    parser = cli.Parser(prog=f'{PROG} evaluate', description=evaluate.__doc__)
+    parser = Parser(prog=f'{PROG} evaluate', description=evaluate.__doc__)
     parser.add_argument('run', metavar='RUN', help='a run folder, which gets evaluation.csv')
     parser.add_argument('--episodes', type=int, metavar='N', help="a task; default: the run's own")
     parser.add_argument('--best', action='store_true', help='the checkpoint with the best evaluation, not the latest')
@@ -42,7 +44,7 @@ def evaluate(argv: List[str]) -> int:
         'overrides', nargs='*', default=[], metavar='KEY=VALUE',
         help='such as policy.device=cpu, policy.eval_greedy=true'
     )
-    arguments = cli.parse(parser, argv, lists=())
+    arguments = parse(parser, argv, lists=())
     try:
         saved = load_run_config(arguments.run)
         if not os.path.isfile(os.path.join(arguments.run, LATEST)):
@@ -56,23 +58,21 @@ def evaluate(argv: List[str]) -> int:
         parser.error(str(error))
 
     def work() -> None:
-        from lzero_mow import register
-        register()
         from lzero_mow.entry import evaluate
         from lzero_mow.entry.run import checkpoint
         evaluate(config, arguments.run, checkpoint.BEST if arguments.best else checkpoint.LATEST)
 
     set_up_screen()
-    return cli.guarded(parser.prog, work)
+    return guarded(parser.prog, work)
 
 
 def show_config(argv: List[str]) -> int:
     """Print every key of a configuration as YAML."""
-    parser = cli.config_parser(f'{PROG} config', show_config.__doc__, argv=argv)
-    arguments = cli.parse(parser, argv)
-    arguments.preset = arguments.preset or cli.default_preset(arguments.suite)
+    parser = config_parser(f'{PROG} config', show_config.__doc__, argv=argv)
+    arguments = parse(parser, argv)
+    arguments.preset = arguments.preset or default_preset(arguments.suite)
     try:
-        config = cli.new_config(arguments, {})
+        config = new_config(arguments, {})
     except ValueError as error:
         parser.error(str(error))
     sys.stdout.write(yaml.safe_dump(plain(config), sort_keys=False, width=120))
@@ -81,7 +81,7 @@ def show_config(argv: List[str]) -> int:
 
 def draw_curves(argv: List[str]) -> int:
     """Draw the learning curves of runs as PNG."""
-    parser = cli.Parser(prog=f'{PROG} curves', description=draw_curves.__doc__)
+    parser = Parser(prog=f'{PROG} curves', description=draw_curves.__doc__)
     parser.add_argument(
         'runs', nargs='+', metavar='RUN',
         help='run folders, or tables of an experiment, such as results/minatar/mow.csv; a method may have several seeds'
@@ -102,7 +102,7 @@ def draw_curves(argv: List[str]) -> int:
 
 def summarise(argv: List[str]) -> int:
     """Compare the methods of an experiment: tables with intervals, learning curves."""
-    parser = cli.Parser(prog=f'{PROG} summary', description=summarise.__doc__)
+    parser = Parser(prog=f'{PROG} summary', description=summarise.__doc__)
     parser.add_argument(
         'folder', metavar='RESULTS', help='the folder with METHOD.csv and runs.csv, such as results/minatar'
     )
@@ -164,7 +164,7 @@ def main(argv: List[str]) -> int:
     Returns:
         - code (:obj:`int`): Exit code.
     """
-    parser = cli.Parser(
+    parser = Parser(
         prog=PROG, description="MoW and ScaleZero: one agent for several visual tasks."
     )
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', title='commands')

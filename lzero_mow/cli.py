@@ -1,112 +1,13 @@
-"""
-The command line of ``python -m lzero_mow train`` and of the scripts under ``zoo/``. Light: torch is imported only after
-the arguments and the configuration have been checked, so that ``--help`` and every mistake answer at once.
-"""
-import argparse
+"""The command line of ``python -m lzero_mow train`` and of the scripts under ``zoo/``."""
 import logging
-import sys
-from typing import Callable, NoReturn, Optional, Sequence
+from typing import Optional, Sequence
 
-from lzero_mow.config.build import (
-    build_config,
-    change,
-    lightzero_configs,
-    parse_overrides,
-    refuse_own_keys,
-    resolve_games,
-)
-from lzero_mow.config.saved import load_run_config
-from lzero_mow.config.suites import DEFAULT_METHOD, DEFAULT_SUITE, algorithm_of, load_suite, method_names, suite_names
-from lzero_mow.config.validate import check_identity, check_run_folder, run_identity, validate
+from lzero_mow.config.arguments import config_parser, new_config, parse, resumed_config
+from lzero_mow.config.build import lightzero_configs
+from lzero_mow.config.suites import DEFAULT_METHOD
+from lzero_mow.config.validate import check_run_folder
+from lzero_mow.utils.exit_codes import BAD_INPUT, fail, guarded
 from lzero_mow.utils.screen import set_up_screen
-
-# Exit codes: bad input or another foreseen failure, which get one line each; Ctrl-C.
-BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
-# The preset of a run that names none, with a GPU and without one; of these, a suite may have the second alone.
-DEFAULT_PRESETS = ('paper', 'laptop')
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(BAD_INPUT, f'{self.prog}: error: {message}\n')
-
-
-def config_parser(
-        prog: str, description: str, suite: Optional[str] = None, argv: Optional[Sequence[str]] = None,
-        method: str = DEFAULT_METHOD
-) -> Parser:
-    """
-    Overview:
-        A parser of the arguments that choose a configuration.
-    Arguments:
-        - suite (:obj:`Optional[str]`): The suite of a script; None where ``--suite`` chooses it.
-        - argv (:obj:`Optional[Sequence[str]]`): The arguments, in which ``--suite`` is looked up.
-        - method (:obj:`str`): The one that is trained where none is named, for the help.
-    """
-    parser = Parser(prog=prog, description=description)
-    if suite is None:
-        chosen = Parser(prog=prog, add_help=False)
-        for one in (parser, chosen):
-            one.add_argument(
-                '--suite', default=DEFAULT_SUITE, help=f"{', '.join(suite_names())}; default: {DEFAULT_SUITE}"
-            )
-        suite = chosen.parse_known_args(argv)[0].suite
-    else:
-        parser.set_defaults(suite=suite)
-    try:
-        shared = load_suite(suite)
-    except ValueError as error:
-        parser.error(str(error))
-    parser.add_argument(
-        '--preset', help=f"one of {', '.join(shared['presets'])}; default: {_default_presets_text(shared)}"
-    )
-    parser.add_argument(
-        '--games', nargs='+', default=[], metavar='GAME',
-        help=f"the tasks, by name, or a suite of them ({', '.join(shared['suites'])}); default: the preset's"
-    )
-    parser.add_argument('--method', help=f"one of {', '.join(method_names())}; default: {method}")
-    parser.add_argument(
-        '--clusters',
-        metavar='N|auto|FILE',
-        help='groups of tasks by their gradients: how many, or auto (at most policy.model.num_clusters); or a YAML '
-        'file {task: cluster}'
-    )
-    parser.add_argument('--seed', type=int, help='seed of everything random; default: 0')
-    parser.add_argument('--max-env-step', type=int, metavar='N', help="environment steps per task; default: the preset's")
-    parser.add_argument(
-        '--exp-name',
-        metavar='DIR',
-        help=f'run folder; default: data_mow/<suite>_<method>_<preset>_seed<seed>, without the suite if it is '
-        f'{DEFAULT_SUITE} and without the method if it is {DEFAULT_METHOD}'
-    )
-    parser.add_argument('--device', help='cpu or cuda; default: cuda where there is a GPU')
-    parser.add_argument(
-        'overrides', nargs='*', default=[], metavar='KEY=VALUE',
-        help='any leaf of the configuration, such as policy.batch_size=8; `python -m lzero_mow config` prints them all'
-    )
-    return parser
-
-
-def _default_presets_text(shared: dict) -> str:
-    large, small = DEFAULT_PRESETS
-    return f'{large} with a GPU, {small} without' if large in shared['presets'] else small
-
-
-def parse(parser: Parser, argv: Optional[Sequence[str]], lists: Sequence[str] = ('games', )) -> argparse.Namespace:
-    """
-    Overview:
-        Parse arguments in any order; KEY=VALUE directly behind ``--games A B`` is an override and no game.
-    Arguments:
-        - lists (:obj:`Sequence[str]`): Options like ``--games`` that take several names.
-    """
-    arguments = parser.parse_intermixed_args(argv)
-    for option in lists:
-        names = getattr(arguments, option)
-        arguments.overrides += [name for name in names if '=' in name]
-        setattr(arguments, option, [name for name in names if '=' not in name])
-    return arguments
 
 
 def train(
@@ -115,7 +16,8 @@ def train(
 ) -> int:
     """
     Overview:
-        Train as the command line says.
+        Train as the command line says. Torch is imported only after the arguments and the configuration have been
+        checked, so that ``--help`` and every mistake answer at once.
     Arguments:
         - argv (:obj:`Optional[Sequence[str]]`): Arguments; ``sys.argv[1:]`` by default.
         - settings (:obj:`Optional[dict]`): A script's own choices, see ``new_config``; the command line wins over them.
@@ -126,9 +28,9 @@ def train(
             130 after Ctrl-C.
     """
     method = (settings or {}).get('method', DEFAULT_METHOD)
-    what = 'Train one agent for several tasks: MoW, ScaleZero or another method.'
-    parser = config_parser(prog, what, suite, argv, method)
-    parser.add_argument('--resume', metavar='DIR', help='go on with the run in this folder, from its last checkpoint')
+    description = 'Train one agent for several tasks: MoW, ScaleZero or another method.'
+    parser = config_parser(prog, description, suite, argv, method)
+    parser.add_argument('--resume', metavar='DIR', help='continue the run in this folder from its last checkpoint')
     parser.epilog = 'A run folder has results.csv, checkpoints in ckpt/, pictures in report/, TensorBoard logs in log/.'
     arguments = parse(parser, argv)
     try:
@@ -138,101 +40,8 @@ def train(
             config = new_config(arguments, settings or {})
             check_run_folder(config['exp_name'])
     except ValueError as error:
-        return _fail(parser.prog, error, BAD_INPUT)
+        return fail(parser.prog, error, BAD_INPUT)
     return _run(parser.prog, config, arguments.resume)
-
-
-def new_config(arguments: argparse.Namespace, settings: dict) -> dict:
-    """
-    Overview:
-        The checked configuration of a new run.
-    Arguments:
-        - settings (:obj:`dict`): ``preset``, ``method`` and ``games`` (empty for the defaults), and any tree of
-            changed keys.
-    Raises:
-        - ValueError: in one line.
-    """
-    settings = {key: value for key, value in settings.items() if value is not None}
-    preset, games = settings.pop('preset', None), settings.pop('games', [])
-    preset, games = arguments.preset or preset, arguments.games or games
-    method = settings.pop('method', DEFAULT_METHOD)
-    method = arguments.method or method
-
-    if arguments.clusters is not None and algorithm_of(method) != DEFAULT_METHOD:
-        raise ValueError(f"--clusters {arguments.clusters}: only MoW's methods have clusters, '{method}' has none")
-    given = _given(arguments)
-    for changes in (given, parse_overrides(arguments.overrides)):
-        refuse_own_keys(method, changes)
-
-    def build(preset: str) -> dict:
-        config = build_config(preset, games, (settings, given), arguments.overrides, arguments.suite, method)
-        validate(config)
-        return config
-
-    if preset is not None:
-        return build(preset)
-    small = DEFAULT_PRESETS[1]
-    if default_preset(arguments.suite) == small:
-        return build(small)
-    try:
-        build(DEFAULT_PRESETS[0])
-    except ValueError:
-        build(small)  # what is wrong with either need not wait for torch
-    return build(_preset_for(arguments.device))
-
-
-def default_preset(suite: str) -> str:
-    """The preset that a suite's largest default run takes."""
-    return next(preset for preset in DEFAULT_PRESETS if preset in load_suite(suite)['presets'])
-
-
-def resumed_config(arguments: argparse.Namespace) -> dict:
-    """
-    Overview:
-        The checked configuration of a resumed run: its own, with what the command line changes.
-    Raises:
-        - ValueError: in one line, also if the run would no longer be the same one.
-    """
-    for option in ('preset', 'method', 'seed', 'exp_name'):
-        if getattr(arguments, option) is not None:
-            raise ValueError(f"--{option.replace('_', '-')} cannot go with --resume: the run keeps its own")
-    saved = load_run_config(arguments.resume)
-    layers = [_given(arguments)]
-    if arguments.games:
-        layers.append({'env': {'tasks': resolve_games(arguments.games, load_suite(arguments.suite)['suites'])}})
-    config = change(saved, layers, arguments.overrides)
-    check_identity(run_identity(saved), run_identity(config), arguments.resume)
-    validate(config)
-    return config
-
-
-def _given(arguments: argparse.Namespace) -> dict:
-    """The options that were given, as a tree of changed keys."""
-    options = {key: getattr(arguments, key) for key in ('seed', 'max_env_step', 'exp_name')}
-    options = {key: value for key, value in options.items() if value is not None}
-    policy = {} if arguments.device is None else {'device': arguments.device}
-    if arguments.clusters is not None:
-        policy.update(_clustering(arguments.clusters))
-    return dict(options, policy=policy) if policy else options
-
-
-def _clustering(clusters: str) -> dict:
-    """The keys that --clusters stands for."""
-    if clusters.lstrip('-').isdigit():
-        return {'clustering': 'gradient', 'model': {'num_clusters': int(clusters)}}
-    return {'clustering': clusters}
-
-
-def _preset_for(device: Optional[str]) -> str:
-    """Ask torch for a GPU; without one, say that a small preset is taken."""
-    import torch
-    if device != 'cpu' and torch.cuda.is_available():
-        return DEFAULT_PRESETS[0]
-    why = 'no GPU found' if device != 'cpu' else 'asked to use the CPU'
-    sys.stderr.write(
-        f"{why}: running the '{DEFAULT_PRESETS[1]}' preset (--preset {DEFAULT_PRESETS[0]} is the paper's)\n"
-    )
-    return DEFAULT_PRESETS[1]
 
 
 def _run(prog: str, config: dict, resume: Optional[str]) -> int:
@@ -242,34 +51,7 @@ def _run(prog: str, config: dict, resume: Optional[str]) -> int:
     logging.info('%s: %s; %d environment steps each', resume or config['exp_name'], tasks, max_env_step)
 
     def work() -> None:
-        from lzero_mow import register
-        register()
         from lzero_mow.entry import train_multitask
         train_multitask(lightzero_configs(config), config['seed'], max_env_step=max_env_step, resume=resume)
 
     return guarded(prog, work)
-
-
-def guarded(prog: str, work: Callable[[], None]) -> int:
-    """
-    Overview:
-        Do it, and turn foreseen failures into one line.
-    Returns:
-        - code (:obj:`int`): Exit code.
-    """
-    try:
-        work()
-    except KeyboardInterrupt:
-        return _fail(prog, 'interrupted', INTERRUPTED)
-    except ValueError as error:
-        return _fail(prog, error, BAD_INPUT)
-    except OSError as error:
-        return _fail(prog, f'{error.strerror}: {error.filename}' if error.filename else error, FAILED)
-    except (FloatingPointError, ImportError, MemoryError, RuntimeError) as error:
-        return _fail(prog, error, FAILED)
-    return 0
-
-
-def _fail(prog: str, error: object, code: int) -> int:
-    sys.stderr.write(f"{prog}: error: {' '.join(str(error).split())}\n")
-    return code

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-import lzero_mow
 from lzero_mow.utils.paths import config_file
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,19 +55,39 @@ def normal(name: str) -> str:
 
 
 @pytest.mark.unittest
-def test_import_registers_everything_and_prints_nothing():
-    code = """
-import lzero_mow
-from ding.utils import (
-    BUFFER_REGISTRY, ENV_REGISTRY, MODEL_REGISTRY, POLICY_REGISTRY, SERIAL_COLLECTOR_REGISTRY, SERIAL_EVALUATOR_REGISTRY
-)
-for registry, name in (
-    (ENV_REGISTRY, 'atari_mow'), (SERIAL_COLLECTOR_REGISTRY, 'segment_mow'), (SERIAL_EVALUATOR_REGISTRY, 'mow'),
-    (BUFFER_REGISTRY, 'game_buffer_mow'), (MODEL_REGISTRY, 'MoWModel'), (POLICY_REGISTRY, 'mow')
+def test_import_is_light_and_the_modules_of_a_create_config_register_everything(tmp_path):
+    """As in any program on DI-engine: a configuration names modules, DI-engine imports them."""
+    (tmp_path / 'plugin').mkdir()
+    (tmp_path / 'plugin' / '__init__.py').write_text('import lzero_mow\n')
+    (tmp_path / 'plugin' / 'main.py').write_text(
+        """
+import sys
+assert not {'torch', 'ding', 'lzero'} & set(sys.modules)
+from lzero_mow.config import build_config, lightzero_configs
+main_config, create_config = lightzero_configs(build_config('debug'))
+from ding.envs import get_env_cls
+from ding.policy import get_policy_cls
+from ding.utils import SERIAL_EVALUATOR_REGISTRY, MODEL_REGISTRY, import_module
+from ding.worker.collector.base_serial_collector import get_serial_collector_cls
+from ding.worker.replay_buffer.base_buffer import get_buffer_cls
+import_module(create_config.evaluator.import_names)
+for found in (
+    get_env_cls(create_config.env), get_policy_cls(create_config.policy),
+    get_serial_collector_cls(create_config.collector), get_buffer_cls(create_config.replay_buffer),
+    SERIAL_EVALUATOR_REGISTRY.get(create_config.evaluator.type), MODEL_REGISTRY.get('MoWModel')
 ):
-    assert registry.get(name).__module__.startswith('lzero_mow.'), name
+    assert found.__module__.startswith('lzero_mow.'), found
 """
-    done = run_python('-c', code)
+    )
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    command = [sys.executable, '-m', 'plugin.main']
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.unittest
+def test_what_is_heavy_is_imported_without_banners():
+    done = run_python('-c', 'import lzero_mow.entry, lzero_mow.policy.mow, lzero_mow.policy.scalezero, lzero_mow.envs.atari')
     assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
 
 
@@ -76,7 +95,6 @@ for registry, name in (
 def test_quiet_imports_hide_deprecations_and_leave_logging_and_errors_alone():
     code = """
 import logging, sys, warnings
-sys.argv = ['-m']; sys.orig_argv = ['python', '-m', 'lzero_mow']
 from lzero_mow.utils.quiet import quiet_imports
 with quiet_imports():
     warnings.warn('old', DeprecationWarning)
@@ -148,25 +166,13 @@ def test_benchmarks_refuse_what_cannot_be_in_one_line(arguments, message):
 
 
 @pytest.mark.unittest
-def test_other_modules_run_with_m_still_register(tmp_path):
-    (tmp_path / 'plugin').mkdir()
-    (tmp_path / 'plugin' / '__init__.py').write_text('import lzero_mow\n')
-    (tmp_path / 'plugin' / 'main.py').write_text('import sys\nassert "lzero_mow.policy.mow" in sys.modules\n')
-    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
-    command = [sys.executable, '-m', 'plugin.main']
+def test_missing_lightzero_is_one_clear_error(tmp_path):
+    (tmp_path / 'lzero.py').write_text("raise ModuleNotFoundError(\"No module named 'lzero'\", name='lzero')")
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(tmp_path), str(ROOT)])}
+    command = [sys.executable, '-m', 'lzero_mow', 'train', '--preset', 'debug', '--exp-name', str(tmp_path / 'run')]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.unittest
-def test_missing_lightzero_is_one_clear_error(monkeypatch):
-
-    def fail(module):
-        raise ModuleNotFoundError("No module named 'lzero'", name='lzero')
-
-    monkeypatch.setattr(lzero_mow.importlib, 'import_module', fail)
-    with pytest.raises(ModuleNotFoundError, match='needs LightZero and DI-engine.*requirements.lock'):
-        lzero_mow.register()
+    assert done.returncode == 1 and 'Traceback' not in done.stderr
+    assert "needs LightZero and DI-engine, but there is no module 'lzero': install requirements.lock" in done.stderr
 
 
 @pytest.mark.unittest

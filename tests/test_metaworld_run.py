@@ -114,8 +114,7 @@ def test_the_benchmark_does_not_wait_for_a_process_that_died():
 DYING = """
 import os, signal, sys
 from pathlib import Path
-import lzero_mow
-lzero_mow.register()
+import lzero_mow.entry
 from lzero_mow.envs.rendering import Renderer
 from test_metaworld_run import config_of, train
 folder, death = sys.argv[1:]

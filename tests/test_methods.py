@@ -6,7 +6,7 @@ from torch import nn
 from helpers.models import random_batch
 from helpers.policies import tiny_policy, training_data
 from helpers.tiny_run import load, tiny_config, train
-from lzero_mow import cli
+from lzero_mow.config.arguments import config_parser, new_config, parse, resumed_config
 from lzero_mow.config.build import build_config, lightzero_configs
 from lzero_mow.config.suites import load_suite, method_layer, method_names, one_model_per_task, suite_names
 from lzero_mow.config.tree import leaves
@@ -137,10 +137,10 @@ def test_the_method_reaches_the_results_and_a_resumed_run_keeps_it(tmp_path):
     assert record.model_bytes > 4000 and record.peak_memory_bytes > 2 ** 26
     assert 0 < record.cpu_seconds and 0 < record.wall_seconds
 
-    parser = cli.config_parser('x', '', argv=[])
+    parser = config_parser('x', '', argv=[])
     parser.add_argument('--resume')
-    arguments = cli.parse(parser, ['--resume', str(run_dir), '--max-env-step', '96'])
-    resumed = cli.resumed_config(arguments)
+    arguments = parse(parser, ['--resume', str(run_dir), '--max-env-step', '96'])
+    resumed = resumed_config(arguments)
     kept = load(run_dir)['run_time']
     train(resumed, resume=str(run_dir))
     assert {row.method for row in read_results(str(run_dir / 'results.csv'))} == {'storm_multitask'}
@@ -149,7 +149,7 @@ def test_the_method_reaches_the_results_and_a_resumed_run_keeps_it(tmp_path):
     # Both runs together, but for what came after the first one's last checkpoint.
     assert longer.cpu_seconds > kept['cpu'] and longer.wall_seconds > kept['wall'] > 0
     with pytest.raises(ValueError, match='--method cannot go with --resume'):
-        cli.resumed_config(cli.parse(parser, ['--resume', str(run_dir), '--method', 'mow']))
+        resumed_config(parse(parser, ['--resume', str(run_dir), '--method', 'mow']))
 
 
 @pytest.mark.unittest
@@ -220,7 +220,7 @@ def test_every_method_learns_and_groups(method):
     ]
 )
 def test_what_makes_a_method_cannot_be_changed_beside_its_name(method, argument):
-    parser = cli.config_parser('x', '', argv=[])
-    arguments = cli.parse(parser, ['--preset', 'laptop', '--games', *GAMES, '--method', method, argument])
+    parser = config_parser('x', '', argv=[])
+    arguments = parse(parser, ['--preset', 'laptop', '--games', *GAMES, '--method', method, argument])
     with pytest.raises(ValueError, match=f"is what makes the method '{method}'"):
-        cli.new_config(arguments, {})
+        new_config(arguments, {})

@@ -1,4 +1,4 @@
-"""Keep the banners and deprecation warnings that third-party packages emit at their import off the user's screen."""
+"""Importing DI-engine and LightZero: without their banners, and with one clear line where they are missing."""
 import contextlib
 import importlib
 import logging
@@ -6,6 +6,7 @@ import sys
 import warnings
 from typing import Iterator
 
+REQUIRED = ('ding', 'ditk', 'lzero')  # what DI-engine and LightZero install
 DEPRECATIONS = (FutureWarning, DeprecationWarning, PendingDeprecationWarning)
 # gym turns every deprecation warning of the whole process visible. This is the filter it adds.
 GYM_FILTER = ('once', None, DeprecationWarning, None, 0)
@@ -18,9 +19,19 @@ def quiet_imports() -> Iterator[None]:
     warnings (treevalue, wandb), and log lines below ERROR about optional packages that are missing (pyecharts,
     transformers). Errors, other warnings and anything else written to stderr are shown as ever, and the process is left
     as it would be without those imports' global logging and warning settings.
+
+    A missing DI-engine or LightZero is a ``ModuleNotFoundError`` that says how to install them.
     """
-    with _no_gym_notice(), _no_deprecation_warnings(), _no_log_lines():
-        yield
+    try:
+        with _no_gym_notice(), _no_deprecation_warnings(), _no_log_lines():
+            yield
+    except ModuleNotFoundError as error:
+        if error.name not in REQUIRED:
+            raise
+        raise ModuleNotFoundError(
+            f"lzero_mow needs LightZero and DI-engine, but there is no module {error.name!r}: "
+            "install requirements.lock (see README)", name=error.name
+        ) from error
 
 
 @contextlib.contextmanager

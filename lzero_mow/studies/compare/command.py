@@ -6,7 +6,7 @@
 import sys
 from typing import Optional, Sequence
 
-from lzero_mow import cli
+from lzero_mow.config.arguments import Parser
 
 PROG = 'python -m lzero_mow compare'
 
@@ -18,7 +18,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     Returns:
         - code (:obj:`int`): 0, or 2 after one line about bad input.
     """
-    parser = cli.Parser(prog=PROG, description='Compare finished runs: one page with tables, curves and videos.')
+    parser = Parser(prog=PROG, description='Compare finished runs: one page with tables, curves and videos.')
     parser.add_argument(
         'runs', nargs='+', metavar='RUN', help='run folders, any number of seeds and methods, reference players too'
     )

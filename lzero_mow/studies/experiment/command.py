@@ -8,12 +8,12 @@ or seeds later, or at the same time, add to the tables.
 """
 import logging
 import os
-import sys
 from typing import IO, Any, Dict, List, Optional, Sequence, Tuple
 
-from lzero_mow import cli
+from lzero_mow.config.arguments import DEFAULT_PRESETS, Parser, parse
 from lzero_mow.config.build import build_config, resolve_games
 from lzero_mow.config.suites import REFERENCES, load_suite, method_names, suite_names
+from lzero_mow.utils.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
 from lzero_mow.utils.files import locked
 from lzero_mow.utils.screen import set_up_screen
 from .jobs import Job, Plan, chosen, is_finished, plan_jobs
@@ -22,7 +22,7 @@ from .processes import run_jobs
 PROG = 'python -m lzero_mow experiment'
 # What an option is where neither a script nor the command line says it.
 DEFAULTS = dict(
-    methods=None, seeds=['0'], preset=cli.DEFAULT_PRESETS[1], games=[], runs=os.path.join('data_mow', 'experiment'),
+    methods=None, seeds=['0'], preset=DEFAULT_PRESETS[1], games=[], runs=os.path.join('data_mow', 'experiment'),
     output=os.path.join('data_mow', 'experiment'), compare=None
 )
 
@@ -38,7 +38,7 @@ def main(argv: Optional[Sequence[str]] = None, settings: Optional[Dict[str, Any]
         - code (:obj:`int`): 0; 1 if a run failed; 2 after one line about bad input; 130 after Ctrl-C.
     """
     parser = _parser(settings or {})
-    arguments = cli.parse(parser, argv, ('games', 'methods', 'seeds'))
+    arguments = parse(parser, argv, ('games', 'methods', 'seeds'))
     set_up_screen()
     try:
         plan = Plan(
@@ -56,17 +56,17 @@ def main(argv: Optional[Sequence[str]] = None, settings: Optional[Dict[str, Any]
         return _run(plan, jobs, arguments.jobs, arguments.output, arguments.compare)
     except KeyboardInterrupt:
         logging.info('interrupted: the same command goes on from the last checkpoints')
-        return cli.INTERRUPTED
+        return INTERRUPTED
     except OSError as error:
-        parser.exit(cli.FAILED, f'{parser.prog}: error: {error.strerror}: {error.filename}\n')
+        parser.exit(FAILED, f'{parser.prog}: error: {error.strerror}: {error.filename}\n')
     finally:
         for lock in locks:
             lock.close()
 
 
-def _parser(settings: Dict[str, Any]) -> cli.Parser:
+def _parser(settings: Dict[str, Any]) -> Parser:
     default = {**DEFAULTS, **settings}
-    parser = cli.Parser(
+    parser = Parser(
         prog=None if settings else PROG,
         description='Run methods x seeds as processes of this machine, and write their tables.'
     )
@@ -143,7 +143,7 @@ def _run(plan: Plan, jobs: List[Job], at_once: int, output: str, page: Optional[
         check_tables(plan, tasks, output)
     except ValueError as error:
         logging.error('%s', error)
-        return cli.BAD_INPUT
+        return BAD_INPUT
     due = [job for job in jobs if not is_finished(job)]
     cores = len(os.sched_getaffinity(0))
     at_once = max(1, min(at_once or cores, len(due)))
@@ -158,7 +158,7 @@ def _run(plan: Plan, jobs: List[Job], at_once: int, output: str, page: Optional[
         logging.error('%s failed: see %s', job, job.log)
     logging.info('results of %s: %s', ', '.join(plan.methods), os.path.join(output, plan.suite))
     if failed:
-        return cli.FAILED
+        return FAILED
     if page is not None:
         from lzero_mow.studies.compare.command import main as compare
         return compare([*(job.run_dir for job in jobs), '--output', page])

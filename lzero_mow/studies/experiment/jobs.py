@@ -12,8 +12,8 @@ import sys
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from lzero_mow import cli
 from lzero_mow.config.algorithms import ALGORITHMS
+from lzero_mow.config.arguments import config_parser, new_config, parse
 from lzero_mow.config.build import build_config, parse_overrides, refuse_own_keys
 from lzero_mow.config.keys import INDIFFERENT, OWN_KEYS
 from lzero_mow.config.saved import TOTAL_CONFIG, load_run_config
@@ -130,8 +130,8 @@ def _job(plan: Plan, method: str, seed: int, task: Optional[str]) -> Job:
     if task is not None or plan.games:
         arguments += ['--games', *([task] if task else plan.games)]
     arguments += [*_overrides(plan, method), *(() if task is None else _share_of_the_batch(plan, method))]
-    parser = cli.config_parser('', '', argv=arguments)
-    config = cli.new_config(cli.parse(parser, arguments), {})
+    parser = config_parser('', '', argv=arguments)
+    config = new_config(parse(parser, arguments), {})
     if method in REFERENCES:
         config = of_reference_play(config, method, plan.random_episodes)
     return Job(method, seed, task, tuple(arguments), config)

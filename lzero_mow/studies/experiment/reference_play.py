@@ -11,10 +11,9 @@ import sys
 from typing import Dict
 
 import numpy as np
-from ding.envs import get_env_cls
 from easydict import EasyDict
 
-from lzero_mow import cli
+from lzero_mow.config.arguments import config_parser, new_config, parse
 from lzero_mow.config.build import lightzero_configs
 from lzero_mow.config.saved import TOTAL_CONFIG, save_config
 from lzero_mow.config.suites import RANDOM, REFERENCES, check_player
@@ -64,6 +63,7 @@ def reference_play(config: dict, player: str, episodes: int) -> None:
         - player (:obj:`str`): One of ``REFERENCES``.
         - episodes (:obj:`int`): How many a task.
     """
+    from ding.envs import get_env_cls  # here, where `lzero_mow.entry` has imported DI-engine without its banners
     cost, run_dir, seed = Cost(), config['exp_name'], config['seed']
     check_run_folder(run_dir)
     config = of_reference_play(config, player, episodes)
@@ -83,16 +83,16 @@ def reference_play(config: dict, player: str, episodes: int) -> None:
 
 
 def main() -> int:
-    parser = cli.config_parser('python -m lzero_mow.studies.experiment.reference_play', 'A reference player, in a run folder.')
+    parser = config_parser('python -m lzero_mow.studies.experiment.reference_play', 'A reference player, in a run folder.')
     words = '; '.join(f'{name}: {what}' for name, what in REFERENCES.items())
     parser.add_argument('--player', choices=REFERENCES, default=RANDOM, help=f'{words}; default: {RANDOM}')
     parser.add_argument('--episodes', type=int, default=EPISODES, help=f'a task; default: {EPISODES}')
-    arguments = cli.parse(parser, None)
+    arguments = parse(parser, None)
     try:
         if arguments.episodes < 1:
             raise ValueError(f'--episodes is {arguments.episodes}: expected at least 1')
         check_player(arguments.suite, arguments.player)
-        reference_play(cli.new_config(arguments, {}), arguments.player, arguments.episodes)
+        reference_play(new_config(arguments, {}), arguments.player, arguments.episodes)
     except ValueError as error:
         parser.error(str(error))
     return 0

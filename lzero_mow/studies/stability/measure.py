@@ -15,37 +15,38 @@ from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from lzero_mow import cli
+from lzero_mow.config.arguments import config_parser, new_config, parse
 from lzero_mow.config.build import change, lightzero_configs
 from lzero_mow.config.clusters import BY_GRADIENT
 from lzero_mow.config.keys import FREE
 from lzero_mow.config.saved import TOTAL_CONFIG, load_run_config, save_config
 from lzero_mow.config.tree import get, leaves, plain
 from lzero_mow.report.tables.similarity import similarity_file
+from lzero_mow.utils.exit_codes import guarded
 from lzero_mow.utils.screen import SCREEN, set_up_screen
 
 
 def main(argv: Sequence[str], prog: Optional[str] = None) -> int:
     """Repeat the warm-up over seeds and lengths, and compare the clusters that come out."""
-    parser = cli.config_parser(prog, main.__doc__, argv=argv)
+    parser = config_parser(prog, main.__doc__, argv=argv)
     parser.add_argument('--seeds', nargs='+', default=['0', '1', '2', '3', '4'], metavar='N', help='default: 0 1 2 3 4')
     parser.add_argument(
         '--lengths', nargs='+', default=['250', '500', '1000'], metavar='N', help='updates; default: 250 500 1000'
     )
     parser.add_argument('--output', default='stability', metavar='DIR', help='default: stability')
-    arguments = cli.parse(parser, argv, ('games', 'seeds', 'lengths'))
+    arguments = parse(parser, argv, ('games', 'seeds', 'lengths'))
     try:
         seeds, lengths = _numbers('--seeds', arguments.seeds, 0), sorted(_numbers('--lengths', arguments.lengths, 1))
         for option in ('seed', 'exp_name'):
             if getattr(arguments, option) is not None:
                 raise ValueError(f"--{option.replace('_', '-')} has no meaning here: see --seeds and --output")
         settings = {'policy': {'clustering': BY_GRADIENT[0], 'warmup_steps': lengths[-1]}}
-        config = cli.new_config(arguments, settings)
+        config = new_config(arguments, settings)
         check_settings(config, arguments.output)
     except ValueError as error:
         parser.error(str(error))
     set_up_screen()
-    return cli.guarded(parser.prog, lambda: measure(config, seeds, lengths, arguments.output))
+    return guarded(parser.prog, lambda: measure(config, seeds, lengths, arguments.output))
 
 
 def _numbers(option: str, words: Sequence[str], least: int) -> List[int]:
@@ -95,10 +96,8 @@ def measure(config: dict, seeds: Sequence[int], lengths: Sequence[int], output: 
     """
     from rich.progress import Progress
 
-    from lzero_mow import register
     from lzero_mow.report.tables.similarity import write_similarity
     from .tables import write_stability
-    register()
     tasks = config['env']['tasks']
     save_config(config, os.path.join(output, TOTAL_CONFIG))
     missing = [

@@ -8,7 +8,6 @@ one four games and small networks.
 """
 import sys
 
-LZERO_MOW_COMMAND = True  # keeps `import lzero_mow` light, so that --help and mistakes answer at once
 from lzero_mow import cli
 from lzero_mow.config import build_config, lightzero_configs
 

@@ -7,7 +7,6 @@ Train MoW on Meta-World tasks from pictures, one world model and one agent for a
 """
 import sys
 
-LZERO_MOW_COMMAND = True  # keeps `import lzero_mow` light, so that --help and mistakes answer at once
 from lzero_mow import cli
 from lzero_mow.config import build_config, lightzero_configs
 

@@ -7,7 +7,6 @@ Train ScaleZero on Meta-World tasks from pictures, one model for all of them, an
 """
 import sys
 
-LZERO_MOW_COMMAND = True  # keeps `import lzero_mow` light, so that --help and mistakes answer at once
 from lzero_mow import cli
 from lzero_mow.config import build_config, lightzero_configs
 

@@ -8,7 +8,6 @@ again, it goes on where it was stopped.
 """
 import sys
 
-LZERO_MOW_COMMAND = True  # keeps `import lzero_mow` light, so that --help and mistakes answer at once
 from lzero_mow.studies.experiment.command import main
 
 # ==============================================================
