@@ -87,7 +87,7 @@ def test_agent_terms_train_actor_and_critic_and_nothing_else():
     model = tiny_model()
     rollout, *_, routing = rollout_of(model)
     cfg = EasyDict(MOW_CONFIG)
-    terms = agent_terms(model.agent, rollout, routing, cfg)
+    terms, _ = agent_terms(model.agent, rollout, routing, cfg)
     (terms['actor'].sum() + terms['entropy'].sum()).backward(retain_graph=True)
     assert all(p.grad is None for p in model.agent.critic.parameters())  # the advantage is a constant
     assert all(p.grad.abs().sum() > 0 for p in model.agent.actor.parameters())

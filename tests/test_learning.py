@@ -13,8 +13,8 @@ LEARNER = dict(
     policy=dict(
         batch_size=12, batch_length=16, imagine_batch_size=128, imagine_source='batch', context_length=4, horizon=4,
         acting_window=4, train_start_after_envsteps=512, replay_ratio=0.6, eval_freq=2000, checkpoint_freq=2000,
-        report_freq=2000, learning_rate=1e-3, agent_learning_rate=1e-3, entropy_weight=1e-2, discount_factor=0.5,
-        task_weight_learning_rate=1e-2,
+        report_freq=2000, learning_rate=1e-3, agent_learning_rate=1e-3, agent_loss_weights=dict(entropy=1e-2),
+        discount_factor=0.5, task_weight_learning_rate=1e-2,
         model=dict(
             num_clusters=2, num_experts=3, experts_per_task=2, stem_channels=2, width=64, num_layers=1, num_heads=4,
             max_length=16, categories=8, classes=8, task_embedding_dim=8, agent_layers=1, agent_width=64,

@@ -8,6 +8,8 @@ import torch
 
 from helpers.models import random_batch
 from helpers.policies import TASKS, tiny_policy, training_data
+from lzero_mow.model.mow.world_model_loss import world_model_terms
+from lzero_mow.policy import mow
 from lzero_mow.policy.mow_acting import hidden_before
 
 ALL = np.ones((6, 5), dtype=np.int8)
@@ -55,6 +57,28 @@ def test_every_ablation_updates_and_acts(model, policy):
     obs = random_batch((0, ) * 6, 1).obs[:, 0]
     for _ in range(2):
         assert set(act(policy, obs, list(range(6)))) == set(range(6))
+
+
+@pytest.mark.unittest
+def test_a_new_term_needs_a_weight_and_is_learned_with_one(monkeypatch):
+    """Adding a loss term: computed in one place, weighed by one key of the configuration."""
+
+    def with_new_term(model, *args):
+        terms, latent = world_model_terms(model, *args)
+        terms['embedding'] = (model.task_embedding - 1).square().sum(1)  # (K,)
+        return terms, latent
+
+    monkeypatch.setattr(mow, 'world_model_terms', with_new_term)
+    with pytest.raises(ValueError, match=r"no weight for \['embedding'\], no term for \[\]"):
+        tiny_policy().learn_mode.forward(training_data())
+    weights = {**tiny_policy()._cfg.loss_weights, 'embedding': 1.0}
+    policy = tiny_policy(loss_weights=weights, task_weighting='sum', learning_rate=1e-2)
+    logs = [policy.learn_mode.forward(training_data()) for _ in range(20)]
+    assert logs[-1]['world_model/embedding'] < 0.9 * logs[0]['world_model/embedding']
+    assert {'world_model/embedding', 'task/red/world_model/embedding'} <= set(logs[0])
+    assert 'world_model/embedding' in policy._monitor_vars_learn()
+    with pytest.raises(ValueError, match=r"no weight for \[\], no term for \['misspelt'\]"):
+        tiny_policy(loss_weights={**weights, 'misspelt': 1.0}).learn_mode.forward(training_data())
 
 
 @pytest.mark.unittest

@@ -1,10 +1,11 @@
 """The agent: one actor for all tasks, one critic a cluster with a slow copy (paper section 3.5)."""
-from typing import Dict
+from typing import Dict, Mapping, Tuple
 
 import torch
 from easydict import EasyDict
 from torch import Tensor
 
+from lzero_mow.model.common.weighted_sum import weighted_sum
 from lzero_mow.model.mow.actor_critic import ActorCritic
 from lzero_mow.model.mow.world_model import Routing
 from lzero_mow.model.mow.world_model_loss import mean_by_task
@@ -12,7 +13,9 @@ from .imagination import ImaginedRollout
 from .returns import lambda_return
 
 
-def agent_terms(agent: ActorCritic, rollout: ImaginedRollout, routing: Routing, cfg: EasyDict) -> Dict[str, Tensor]:
+def agent_terms(
+        agent: ActorCritic, rollout: ImaginedRollout, routing: Routing, cfg: EasyDict
+) -> Tuple[Dict[str, Tensor], Dict[str, Tensor]]:
     """
     Overview:
         Actor and critic losses on an imagined rollout:
@@ -20,9 +23,10 @@ def agent_terms(agent: ActorCritic, rollout: ImaginedRollout, routing: Routing, 
         critic  symlog two-hot cross-entropy towards sg(R), and towards the slow critic's own lambda-return.
     Arguments:
         - agent (:obj:`ActorCritic`), rollout (:obj:`ImaginedRollout`), routing (:obj:`Routing`).
-        - cfg (:obj:`EasyDict`): MOW_CONFIG of `lzero_mow/policy/mow_config.py`.
+        - cfg (:obj:`EasyDict`): The policy's, see `lzero_mow/config/mow.py`.
     Returns:
-        - terms (:obj:`dict`): 'actor', 'critic', 'slow_critic', 'entropy', 'imagined_return' -> (K,) means.
+        - terms (:obj:`dict`): 'actor', 'critic', 'slow_critic' and 'entropy' -> (K,) means.
+        - metrics (:obj:`dict`): What is only logged: 'imagined_return' -> (K,) means.
     """
     policy = agent.policy(rollout.state[:, :-1], routing)
     value_logits = agent.critic(rollout.state, routing.clusters)  # (N, H + 1, 255)
@@ -37,7 +41,12 @@ def agent_terms(agent: ActorCritic, rollout: ImaginedRollout, routing: Routing, 
         advantage = (returns - value[:, :-1]) / agent.return_scale(cfg.return_scale_floor)[routing.task].unsqueeze(1)
     terms = dict(
         actor=-advantage * policy.log_prob(rollout.action), critic=agent.two_hot.loss(value_logits[:, :-1], returns),
-        slow_critic=agent.two_hot.loss(value_logits[:, :-1], slow_returns), entropy=policy.entropy(),
-        imagined_return=returns
+        slow_critic=agent.two_hot.loss(value_logits[:, :-1], slow_returns), entropy=policy.entropy()
     )
-    return {name: mean_by_task(x, routing.task, len(agent.action_mask)) for name, x in terms.items()}
+    by_task = lambda x: mean_by_task(x, routing.task, len(agent.action_mask))
+    return {name: by_task(x) for name, x in terms.items()}, dict(imagined_return=by_task(returns))
+
+
+def agent_losses(terms: Dict[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+    """Each task's loss (K,) from the terms of `agent_terms`; the entropy is a bonus."""
+    return weighted_sum({**terms, 'entropy': -terms['entropy']}, weights)

@@ -87,18 +87,19 @@ MOW_CONFIG = dict(
     # (float) Learning rate of Adam, and largest gradient norm.
     learning_rate=1e-4,
     grad_clip=1000.0,
-    # (float) Weight of the squared error. It is a sum over pixels: objects of few pixels (small frames) need more, or
-    # the KL terms win and they are never seen.
-    reconstruction_weight=1.0,
-    # (float) Weights of the KL terms and their free bits, in nats.
-    dynamics_weight=0.5,
-    representation_weight=0.1,
+    # (float) Weight of each term of a task's loss, see `world_model_terms`. The reconstruction's is a sum over pixels:
+    # objects of few pixels (small frames) need more, or the KL terms win and the objects are never seen.
+    loss_weights=dict(
+        reconstruction=1.0, reward=1.0, continuation=1.0, dynamics=0.5, representation=0.1,
+        task=1.0  # has no effect without `model.task_head`
+    ),
+    # (float) Free bits of the KL terms, dynamics and representation, in nats.
     free_bits=1.0,
     # (str) How task losses are added up: 'harmonious' (sum of L_k / sigma_k + ln(1 + sigma_k)) or 'sum'.
     task_weighting='harmonious',
     # (float) Learning rate of the weights sigma_k.
     task_weight_learning_rate=1e-3,
-    # (float) Weight of the expert-balance loss.
+    # (float) Weight of the expert-balance loss, which is one for all tasks and added to their weighted sum.
     balance_weight=0.1,
     # ------------------------------------------------------------------ imagination
     # (str) Where imagined rollouts start: 'replay' (fresh sequences, STORM) or 'batch' (latents of the training batch).
@@ -118,8 +119,8 @@ MOW_CONFIG = dict(
     agent_learning_rate=3e-5,
     agent_eps=1e-5,
     agent_grad_clip=100.0,
-    # (float) Weight of the entropy bonus.
-    entropy_weight=3e-4,
+    # (float) Weight of each term of the agent's loss, see `agent_terms`; the entropy is a bonus.
+    agent_loss_weights=dict(actor=1.0, critic=1.0, slow_critic=1.0, entropy=3e-4),
     # (float) Decay of the slow critic, and of the percentiles that scale returns.
     critic_ema=0.98,
     return_ema=0.99,

@@ -116,11 +116,8 @@ SCALEZERO_CONFIG = dict(
     learning_rate=1e-4,
     weight_decay=1e-4,
     grad_clip=5.0,
-    # (float) Weights of the loss's terms.
-    latent_weight=10.0,
-    reward_weight=1.0,
-    value_weight=0.5,
-    policy_weight=1.0,
+    # (float) Weight of each term of a task's loss, see `scalezero_terms`. The entropy's is learned.
+    loss_weights=dict(latent=10.0, reward=1.0, value=0.5, policy=1.0),
     # (float) Share of reward and value targets that is spread over all atoms.
     label_smoothing=0.1,
     # (float) What the slowly moving copy takes over of the model at each update.

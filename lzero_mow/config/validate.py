@@ -52,16 +52,16 @@ COUNTS = (
 # Numbers above zero.
 POSITIVE = (
     'policy.replay_ratio', 'policy.learning_rate', 'policy.agent_learning_rate', 'policy.grad_clip',
-    'policy.agent_grad_clip', 'policy.agent_eps', 'policy.return_scale_floor', 'policy.reconstruction_weight',
+    'policy.agent_grad_clip', 'policy.agent_eps', 'policy.return_scale_floor', 'policy.loss_weights.reconstruction',
     'policy.model.temperature_start', 'policy.model.unimix', 'policy.temperature', 'policy.root_dirichlet_alpha',
     'policy.entropy_learning_rate', 'policy.model.adapter_alpha', 'policy.pb_c_base', 'policy.pb_c_init',
     'policy.value_delta_max'
 )
 # Numbers that may be zero, which turns off what they weigh.
 NOT_NEGATIVE = (
-    'policy.weight_decay', 'policy.latent_weight', 'policy.reward_weight', 'policy.value_weight',
-    'policy.policy_weight', 'policy.model.num_experts', 'policy.model.num_shared_experts', 'policy.model.adapter_rank'
+    'policy.weight_decay', 'policy.model.num_experts', 'policy.model.num_shared_experts', 'policy.model.adapter_rank'
 )
+LOSS_WEIGHTS = ('policy.loss_weights', 'policy.agent_loss_weights')  # groups of numbers that may be zero
 # Shares and probabilities, and the largest value that makes sense.
 SHARES = {
     'policy.discount_factor': 1.0,
@@ -159,7 +159,8 @@ def _check_ranges(config: dict) -> None:
         value = get(config, path)
         if value is not None and not (is_number(value) and value > 0):
             raise ValueError(f'{path} is {value}: expected more than 0')
-    for path in NOT_NEGATIVE:
+    weights = [f'{group}.{term}' for group in LOSS_WEIGHTS for term in get(config, group) or ()]
+    for path in (*NOT_NEGATIVE, *weights):
         value = get(config, path)
         if value is not None and not (is_number(value) and value >= 0):
             raise ValueError(f'{path} is {value}: expected 0 or more')

@@ -8,13 +8,14 @@ from ding.utils import POLICY_REGISTRY
 from easydict import EasyDict
 from torch import Tensor
 
-from lzero_mow.agent.actor_critic_loss import agent_terms
+from lzero_mow.agent.actor_critic_loss import agent_losses, agent_terms
 from lzero_mow.agent.imagination import context_windows, imagine
 from lzero_mow.agent.open_loop import open_loop
 from lzero_mow.buffer.batch import SequenceBatch
 from lzero_mow.config.mow import MOW_CONFIG
 from lzero_mow.model.common.categorical import sample_straight_through
-from lzero_mow.model.mow.world_model_loss import balance_loss, world_model_terms
+from lzero_mow.model.common.weighted_sum import weighted_sum
+from lzero_mow.model.mow.world_model_loss import balance_loss, weights_of_terms, world_model_terms
 from lzero_mow.multitask.diagnostics.mow import diagnose
 from .acting_memory import ActingMemory
 from .acting_policy import ActingPolicy
@@ -59,6 +60,7 @@ class MoWPolicy(GroupingPolicy, ActingPolicy):
         self._agent_optimizer = torch.optim.Adam(
             agent_parameters, lr=cfg.agent_learning_rate, eps=cfg.agent_eps, fused=True
         )
+        self._world_model_weights = weights_of_terms(model.world_model, cfg.loss_weights)
         self._updates = 0
         self._finite = FiniteWatch(cfg.tasks)
         model.eval()
@@ -117,8 +119,7 @@ class MoWPolicy(GroupingPolicy, ActingPolicy):
 
     def _task_losses(self, terms: Dict[str, Tensor]) -> Tensor:
         """L_k, (K,), from its terms."""
-        weights = {name: self._cfg[f'{name}_weight'] for name in ('reconstruction', 'dynamics', 'representation')}
-        return sum(weights.get(name, 1.0) * term for name, term in terms.items())
+        return weighted_sum(terms, self._world_model_weights)
 
     @torch.no_grad()
     def _imagine(self, batch: SequenceBatch, latent: Tensor, fresh: SequenceBatch):
@@ -141,12 +142,12 @@ class MoWPolicy(GroupingPolicy, ActingPolicy):
         """Actor and critics on one imagined rollout (paper section 3.5)."""
         cfg, agent = self._cfg, self._model.agent
         with self._autocast():
-            terms = agent_terms(agent, rollout, routing, cfg)
-        loss = terms['actor'] + terms['critic'] + terms['slow_critic'] - cfg.entropy_weight * terms['entropy']
+            terms, metrics = agent_terms(agent, rollout, routing, cfg)
+        losses = agent_losses(terms, cfg.agent_loss_weights)
         present = len(set(rollout.task))
-        norm = clipped_step(self._agent_optimizer, loss.sum() / present, cfg.agent_grad_clip)
+        norm = clipped_step(self._agent_optimizer, losses.sum() / present, cfg.agent_grad_clip)
         agent.update_slow_critic(cfg.critic_ema)
-        return {name: term.detach() for name, term in terms.items()}, norm
+        return {name: value.detach() for name, value in {**terms, **metrics}.items()}, norm
 
     def check_finite(self) -> None:
         """Raise ``FloatingPointError`` if a loss has ceased to be finite; see `FiniteWatch.check`."""
@@ -181,9 +182,9 @@ class MoWPolicy(GroupingPolicy, ActingPolicy):
 
     def _monitor_vars_learn(self) -> List[str]:
         """Names of the task means in `_forward_learn`'s log."""
-        terms = ['reconstruction', 'reward', 'continuation', 'dynamics', 'representation', 'loss', 'grad_norm']
-        agent = ['actor', 'critic', 'slow_critic', 'entropy', 'imagined_return', 'grad_norm']
-        return [f'world_model/{name}' for name in terms] + [f'agent/{name}' for name in agent]
+        world_model = [*self._world_model_weights, 'loss', 'grad_norm']
+        agent = [*self._cfg.agent_loss_weights, 'imagined_return', 'grad_norm']
+        return [f'world_model/{name}' for name in world_model] + [f'agent/{name}' for name in agent]
 
     def _state_dict_learn(self) -> Dict[str, Any]:
         """Everything that training changes: networks, optimizers, counters, acting memory."""

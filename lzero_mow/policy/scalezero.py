@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lzero_mow.buffer.search_batch import SearchBatch
 from lzero_mow.config.scalezero import SCALEZERO_CONFIG
-from lzero_mow.model.scalezero.loss import make_targets, scalezero_terms, weighed
+from lzero_mow.model.scalezero.loss import make_targets, scalezero_terms, task_losses
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 from lzero_mow.multitask.diagnostics.scalezero import diagnose, expert_layers, expert_shares
 from lzero_mow.multitask.dps.freeze import folded
@@ -21,7 +21,7 @@ from .acting_policy import ActingPolicy
 from .finite import FiniteWatch
 from .optimise import clipped_step, decay_groups, load_optimizer
 from .scalezero_acting import act_by_search
-from .scalezero_upstream import as_upstream, doubled_loss, encoder_clip
+from .scalezero_upstream import as_upstream, doubled_weights, encoder_clip
 
 
 @POLICY_REGISTRY.register('scalezero')
@@ -109,9 +109,10 @@ class ScaleZeroPolicy(ActingPolicy):
 
     def _task_losses(self, terms: Dict[str, Tensor], entropy_weight: Tensor) -> Tensor:
         """L_k, (K,), from its terms."""
+        weights = self._cfg.loss_weights
         if self._cfg.upstream_compat:
-            return doubled_loss(terms, entropy_weight, self._cfg)
-        return weighed(terms, self._cfg) - self._cfg.policy_weight * entropy_weight * terms['entropy']
+            return task_losses(terms, doubled_weights(weights, entropy_weight))
+        return task_losses(terms, dict(weights, entropy=weights.policy * entropy_weight))
 
     def _entropy_weight(self) -> Tensor:
         """alpha, within its bounds."""
@@ -180,8 +181,8 @@ class ScaleZeroPolicy(ActingPolicy):
 
     def _monitor_vars_learn(self) -> List[str]:
         """Names of the task means in `_forward_learn`'s log."""
-        terms = ['latent', 'reward', 'value', 'policy', 'entropy', 'loss', 'grad_norm', 'entropy_weight']
-        return [f'world_model/{name}' for name in terms]
+        names = [*self._cfg.loss_weights, 'entropy', 'loss', 'grad_norm', 'entropy_weight']
+        return [f'world_model/{name}' for name in names]
 
     def _state_dict_learn(self) -> Dict[str, Any]:
         """Everything that training changes: networks, optimizers, counters, acting memory, randomness of searches."""

@@ -3,14 +3,13 @@
 docs/upstream.md). It is here so that a difference between the two can be traced.
 """
 from math import cos, pi
-from typing import Callable, Dict
+from typing import Callable, Dict, Mapping, Union
 
 import torch
 from easydict import EasyDict
 from torch import Tensor
 
 from lzero_mow.buffer.search_batch import SearchBatch
-from lzero_mow.model.scalezero.loss import weighed
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 
 FIXED_ENTROPY_WEIGHT = 1e-4
@@ -26,9 +25,10 @@ def as_upstream(cfg: EasyDict) -> EasyDict:
     return EasyDict(cfg, model=EasyDict(cfg.model, router_norm='topk'))
 
 
-def doubled_loss(terms: Dict[str, Tensor], entropy_weight: Tensor, cfg: EasyDict) -> Tensor:
-    """L_k, (K,), as upstream adds it up: once with a fixed weight of the entropy and once more with the learned one."""
-    return 2 * weighed(terms, cfg) - cfg.policy_weight * (FIXED_ENTROPY_WEIGHT + entropy_weight) * terms['entropy']
+def doubled_weights(weights: Mapping[str, float], entropy_weight: Tensor) -> Dict[str, Union[float, Tensor]]:
+    """Upstream adds the loss up twice: once with a fixed weight of the entropy and once with the learned one."""
+    doubled = {name: 2 * weight for name, weight in weights.items()}
+    return dict(doubled, entropy=weights['policy'] * (FIXED_ENTROPY_WEIGHT + entropy_weight))
 
 
 def encoder_clip(model: ScaleZeroModel, batch: SearchBatch, updates: int) -> Callable[[], None]:

@@ -6,7 +6,7 @@ The time axis, once:      o_0   o_1   o_2        reward[t] and terminated[t] are
                           h_0   h_1   h_2        h_t has seen z_0..z_t and a_0..a_t
                            ->z_1 ->z_2           prior from h_t: z_{t+1}; reward and continuation heads: r_t, c_t
 """
-from typing import Dict, Tuple
+from typing import Dict, Mapping, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -59,6 +59,11 @@ def world_model_terms(
         task = routing.task.unsqueeze(1).expand(-1, latent.shape[1])  # (B, L)
         terms['task'] = by_task(F.cross_entropy(predicted.task.transpose(1, 2), task, reduction='none'))
     return terms, latent
+
+
+def weights_of_terms(model: WorldModel, weights: Mapping[str, float]) -> Dict[str, float]:
+    """The weights of the terms that this model has: one without a task head computes no 'task' term."""
+    return {name: weight for name, weight in weights.items() if name != 'task' or model.task_head is not None}
 
 
 def balance_loss(usage: Tensor, num_tasks: int, experts_per_task: int) -> Tensor:

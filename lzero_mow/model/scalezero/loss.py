@@ -1,5 +1,5 @@
 """ScaleZero's losses on real sequences with what the search said of them (UniZero section 3)."""
-from typing import Dict, NamedTuple, Optional, Union
+from typing import Dict, Mapping, NamedTuple, Optional, Union
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +9,7 @@ from torch import Tensor
 from lzero_mow.buffer.search_batch import SearchBatch
 from lzero_mow.model.common.distributions import CategoricalPolicy, TruncatedNormalPolicy
 from lzero_mow.model.common.grouped import Groups
+from lzero_mow.model.common.weighted_sum import weighted_sum
 from .n_step import n_step_return
 from .norms import SIM_GROUP
 from .scalezero_model import ScaleZeroModel
@@ -56,7 +57,7 @@ def scalezero_terms(
         - cfg (:obj:`EasyDict`): label_smoothing, life_loss_as_termination and model.latent_norm are used.
     Returns:
         - terms (:obj:`dict`): 'latent', 'reward', 'value', 'policy': (K,) each, 0 for tasks without a row. 'entropy':
-          (K,) of the policy, over legal actions, in nats, to be subtracted.
+          (K,) of the policy, over legal actions, in nats.
     """
     L = batch.visits.shape[1]
     latent = model.encode(batch.obs[:, :L].flatten(0, 1)).unflatten(0, (-1, L))  # (B, L, D)
@@ -104,6 +105,6 @@ def task_mean(x: Tensor, mask: Tensor, task: Tensor, num_tasks: int) -> Tensor:
     return total / zeros.index_add(0, task, mask.sum(1).to(x.dtype)).clamp(min=1)
 
 
-def weighed(terms: Dict[str, Tensor], cfg: EasyDict) -> Tensor:
-    """All terms but the entropy times their weights, added up: (K,)."""
-    return sum(cfg[f'{name}_weight'] * terms[name] for name in ('latent', 'reward', 'value', 'policy'))
+def task_losses(terms: Dict[str, Tensor], weights: Mapping[str, Union[float, Tensor]]) -> Tensor:
+    """L_k, (K,), from the terms of `scalezero_terms`; the entropy is a bonus."""
+    return weighted_sum({**terms, 'entropy': -terms['entropy']}, weights)

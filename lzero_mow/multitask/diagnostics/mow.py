@@ -6,7 +6,7 @@ import torch
 from easydict import EasyDict
 from torch import Tensor
 
-from lzero_mow.agent.actor_critic_loss import agent_terms
+from lzero_mow.agent.actor_critic_loss import agent_losses, agent_terms
 from lzero_mow.agent.imagination import ImaginedRollout, context_windows, imagine
 from lzero_mow.buffer.batch import SequenceBatch
 from lzero_mow.model.common.categorical import sample_straight_through
@@ -112,6 +112,6 @@ def _add_actor_gradients(part: TaskGradients, model: MoWModel, batch: SequenceBa
     for k in sorted(set(tasks)):
         rows = slice(tasks.index(k), tasks.index(k) + tasks.count(k))
         own = ImaginedRollout(*(field[rows] for field in rollout))
-        terms = agent_terms(agent, own, world.route(own.task), cfg)
-        loss = terms['actor'][k] - cfg.entropy_weight * terms['entropy'][k]
+        terms, _ = agent_terms(agent, own, world.route(own.task), cfg)
+        loss = agent_losses(terms, cfg.agent_loss_weights)[k]
         part.add(k, torch.autograd.grad(loss, list(agent.actor.parameters())))
