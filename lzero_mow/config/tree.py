@@ -94,8 +94,8 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
     if not candidates:
         return ': there are ' + ', '.join(known) if len(known) < 20 else \
             ': `python -m lzero_mow config` prints every key'
-    likeness = {key: SequenceMatcher(None, last, key.rsplit('.', 1)[-1]).ratio() for key in candidates}
-    best = max(candidates, key=lambda key: (likeness[key], SequenceMatcher(None, name, key).ratio()))
+    likeness = lambda one, other: SequenceMatcher(None, one, other).ratio()
+    best = max(candidates, key=lambda key: likeness(last, key.rsplit('.', 1)[-1]) + likeness(name, key) / 4)
     return f": did you mean '{best}'?"
 
 
