@@ -36,6 +36,7 @@ setup(
         'opencv-python-headless',
         'easydict',
         'omegaconf>=2.3',
+        'pandas>=1.5',
         'pyyaml',
         'rich>=12.2',
         'scikit-learn',

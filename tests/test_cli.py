@@ -169,7 +169,7 @@ def test_the_whole_of_a_run(tmp_path, no_torch):
     }
     assert sorted(os.listdir(tmp_path)) == ['heavy', 'run'], 'nothing is written outside the run folder'
     rows = read_results(str(run_dir / 'results.csv'))
-    assert [row.task for row in rows] == ['Pong', 'Boxing'] * 3 and rows[0].env_step == 0 and rows[-1].env_step >= 192
+    assert rows.task.tolist() == ['Pong', 'Boxing'] * 3 and rows.env_step.iloc[0] == 0 and rows.env_step.iloc[-1] >= 192
 
     again = run(*SCRIPT, *arguments, '--exp-name', str(run_dir), path=[no_torch])
     assert again.returncode == 2
@@ -179,6 +179,6 @@ def test_the_whole_of_a_run(tmp_path, no_torch):
     assert 'another task list: it was started with Pong, Boxing, now Pong, Hero' in other.stderr
     resumed = run(*MODULE, '--resume', str(run_dir), '--max-env-step', '224')
     assert resumed.returncode == 0, resumed.stderr
-    assert read_results(str(run_dir / 'results.csv'))[-1].env_step >= 224
+    assert read_results(str(run_dir / 'results.csv')).env_step.iloc[-1] >= 224
     drawn = run('-m', 'lzero_mow', 'curves', str(run_dir), '--output', str(tmp_path / 'curves.png'))
     assert drawn.returncode == 0 and (tmp_path / 'curves.png').stat().st_size > 1000

@@ -252,7 +252,7 @@ def test_matrices_come_back_from_the_table(tmp_path):
     late = np.array([[1, nan, -0.75], [nan, nan, nan], [-0.75, nan, 1]])
     for step, cosine in ((10, early), (20, late)):
         append_diagnostics(path, step, {'dormant/all': 0.5, **matrix_rows('shared', cosine, TASKS)})
-    assert (10, 'gradient_conflict/shared/cosine/red/green', -0.5) in read_diagnostics(path)
+    assert (10, 'gradient_conflict/shared/cosine/red/green', -0.5) in set(read_diagnostics(path).itertuples(False, None))
     env_step, matrices = last_matrices(path, TASKS)
     np.testing.assert_array_equal(matrices['shared'], np.where(np.eye(3), 1, late))
     assert env_step == 20 and set(matrices) == {'shared'}
@@ -264,7 +264,7 @@ def test_matrices_come_back_from_the_table(tmp_path):
 @pytest.mark.unittest
 def test_a_run_writes_its_diagnoses_after_evaluations(tmp_path):
     train(tiny_config(tmp_path / 'run', policy=dict(report_freq=1000)))
-    rows = read_diagnostics(str(tmp_path / 'run' / 'diagnostics.csv'))
+    rows = list(read_diagnostics(str(tmp_path / 'run' / 'diagnostics.csv')).itertuples(index=False))
     evaluated = [int(line.split(',')[3]) for line in (tmp_path / 'run' / 'results.csv').read_text().split('\n')[1:-1]]
     assert sorted({row[0] for row in rows}) == sorted(set(evaluated))[1:], 'nothing is diagnosed before training'
     assert len(rows) == len({row[:2] for row in rows})

@@ -75,7 +75,7 @@ def test_another_method_through_the_same_entry(tmp_path):
     config['policy'] = dict(batch_size=4, device='cpu', model={})
     policy = train(config)
     assert isinstance(policy, RandomPolicy) and policy.updates >= 36
-    assert {row.method for row in read_results(str(tmp_path / 'run' / 'results.csv'))} == {'random_test'}
+    assert set(read_results(str(tmp_path / 'run' / 'results.csv')).method) == {'random_test'}
     resumed = train(config, resume=str(tmp_path / 'run'), max_env_step=120)
     assert resumed.updates > policy.updates
 

@@ -190,21 +190,21 @@ def test_tables_hold_the_seeds_that_have_ended_and_leave_other_methods_alone(tmp
     write_tables(plan, TASKS, output)
     folder = tmp_path / 'results' / 'atari'
     rows = read_results(str(folder / 'mow.csv'))
-    assert [(row.seed, row.task, row.env_step) for row in rows] == [
+    assert [(row.seed, row.task, row.env_step) for row in rows.itertuples()] == [
         (seed, task, step) for seed in (0, 1) for step in (0, 192) for task in TASKS
     ]
     storm = read_results(str(folder / 'storm.csv'))
-    assert {(row.method, row.seed, row.task) for row in storm} == {('storm', 0, 'Pong'), ('storm', 0, 'Boxing')}
+    assert {(row.method, row.seed, row.task) for row in storm.itertuples()} == {('storm', 0, 'Pong'), ('storm', 0, 'Boxing')}
     costs = read_costs(str(folder / 'runs.csv'))
-    assert [(cost.method, cost.seed, cost.task) for cost in costs] == [
+    assert [(cost.method, cost.seed, cost.task) for cost in costs.itertuples()] == [
         ('mow', 0, 'all'), ('mow', 1, 'all'), ('storm', 0, 'Pong'), ('storm', 0, 'Boxing')
     ]
-    assert (costs[0].cpu_minutes, costs[0].wall_minutes, costs[0].megabytes, costs[0].updates) == (1.5, 2.0, 3.0, 7)
+    assert costs.loc[0, ['cpu_minutes', 'wall_minutes', 'megabytes', 'updates']].tolist() == [1.5, 2.0, 3.0, 7]
 
     finish(jobs[-1])
     write_tables(make_plan(tmp_path / 'runs', ['storm']), TASKS, output)  # another call, that knows seed 0 alone
-    assert {row.seed for row in read_results(str(folder / 'storm.csv'))} == {0, 1}
-    assert [cost.method for cost in read_costs(str(folder / 'runs.csv'))] == ['mow'] * 2 + ['storm'] * 4
+    assert set(read_results(str(folder / 'storm.csv')).seed) == {0, 1}
+    assert read_costs(str(folder / 'runs.csv')).method.tolist() == ['mow'] * 2 + ['storm'] * 4
 
 
 @pytest.mark.unittest
@@ -251,13 +251,13 @@ def test_an_experiment_from_end_to_end_and_again(tmp_path):
     assert done.returncode == 0, done.stderr
     folder = tmp_path / 'data_mow' / 'experiment' / 'atari'
     storm = read_results(str(folder / 'storm.csv'))
-    assert {(row.method, row.task) for row in storm} == {('storm', 'Direct'), ('storm', 'Shifted')}
+    assert {(row.method, row.task) for row in storm.itertuples()} == {('storm', 'Direct'), ('storm', 'Shifted')}
     random = read_results(str(folder / 'random.csv'))
-    assert [(row.task, row.env_step) for row in random] == [('Direct', 0), ('Shifted', 0)]
-    assert all(0 <= row.episode_return <= 16 and (4 * row.episode_return) % 1 == 0 for row in random)
+    assert [(row.task, row.env_step) for row in random.itertuples()] == [('Direct', 0), ('Shifted', 0)]
+    assert all(0 <= row.episode_return <= 16 and (4 * row.episode_return) % 1 == 0 for row in random.itertuples())
     costs = read_costs(str(folder / 'runs.csv'))
     expected = [('storm', 'Direct'), ('storm', 'Shifted'), ('random', 'all')]
-    assert [(cost.method, cost.task) for cost in costs] == expected
+    assert [(cost.method, cost.task) for cost in costs.itertuples()] == expected
     saved = yaml.safe_load((tmp_path / 'data_mow/experiment/atari/storm/Direct_seed0/total_config.yaml').read_text())
     assert saved['policy']['batch_size'] == 2, 'half of the batch'
     record = read_run_record(str(tmp_path / 'data_mow/experiment/atari/storm/Direct_seed0'))

@@ -16,7 +16,7 @@ from lzero_mow import cli
 from lzero_mow.entry.run import checkpoint
 from lzero_mow.entry.run.interrupts import interruptible
 from lzero_mow.policy.mow import MoWPolicy
-from lzero_mow.report.tables import results
+from lzero_mow.report.tables import csv_table
 from lzero_mow.worker.evaluator import MoWEvaluator
 
 ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')
@@ -123,7 +123,7 @@ def test_a_full_disk_while_logging(tmp_path, monkeypatch, capsys):
     def open_full(path, mode, **_):
         return open('/dev/full', mode)
 
-    monkeypatch.setattr(results, 'open', open_full, raising=False)
+    monkeypatch.setattr(csv_table, 'open', open_full, raising=False)
     code, lines = command(run_dir, tiny_config(run_dir), monkeypatch, capsys)
     assert (code, lines) == (1, [f'mow: error: No space left on device: {run_dir}/results.csv'])
 

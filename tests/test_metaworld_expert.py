@@ -46,7 +46,8 @@ def test_a_player_leaves_a_run_with_its_successes(tmp_path, monkeypatch, player,
     layer = dict(exp_name=str(tmp_path / player), seed=3, env=env)
     reference_play(build_config('debug', ['button-press-topdown'], [layer], suite='metaworld'), player, episodes=3)
     assert goals == [0, 1, 2], 'those of an evaluation of as many episodes'
-    row, = rows = read_results(str(tmp_path / player / 'results.csv'))
+    rows = read_results(str(tmp_path / player / 'results.csv'))
+    row, = rows.itertuples()
     assert (row.method, row.seed, row.task, row.env_step) == (player, 3, 'button-press-topdown', 0)
     assert row.success_any == row.success_last == rate and own_scale(rows) is SUCCESS
     record = read_run_record(str(tmp_path / player))

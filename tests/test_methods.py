@@ -143,7 +143,7 @@ def test_the_method_reaches_the_results_and_a_resumed_run_keeps_it(tmp_path):
     resumed = resumed_config(arguments)
     kept = load(run_dir)['run_time']
     train(resumed, resume=str(run_dir))
-    assert {row.method for row in read_results(str(run_dir / 'results.csv'))} == {'storm_multitask'}
+    assert set(read_results(str(run_dir / 'results.csv')).method) == {'storm_multitask'}
     longer = read_run_record(str(run_dir))
     assert longer.env_step == 96 and longer.updates == load(run_dir)['train_iter'] > record.updates
     # Both runs together, but for what came after the first one's last checkpoint.

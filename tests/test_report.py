@@ -2,6 +2,7 @@
 import imageio.v2 as imageio
 import numpy as np
 import pytest
+from pandas.testing import assert_frame_equal
 from PIL import Image
 
 from lzero_mow.entry.run.last_evaluation import last_evaluation
@@ -17,7 +18,8 @@ from lzero_mow.report.pictures.video import (
     write_open_loop_video,
 )
 from lzero_mow.report.tables.csv_table import cut_results
-from lzero_mow.report.tables.results import COLUMNS, Result, aggregate, append_results, read_results
+from lzero_mow.report.tables.results import TABLE, Result, aggregate, append_results, read_results
+from lzero_mow.report.tables.similarity import read_similarity, write_similarity
 
 T, CONTEXT = 7, 3
 
@@ -104,7 +106,7 @@ def _rows(seed, normalised=True):
 @pytest.mark.unittest
 def test_the_last_evaluation_has_a_line_a_task_and_the_means():
     rows = [Result('mow', 0, task, step, 2, step, None, 0.5, step / 200) for step in (0, 100) for task in ('a', 'b')]
-    table = last_evaluation(rows)
+    table = last_evaluation(TABLE.frame(rows))
     assert [column.header for column in table.columns] == ['task', 'return', 'success at any step', 'at the last step']
     assert [list(column.cells) for column in table.columns] == [
         ['a', 'b', 'mean'], ['100.0'] * 3,
@@ -118,11 +120,10 @@ def test_results_round_trip_and_header(tmp_path):
     path = str(tmp_path / 'results.csv')
     append_results(path, _rows(0)[:4])
     append_results(path, _rows(0, normalised=False)[4:])
-    assert read_results(path) == _rows(0)[:4] + _rows(0, normalised=False)[4:]
+    assert_frame_equal(read_results(path), TABLE.frame(_rows(0)[:4] + _rows(0, normalised=False)[4:]))
     lines = open(path).read().splitlines()
     assert lines[0] == 'method,seed,task,env_step,episodes,episode_return,human_normalised,success_any,success_last'
     assert lines[-1] == 'mow,0,Boxing,200,2,2000.0,,,' and len(lines) == 7
-    assert tuple(lines[0].split(',')) == COLUMNS
 
 
 @pytest.mark.unittest
@@ -132,7 +133,7 @@ def test_cut_results(tmp_path):
     size = path.stat().st_size
     append_results(str(path), _rows(0)[2:])
     assert cut_results(str(path), size) > 0
-    assert read_results(str(path)) == _rows(0)[:2]
+    assert_frame_equal(read_results(str(path)), TABLE.frame(_rows(0)[:2]))
     assert cut_results(str(path), size) == 0
     with pytest.raises(ValueError, match='rows are missing'):
         cut_results(str(path), size + 1)
@@ -140,11 +141,35 @@ def test_cut_results(tmp_path):
 
 
 @pytest.mark.unittest
-def test_foreign_table_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    'lines', [
+        'step,reward\n1,2',
+        '',
+        'HEADER\nmow,0,Pong',  # cut off
+        'HEADER\nmow,0,Pong,100,2,many,,,',
+        'HEADER\nmow,x,Pong,100,2,1.0,,,',
+        'HEADER\nmow,0,Pong,100,2,1.0,,,\nmow,0,Pong,100,2,1.0,,,,,5',
+        'HEADER\nmow,0,Pong,100,2,1.0,,,,,5',
+    ]
+)
+def test_a_foreign_or_damaged_table_is_refused_in_one_line(tmp_path, lines):
     path = tmp_path / 'results.csv'
-    path.write_text('step,reward\n1,2\n')
-    with pytest.raises(ValueError, match='no results table'):
+    path.write_text(lines.replace('HEADER', ','.join(TABLE.columns)))
+    with pytest.raises(ValueError, match=f'{path} is no results table: ') as error:
         read_results(str(path))
+    assert '\n' not in str(error.value)
+
+
+@pytest.mark.unittest
+def test_a_damaged_similarity_is_refused_in_one_line(tmp_path):
+    path = str(tmp_path / 'similarity.csv')
+    write_similarity(path, np.array([[1, 0.1], [0.1, 1]]), ['nan', 'b'])
+    tasks, similarity = read_similarity(path)
+    assert tasks == ['nan', 'b'] and similarity.tolist() == [[1, 0.1], [0.1, 1]]
+    for text in ('task,a,b\na,1.0,0.1\n', 'task,a\na,one\n', ''):
+        (tmp_path / 'similarity.csv').write_text(text)
+        with pytest.raises(ValueError, match=f'{path} is no table of similarities: '):
+            read_similarity(path)
 
 
 @pytest.mark.unittest
@@ -170,6 +195,6 @@ def test_curves(tmp_path, normalised):
 @pytest.mark.unittest
 def test_curves_without_rows(tmp_path):
     path = tmp_path / 'results.csv'
-    path.write_text(','.join(COLUMNS) + '\n')
+    path.write_text(','.join(TABLE.columns) + '\n')
     with pytest.raises(ValueError, match='no evaluation in'):
         write_curves(str(tmp_path / 'curves.png'), [str(path)])

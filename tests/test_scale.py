@@ -5,6 +5,7 @@ from helpers.result_tables import random_rows, reference_rows, rows_of, write, w
 from lzero_mow.report.pictures.curves import write_curves
 from lzero_mow.report.stats.scale import HUMAN, table_scale
 from lzero_mow.report.stats.scores import result_files
+from lzero_mow.report.tables.results import TABLE
 from lzero_mow.studies.summary.numbers import summarise
 from lzero_mow.studies.summary.writer import write_summary
 
@@ -37,7 +38,7 @@ def test_a_game_in_which_nobody_beats_random_play_is_not_scored(tmp_path):
 )
 def test_a_game_counts_if_a_method_is_surely_better_than_random_play(mow, storm, expected):
     rows = rows_of('mow', mow) + rows_of('storm', storm) + random_rows((0.5, 9), (1.5, 9))
-    scale = table_scale(rows, last=1)
+    scale = table_scale(TABLE.frame(rows), last=1)
     assert scale is None if not expected else scale.bounds == expected
 
 
@@ -61,17 +62,17 @@ def test_human_normalised_scores_are_taken_as_they_are(tmp_path):
 @pytest.mark.unittest
 def test_random_play_is_needed_for_a_scale_of_returns():
     rows = rows_of('mow', [(4, 15)]) + random_rows((1, 10))
-    assert table_scale(rows, last=1).bounds == {'A': (1.0, 4.0, 'mow'), 'B': (10.0, 15.0, 'mow')}
-    assert table_scale(rows_of('mow', [(4, 15)]), last=1) is None
-    assert table_scale(rows_of('mow', [(4, 15)], human=True), last=1) is HUMAN
+    assert table_scale(TABLE.frame(rows), last=1).bounds == {'A': (1.0, 4.0, 'mow'), 'B': (10.0, 15.0, 'mow')}
+    assert table_scale(TABLE.frame(rows_of('mow', [(4, 15)])), last=1) is None
+    assert table_scale(TABLE.frame(rows_of('mow', [(4, 15)], human=True)), last=1) is HUMAN
 
 
 @pytest.mark.unittest
 def test_experts_are_no_measure_of_methods():
     rows = rows_of('mow', [(4, 15)]) + random_rows((1, 10))
     experts = reference_rows('expert', [(9, 90), (9, 90)])
-    assert table_scale(rows + experts, last=1).bounds == table_scale(rows, last=1).bounds
-    assert table_scale(random_rows((1, 10)) + experts, last=1) is None
+    assert table_scale(TABLE.frame(rows + experts), last=1).bounds == table_scale(TABLE.frame(rows), last=1).bounds
+    assert table_scale(TABLE.frame(random_rows((1, 10)) + experts), last=1) is None
 
 
 @pytest.mark.unittest

@@ -7,9 +7,9 @@ import torch
 from easydict import EasyDict
 
 from helpers.scalezero import TINY, random_frames
+from helpers.upstream_weights import from_upstream
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 from lzero_mow.model.scalezero.staged_linear import StagedLinear
-from lzero_mow.model.scalezero.upstream import from_upstream
 from lzero_mow.policy.scalezero_upstream import as_upstream
 
 TOLERANCE = 1e-5

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pandas.testing import assert_frame_equal
 from PIL import Image
 from rliable import library, metrics
 
@@ -14,8 +15,9 @@ from lzero_mow.report.pictures.curves import write_curves
 from lzero_mow.report.stats import intervals
 from lzero_mow.report.stats.intervals import interval, iqm, mean, median, probability_of_improvement
 from lzero_mow.report.stats.scores import curves, finals, methods_of
-from lzero_mow.report.tables.costs import RunCost, read_costs, write_costs
-from lzero_mow.report.tables.results import Result, append_results
+from lzero_mow.report.tables.costs import COSTS, RunCost, read_costs
+from lzero_mow.report.tables.csv_table import write_csv
+from lzero_mow.report.tables.results import TABLE, Result, append_results
 from lzero_mow.studies.summary.numbers import summarise
 from lzero_mow.studies.summary.writer import write_summary
 
@@ -139,15 +141,15 @@ def test_curves_of_some_methods_in_the_colours_that_they_have_among_all(table, t
 @pytest.mark.unittest
 def test_the_last_evaluations_of_a_run():
     rows = [Result('mow', 0, 'A', step, 1, float(step), None) for step in (0, 100, 203, 301)]
-    assert finals(rows, ['A'], lambda row: row.episode_return, 1).tolist() == [[301.0]]
-    assert finals(rows, ['A'], lambda row: row.episode_return, 2).tolist() == [[252.0]]
+    for last, expected in ((1, 301.0), (2, 252.0)):
+        assert finals(TABLE.frame(rows), ['A'], 'episode_return', last).tolist() == [[expected]]
 
 
 @pytest.mark.unittest
 def test_curves_of_seeds_that_were_evaluated_at_other_steps():
     rows = [Result('mow', 0, 'A', step, 1, 1.0 * step, None) for step in (0, 10, 20)]
     rows += [Result('mow', 1, 'A', step, 1, 2.0 * step, None) for step in (0, 12, 22)]
-    steps, values = curves(rows, ['A'], lambda row: row.episode_return)
+    steps, values = curves(TABLE.frame(rows), ['A'], 'episode_return')
     assert steps.tolist() == [0, 10, 12, 20], 'where both have been'
     np.testing.assert_allclose(values, [[[0, 10, 12, 20]], [[0, 20, 24, 40]]])
 
@@ -156,7 +158,7 @@ def test_curves_of_seeds_that_were_evaluated_at_other_steps():
 def test_methods_stand_in_the_order_of_their_file():
     methods = ('random', 'scalezero', 'storm', 'mow_group_norm', 'mow')
     rows = [Result(method, 0, 'A', 0, 1, 0.0, None) for method in methods]
-    assert methods_of(rows) == ['mow', 'storm', 'mow_group_norm', 'scalezero', 'random']
+    assert methods_of(TABLE.frame(rows)) == ['mow', 'storm', 'mow_group_norm', 'scalezero', 'random']
 
 
 @pytest.mark.unittest
@@ -234,8 +236,9 @@ def test_several_seeds_get_a_band_and_one_a_line(tmp_path, monkeypatch):
 @pytest.mark.unittest
 def test_costs_round_trip(tmp_path):
     path, row = str(tmp_path / 'runs.csv'), RunCost('mow', 3, 'all', 100, 500, 7, 1.25, 2.5, 3.125, 640.0)
-    write_costs(path, [row])
-    assert read_costs(path) == [row] and read_costs(str(tmp_path / 'none.csv')) == []
+    write_csv(path, COSTS.frame([row]))
+    assert_frame_equal(read_costs(path), COSTS.frame([row]))
+    assert len(read_costs(str(tmp_path / 'none.csv'))) == 0
     Path(path).write_text('a,b\n1,2\n')
     with pytest.raises(ValueError, match='no table of runs'):
         read_costs(path)
@@ -257,7 +260,7 @@ def test_costs_round_trip(tmp_path):
         (dict(mow=rows_of('mow', [(1, 2), (1, 2)], human=True)[:6]), {}, "seed 1 of 'mow' has no evaluation of B"),
         (
             dict(mow=rows_of('mow', [(1, 2)], human=True), twice=rows_of('mow', [(1, 2)], human=True)), {},
-            "A, seed 0 at step 50 of 'mow' stands there twice"
+            "A, seed 0 at step 50 of 'mow' is there twice"
         ),
     ]
 )

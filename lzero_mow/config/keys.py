@@ -29,6 +29,11 @@ INDIFFERENT = {
     'exp_name', 'max_env_step', 'policy.device', 'policy.cuda', 'policy.checkpoint_freq', 'policy.report_freq',
     'policy.log_freq', 'create.env_manager.type'
 }
+# The same between runs of several methods: which games there are, and how many are stepped at once. The last two decide
+# how many episodes an evaluation has, which must not differ.
+INDIFFERENT_ENV = (
+    'env.tasks', 'env.collector_env_num', 'env.manager', 'env.evaluator_env_num', 'env.evaluation_episodes'
+)
 # What every run of an experiment has for itself.
 OWN_KEYS = {'exp_name': '--runs', 'seed': '--seeds', 'env.tasks': '--games'}
 # Keys of a trained run that may not, besides its environments'.

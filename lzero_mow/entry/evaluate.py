@@ -9,7 +9,7 @@ from ditk import logging
 from lzero_mow.config.build import lightzero_configs
 from lzero_mow.config.envs import evaluation_episodes
 from lzero_mow.config.validate import check_identity, run_identity
-from lzero_mow.report.tables.results import Result, append_results, evaluation_rows
+from lzero_mow.report.tables.results import Result, append_results, evaluation_rows, read_results
 from lzero_mow.utils.screen import SCREEN
 from .run import checkpoint
 from .run.interrupts import interruptible
@@ -56,5 +56,5 @@ def evaluate(config: dict, run_dir: str, name: str) -> List[Result]:
     with suppress(FileNotFoundError):
         os.remove(table)  # of an earlier evaluation
     append_results(table, rows)
-    SCREEN.print(last_evaluation(rows))
+    SCREEN.print(last_evaluation(read_results(table)))
     return rows

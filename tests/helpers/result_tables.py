@@ -1,5 +1,6 @@
 """Tables of evaluations with few and plain numbers."""
-from lzero_mow.report.tables.costs import RunCost, write_costs
+from lzero_mow.report.tables.costs import COSTS, RunCost
+from lzero_mow.report.tables.csv_table import write_csv
 from lzero_mow.report.tables.results import Result, append_results
 
 GAMES = ('A', 'B')
@@ -34,13 +35,13 @@ def write(folder, **methods):
 
 def write_table(folder):
     """A: random 1, mow 5, storm 3. B: random 10, mow 20, storm 30, of one seed."""
-    write_costs(
-        str(folder / 'runs.csv'), [
+    write_csv(
+        str(folder / 'runs.csv'), COSTS.frame([
             RunCost('mow', 0, 'all', 100, 200, 50, 4.0, 5.0, 8.0, 100.0),
             RunCost('mow', 1, 'all', 100, 200, 50, 6.0, 5.0, 8.0, 100.0),
             RunCost('storm', 0, 'A', 100, 100, 50, 2.0, 5.0, 3.0, 100.0),
             RunCost('storm', 0, 'B', 100, 100, 50, 3.0, 5.0, 3.0, 100.0)
-        ]
+        ])
     )
     return write(
         folder, mow=rows_of('mow', [(4, 18), (6, 22)]), storm=rows_of('storm', [(3, 30)]),

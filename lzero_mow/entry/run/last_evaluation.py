@@ -1,10 +1,9 @@
 """What a run has reached, as a table for the screen."""
-from typing import Sequence
-
+import pandas as pd
 from rich.table import Table
 
 from lzero_mow.report.stats.intervals import wilson
-from lzero_mow.report.tables.results import SUCCESSES, Result
+from lzero_mow.report.tables.results import SUCCESSES
 
 # Columns of the results: their titles and the digits of their numbers.
 SHOWN = {
@@ -15,30 +14,26 @@ SHOWN = {
 }
 
 
-def last_evaluation(rows: Sequence[Result]) -> Table:
+def last_evaluation(rows: pd.DataFrame) -> Table:
     """
     Overview:
         A line per task, and one for the means of what all tasks have. Behind a success stands what so few episodes leave
-        open (Wilson's 95 % interval; of the mean, that of all episodes).
+        open (Wilson's 95 % interval; for the mean, that of all episodes).
     Arguments:
-        - rows (:obj:`Sequence[Result]`): Of one run, in the order of its evaluations.
+        - rows (:obj:`pd.DataFrame`): The evaluations of one run, in their order.
     """
-    last = [row for row in rows if row.env_step == rows[-1].env_step]
-    columns = {name: [getattr(row, name) for row in last] for name in SHOWN}
-    columns = {name: values for name, values in columns.items() if None not in values}
-    episodes = last[0].episodes
-    title = f"last evaluation, step {last[0].env_step}, {episodes} episode{'s' * (episodes > 1)} a task"
+    last = rows[rows.env_step == rows.env_step.iloc[-1]]
+    columns = last[list(SHOWN)].dropna(axis='columns')
+    step, episodes = (int(last[name].iloc[0]) for name in ('env_step', 'episodes'))
+    title = f"last evaluation, step {step}, {episodes} episode{'s' * (episodes > 1)} per task"
     table = Table(title=title, box=None, title_justify='left', min_width=len(title))
     table.add_column('task')
     for name in columns:
         table.add_column(SHOWN[name][0], justify='right')
-    counts = [*(episodes for _ in last), episodes * len(last)]
-    written = [
-        [_shown(name, value, count) for value, count in zip((*values, sum(values) / len(values)), counts)]
-        for name, values in columns.items()
-    ]
-    for task, *cells in zip([*(row.task for row in last), 'mean'], *written):
-        table.add_row(task, *cells)
+    for task, values in zip(last.task, columns.to_dict('records')):
+        table.add_row(task, *(_shown(name, value, episodes) for name, value in values.items()))
+    means = columns.mean()
+    table.add_row('mean', *(_shown(name, value, episodes * len(last)) for name, value in means.items()))
     return table
 
 

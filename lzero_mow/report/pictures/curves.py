@@ -3,14 +3,14 @@ import math
 from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lzero_mow.config.suites import REFERENCES
 from lzero_mow.report.stats.intervals import Statistic, interval, iqm, mean
 from lzero_mow.report.stats.scale import SUCCESS, Scale, table_scale
-from lzero_mow.report.stats.scores import Value, curves, episode_return, methods_of, read_evaluations, tasks_of
-from lzero_mow.report.tables.results import Result
+from lzero_mow.report.stats.scores import RETURN, curves, methods_of, read_evaluations, tasks_of
 from lzero_mow.utils.files import replacing
 from .colours import method_colours
 
@@ -29,36 +29,34 @@ def write_curves(
     Arguments:
         - path (:obj:`str`): The file to write, ending in ``.png``.
         - results (:obj:`Sequence[str]`): ``results.csv`` files (see ``lzero_mow.report.tables.results``).
-        - scale (:obj:`Optional[Scale]`): What turns returns into scores; None for what ``table_scale`` makes of the
-            rows.
-        - drawn (:obj:`Optional[Sequence[str]]`): Some of the methods, in their colours among all; None for all.
+        - scale (:obj:`Optional[Scale]`): What turns returns into scores; None for the ``table_scale`` of the rows.
+        - drawn (:obj:`Optional[Sequence[str]]`): The methods to draw, in the colours they have among all; None for all.
     """
     draw_curves(path, read_evaluations(results), scale, drawn)
 
 
 def draw_curves(
-        path: str, rows: Sequence[Result], scale: Optional[Scale] = None, drawn: Optional[Sequence[str]] = None,
+        path: str, rows: pd.DataFrame, scale: Optional[Scale] = None, drawn: Optional[Sequence[str]] = None,
         x: str = 'environment steps per task'
 ) -> None:
     """
     Overview:
         Draw learning curves; see ``write_curves``.
     Arguments:
-        - rows (:obj:`Sequence[Result]`): Evaluations.
+        - rows (:obj:`pd.DataFrame`): Evaluations.
         - x (:obj:`str`): What ``env_step`` of the rows is.
     """
-    tasks, methods = tasks_of(rows), methods_of(rows)
+    methods = methods_of(rows)
     scale = scale or table_scale(rows, last=1)
+    rows = rows.assign(score=rows[RETURN] if scale is None else scale(rows))
     colours = {method: colour for method, colour in method_colours(methods).items() if drawn is None or method in drawn}
-    what, value = (scale.label, scale) if scale is SUCCESS else ('return', episode_return)
-    figure, axes = _panels([*tasks, ALL_TASKS], x, what, math.ceil(len(colours) / LEGEND_COLUMNS))
+    column, y = (scale.column, scale.label) if scale is SUCCESS else (RETURN, 'return')
+    figure, axes = _panels([*tasks_of(rows), ALL_TASKS], x, y, math.ceil(len(colours) / LEGEND_COLUMNS))
     for method, colour in colours.items():
-        own = [row for row in rows if row.method == method]
-        for task in tasks_of(own):
-            of_task = [row for row in own if row.task == task]
-            _draw(axes[task], of_task, [task], value, mean, colour)
-        scaled = [row for row in own if scale is None or scale.covers(row.task)]
-        _draw(axes[ALL_TASKS], scaled, tasks_of(scaled), scale or episode_return, iqm, colour)
+        own = rows[rows.method == method]
+        for task, of_task in own.groupby('task', sort=False):
+            _draw(axes[task], of_task, column, mean, colour)
+        _draw(axes[ALL_TASKS], own.dropna(subset='score'), 'score', iqm, colour)
     axes[ALL_TASKS].set_ylabel(f'IQM of the\n{"return" if scale is None else scale.label}')
     if len(colours) > 1:
         handles, labels = axes[ALL_TASKS].get_legend_handles_labels()
@@ -83,12 +81,10 @@ def _panels(titles: Sequence[str], x: str, y: str, legend_lines: int) -> Tuple[F
     return figure, dict(zip(titles, panels))
 
 
-def _draw(
-        panel: Axes, rows: Sequence[Result], tasks: Sequence[str], value: Value, statistic: Statistic, colour: object
-) -> None:
-    """One method's curve, with a band where it has several seeds; a reference player is a level."""
-    method = rows[0].method
-    steps, values = curves(rows, tasks, value)
+def _draw(panel: Axes, rows: pd.DataFrame, column: str, statistic: Statistic, colour: object) -> None:
+    """One method's curve, with a band where it has several seeds; a reference player is a horizontal line."""
+    method = rows.method.iloc[0]
+    steps, values = curves(rows, tasks_of(rows), column)
     point, low, high = interval(statistic, values)
     if method in REFERENCES:
         panel.axhline(float(point[0]), linestyle='--', linewidth=1, color=colour, label=method)

@@ -1,11 +1,12 @@
 """The scale on which unlike tasks are averaged."""
 from dataclasses import dataclass, field
-from typing import Dict, NamedTuple, Optional, Sequence
+from typing import Dict, NamedTuple, Optional
+
+import pandas as pd
 
 from lzero_mow.config.suites import RANDOM, REFERENCES
-from lzero_mow.report.tables.results import Result
 from .intervals import interval
-from .scores import episode_return, finals, methods_of, tasks_of
+from .scores import RETURN, finals, methods_of, tasks_of
 
 WIDER = 2.0
 
@@ -21,7 +22,7 @@ class Bounds(NamedTuple):
 class Scale:
     """
     Overview:
-        Turns an evaluation into a score: a column of the table, or the place of its return between two bounds of its
+        Turns evaluations into scores: a column of the table, or the place of a return between the two bounds of its
         task.
     """
     label: str
@@ -29,11 +30,12 @@ class Scale:
     bounds: Dict[str, Bounds] = field(default_factory=dict)  # by task
     column: Optional[str] = None
 
-    def __call__(self, row: Result) -> float:
+    def __call__(self, rows: pd.DataFrame) -> pd.Series:
+        """The score of each row; NaN for a task without one."""
         if self.column is not None:
-            return getattr(row, self.column)
-        random, best, _ = self.bounds[row.task]
-        return (row.episode_return - random) / (best - random)
+            return rows[self.column]
+        random, best = (rows.task.map({task: ends[i] for task, ends in self.bounds.items()}) for i in range(2))
+        return (rows[RETURN] - random) / (best - random)
 
     def covers(self, task: str) -> bool:
         """Whether a task has a score."""
@@ -44,60 +46,51 @@ SUCCESS = Scale('success', 'in no episode 0, in all of them 1', column='success_
 HUMAN = Scale('human-normalised score', 'random play 0, a human 1', column='human_normalised')
 
 
-def own_scale(rows: Sequence[Result]) -> Optional[Scale]:
+def own_scale(rows: pd.DataFrame) -> Optional[Scale]:
     """The scale of a column that every evaluation has; None if there is none."""
-    for scale in (SUCCESS, HUMAN):
-        if all(getattr(row, scale.column) is not None for row in rows):
-            return scale
-    return None
+    return next((scale for scale in (SUCCESS, HUMAN) if rows[scale.column].notna().all()), None)
 
 
-def table_scale(rows: Sequence[Result], last: int) -> Optional[Scale]:
+def table_scale(rows: pd.DataFrame, last: int) -> Optional[Scale]:
     """
     Overview:
         The scale of a table of methods: success or human-normalised where every evaluation has it. Otherwise, task by
         task, 0 is random play's mean return and 1 the best mean of a method that is surely better than that: whose
         interval and random play's would not even meet if both were twice as wide, as intervals of few seeds are too
-        narrow. Only the methods with the most seeds count, and no experts; where that is one seed, by their values. A
+        narrow. Only the methods with the most seeds count, and no experts; with one seed, its value is the interval. A
         task without such a method has no scale: scores would be divided by what may be noise.
     Arguments:
-        - last (:obj:`int`): A run has ended with the mean of so many last evaluations.
+        - last (:obj:`int`): A run has reached the mean of this many last evaluations.
     Returns:
         - scale (:obj:`Optional[Scale]`): None if random play is needed and missing, or nobody is above it.
     """
     if own := own_scale(rows):
         return own
-    methods = methods_of(rows)
-    if RANDOM not in methods:
+    by_method = dict(list(rows.groupby('method', sort=False)))
+    if RANDOM not in by_method:
         return None
-    trained = [method for method in methods if method not in REFERENCES]
-    seeds = {method: len({row.seed for row in rows if row.method == method}) for method in trained}
-    counted = [method for method in trained if seeds[method] == max(seeds.values())]
-    ends = {method: _ends([row for row in rows if row.method == method], last) for method in (RANDOM, *counted)}
+    random = _ends(by_method[RANDOM], last)
+    seeds = {method: by_method[method].seed.nunique() for method in methods_of(rows) if method not in REFERENCES}
+    ends = {method: _ends(by_method[method], last) for method, n in seeds.items() if n == max(seeds.values())}
     bounds = {}
-    for task, random in ends.pop(RANDOM).items():
-        above = {method: own[task] for method, own in ends.items() if task in own and own[task].surely_above(random)}
-        if above:
-            best = max(above, key=lambda method: above[method].mean)
-            bounds[task] = Bounds(random.mean, above[best].mean, best)
+    for task, level in random.iterrows():
+        means = {method: own['mean'][task] for method, own in ends.items() if task in own.index
+                 and _widened(own.loc[task], 'low') > _widened(level, 'high')}
+        if means:
+            best = max(means, key=means.get)
+            bounds[task] = Bounds(float(level['mean']), float(means[best]), best)
     return Scale('score', 'random play 0, the best method 1', bounds) if bounds else None
 
 
-class _End(NamedTuple):
-    """Where one method has ended in one task."""
-    mean: float
-    low: float
-    high: float
-
-    def surely_above(self, other: '_End') -> bool:
-        return self.mean - WIDER * (self.mean - self.low) > other.mean + WIDER * (other.high - other.mean)
-
-
-def _ends(rows: Sequence[Result], last: int) -> Dict[str, _End]:
-    """Where one method has ended, by task; the interval of one seed is its value."""
+def _ends(rows: pd.DataFrame, last: int) -> pd.DataFrame:
+    """What one method has reached: by task, mean and ends of the interval; one seed's value is its own interval."""
     tasks = tasks_of(rows)
-    returns = finals(rows, tasks, episode_return, last)  # (seeds, tasks)
+    returns = finals(rows, tasks, RETURN, last)  # (seeds, tasks)
     mean, low, high = interval(lambda returns: returns.mean(axis=0), returns)
-    if len(returns) == 1:
-        low = high = mean
-    return {task: _End(*map(float, end)) for task, *end in zip(tasks, mean, low, high)}
+    ends = pd.DataFrame(dict(mean=mean, low=low, high=high), index=tasks)
+    return ends if len(returns) > 1 else ends.assign(low=mean, high=mean)
+
+
+def _widened(ends: pd.Series, end: str) -> float:
+    """An end of the interval, ``WIDER`` times as far away from the mean."""
+    return ends['mean'] + WIDER * (ends[end] - ends['mean'])

@@ -1,11 +1,10 @@
-"""What runs have cost as a table, ``runs.csv``: one row a run that has ended."""
-import csv
+"""What runs have cost as a table, ``runs.csv``: one row per run that has ended."""
 import os
-from dataclasses import astuple, dataclass, fields
-from typing import Iterable, List
+from dataclasses import dataclass
 
-from lzero_mow.utils.files import replacing
-from .csv_table import read_rows
+import pandas as pd
+
+from .csv_table import Table
 from .run_record import RunRecord
 
 RUNS = 'runs.csv'
@@ -14,7 +13,7 @@ ALL_TASKS = 'all'
 
 @dataclass(frozen=True)
 class RunCost:
-    """The row of ``runs.csv``."""
+    """A row of ``runs.csv``."""
     method: str
     seed: int
     task: str  # of a member of an ensemble, otherwise 'all'
@@ -27,7 +26,7 @@ class RunCost:
     peak_memory_mb: float  # largest resident size of the process
 
 
-COLUMNS = tuple(field.name for field in fields(RunCost))
+COSTS = Table('table of runs', RunCost)
 
 
 def run_cost(record: RunRecord, task: str) -> RunCost:
@@ -39,22 +38,6 @@ def run_cost(record: RunRecord, task: str) -> RunCost:
     )
 
 
-def write_costs(path: str, rows: Iterable[RunCost]) -> None:
-    """Write the table."""
-    with replacing(path) as temporary, open(temporary, 'w', newline='') as file:
-        writer = csv.writer(file, lineterminator='\n')
-        writer.writerow(COLUMNS)
-        writer.writerows(astuple(row) for row in rows)
-
-
-def read_costs(path: str) -> List[RunCost]:
-    """
-    Overview:
-        Read the table; empty where there is none.
-    Raises:
-        - ValueError: if the file has other columns.
-    """
-    if not os.path.isfile(path):
-        return []
-    types, rows = [field.type for field in fields(RunCost)], read_rows(path, COLUMNS, 'table of runs')
-    return [RunCost(*(kind(row[name]) for kind, name in zip(types, COLUMNS))) for row in rows]
+def read_costs(path: str) -> pd.DataFrame:
+    """Read the table; it is empty where there is no file."""
+    return COSTS.read(path) if os.path.isfile(path) else COSTS.frame([])

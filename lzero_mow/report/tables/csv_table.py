@@ -1,42 +1,92 @@
-"""TODO"""
+"""Tables as CSV files: a dataclass is the schema of their rows, pandas reads them."""
 import csv
 import os
-from typing import Any, Dict, Iterable, List, Sequence
+from dataclasses import astuple, fields
+from typing import Any, Iterable, List
+
+import pandas as pd
+
+from lzero_mow.utils.files import replacing
+
+MISSING = ['', 'nan']  # in a column of floats; a task may well be called 'nan'
 
 
-def append_rows(path: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+class Table:
     """
     Overview:
-        Append rows, under a header line if the file is new, and wait until they are on the disk.
+        One kind of CSV file.
+    Arguments:
+        - kind (:obj:`str`): What it is, for errors.
+        - row (:obj:`type`): A dataclass: a field is a column, of its type. ``Optional[float]`` fields may be empty.
+    """
+
+    def __init__(self, kind: str, row: type) -> None:
+        types = {int: 'int64', str: str}
+        self.kind = kind
+        self.columns = {field.name: types.get(field.type, 'float64') for field in fields(row)}
+
+    def frame(self, rows: Iterable[Any]) -> pd.DataFrame:
+        """Rows as a frame of this table's columns."""
+        return pd.DataFrame(map(astuple, rows), columns=list(self.columns)).astype(self.columns)
+
+    def append(self, path: str, rows: Iterable[Any]) -> None:
+        """
+        Overview:
+            Append rows, under a header line if the file is new, and wait until they are on the disk.
+        Raises:
+            - OSError: that names the file if it cannot be written.
+        """
+        try:
+            with open(path, 'a', newline='') as file:
+                writer = csv.writer(file, lineterminator='\n')
+                if file.tell() == 0:
+                    writer.writerow(self.columns)
+                writer.writerows(map(astuple, rows))  # None is an empty field
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, path) from error
+
+    def read(self, path: str) -> pd.DataFrame:
+        """
+        Overview:
+            Read a file.
+        Raises:
+            - ValueError: in one line that names the file if it has other columns or is damaged.
+        """
+        floats = [name for name, kind in self.columns.items() if kind == 'float64']
+        present = header(path)
+        if present != list(self.columns):
+            raise ValueError(f'{path} is no {self.kind}: its columns are {present}, not {list(self.columns)}')
+        return read_csv(path, self.kind, dtype=self.columns, na_values={name: MISSING for name in floats})
+
+
+def header(path: str) -> List[str]:
+    """The columns of a CSV file; none if it is empty."""
+    with open(path, newline='') as file:
+        return next(csv.reader(file), [])
+
+
+def read_csv(path: str, kind: str, **options: Any) -> pd.DataFrame:
+    """
+    Overview:
+        ``pandas.read_csv`` that reads back the very floats that were written, and guesses nothing to be missing.
     Raises:
-        - OSError: that names the file if it cannot be written.
+        - ValueError: in one line that names the file if it is damaged.
     """
     try:
-        with open(path, 'a', newline='') as file:
-            writer = csv.writer(file, lineterminator='\n')
-            if file.tell() == 0:
-                writer.writerow(columns)
-            writer.writerows(rows)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from error
+        table = pd.read_csv(path, keep_default_na=False, float_precision='round_trip', **options)
+        if not isinstance(table.index, pd.RangeIndex):
+            raise ValueError('its rows have more fields than its header')
+        return table
+    except ValueError as error:  # the parser's errors are of this type too
+        raise ValueError(f"{path} is no {kind}: {' '.join(str(error).split())}") from error
 
 
-def read_rows(path: str, columns: Sequence[str], kind: str) -> List[Dict[str, str]]:
-    """
-    Overview:
-        Read a table that ``append_rows`` wrote.
-    Arguments:
-        - kind (:obj:`str`): What the table is, for the error.
-    Raises:
-        - ValueError: if the file has other columns.
-    """
-    with open(path, newline='') as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != tuple(columns):
-            raise ValueError(f'{path} is no {kind}: its columns are {reader.fieldnames}, not {list(columns)}')
-        return list(reader)
+def write_csv(path: str, table: pd.DataFrame, **options: Any) -> None:
+    """Write a whole table at once."""
+    with replacing(path) as temporary:
+        table.to_csv(temporary, **{'index': False, 'lineterminator': '\n', **options})
 
 
 def cut_results(path: str, size: int) -> int:

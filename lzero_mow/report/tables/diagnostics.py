@@ -1,33 +1,29 @@
-"""``diagnostics.csv``: one row a measured number, over environment steps."""
-from typing import Dict, Iterator, List, Sequence, Tuple
+"""``diagnostics.csv``: one row per measured number, over environment steps."""
+from dataclasses import dataclass
+from typing import Dict, Iterator, Sequence, Tuple
 
 import numpy as np
 
-from .csv_table import append_rows, read_rows
+from .csv_table import Table
 
 DIAGNOSTICS = 'diagnostics.csv'
-COLUMNS = ('env_step', 'name', 'value')
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """A row of ``diagnostics.csv``."""
+    env_step: int
+    name: str
+    value: float
+
+
+TABLE = Table('diagnostics table', Diagnostic)
+read_diagnostics = TABLE.read
 
 
 def append_diagnostics(path: str, env_step: int, values: Dict[str, float]) -> None:
-    """
-    Overview:
-        Append what was measured at one step, under a header line if the file is new.
-    Raises:
-        - OSError: that names the file if it cannot be written.
-    """
-    append_rows(path, COLUMNS, [(env_step, name, value) for name, value in values.items()])
-
-
-def read_diagnostics(path: str) -> List[Tuple[int, str, float]]:
-    """
-    Overview:
-        All rows: (env_step, name, value).
-    Raises:
-        - ValueError: if the file has other columns.
-    """
-    rows = read_rows(path, COLUMNS, 'diagnostics table')
-    return [(int(row['env_step']), row['name'], float(row['value'])) for row in rows]
+    """Append what was measured at one step; see ``Table.append``."""
+    TABLE.append(path, [Diagnostic(env_step, name, value) for name, value in values.items()])
 
 
 def _pairs(part: str, tasks: Sequence[str]) -> Iterator[Tuple[int, int, str]]:
@@ -50,13 +46,11 @@ def last_matrices(path: str, tasks: Sequence[str]) -> Tuple[int, Dict[str, np.nd
         - matrices (:obj:`dict`): Part -> (K, K), 1 on the diagonal, NaN where a pair was not measured.
     """
     rows = read_diagnostics(path)
-    env_step = rows[-1][0]
-    last = {name: value for step, name, value in rows if step == env_step}
-    parts = dict.fromkeys(name.split('/')[1] for name in last if name.startswith('gradient_conflict/'))
+    env_step = int(rows.env_step.iloc[-1])
+    last = rows[rows.env_step == env_step].set_index('name').value
     matrices = {}
-    for part in parts:
-        matrices[part] = np.full((len(tasks), len(tasks)), np.nan)
-        np.fill_diagonal(matrices[part], 1.0)
+    for part in last.index.str.extract('^gradient_conflict/([^/]+)/', expand=False).dropna().unique():
+        matrix = matrices[part] = np.eye(len(tasks))
         for i, j, name in _pairs(part, tasks):
-            matrices[part][i, j] = matrices[part][j, i] = last.get(name, np.nan)
+            matrix[i, j] = matrix[j, i] = last.get(name, np.nan)
     return env_step, matrices

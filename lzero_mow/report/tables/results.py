@@ -3,14 +3,14 @@ The results of a run as a table, ``results.csv``: one row per task and evaluatio
 
 The same columns serve every method, so that tables of several runs can be put one below the other.
 """
-from dataclasses import astuple, dataclass, fields
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+from dataclasses import dataclass
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from scipy.stats import trim_mean
 
 from lzero_mow.config.atari_scores import human_normalised
-from .csv_table import append_rows, read_rows
+from .csv_table import Table
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Result:
 
 
 SUCCESSES = ('success_any', 'success_last')
-COLUMNS = tuple(field.name for field in fields(Result))
+TABLE = Table('results table', Result)
+append_results, read_results = TABLE.append, TABLE.read
 
 
 def aggregate(scores: Sequence[float]) -> Dict[str, float]:
@@ -67,29 +68,3 @@ def evaluation_rows(
             **{name: means[name][k] for name in SUCCESSES if name in means}
         ) for k, task in enumerate(tasks)
     ]
-
-
-def append_results(path: str, rows: Iterable[Result]) -> None:
-    """Append evaluations; see ``append_rows``."""
-    append_rows(path, COLUMNS, [astuple(row) for row in rows])  # csv writes None as an empty field
-
-
-
-
-
-
-def read_results(path: str) -> List[Result]:
-    """
-    Overview:
-        Read a results table.
-    Raises:
-        - ValueError: if the file has other columns.
-    """
-    return [
-        Result(
-            row['method'], int(row['seed']), row['task'], int(row['env_step']), int(row['episodes']),
-            float(row['episode_return']), *(float(row[name]) if row[name] else None for name in COLUMNS[6:])
-        ) for row in read_rows(path, COLUMNS, 'results table')
-    ]
-
-

@@ -1,28 +1,31 @@
 """``similarity.csv``: a (K, K) matrix under the tasks' names."""
-import csv
-import os
 from typing import List, Sequence, Tuple
 
 import numpy as np
+import pandas as pd
 
-from lzero_mow.utils.files import replacing
-
-
-def similarity_file(folder: str, seed: int, length: int) -> str:
-    """Where a stability experiment keeps the similarity of one seed after ``length`` updates."""
-    return os.path.join(folder, 'similarity', f'seed{seed}_updates{length}.csv')
+from .csv_table import header, read_csv, write_csv
 
 
 def write_similarity(path: str, similarity: np.ndarray, tasks: Sequence[str]) -> None:
     """Write the cosine similarity of the tasks' gradients: a header of names, then a row per task."""
-    with replacing(path) as temporary, open(temporary, 'w', newline='') as file:
-        writer = csv.writer(file, lineterminator='\n')
-        writer.writerow(['task', *tasks])
-        writer.writerows([task, *map(float, row)] for task, row in zip(tasks, similarity))
+    table = pd.DataFrame(similarity.astype(float), columns=list(tasks))
+    table.insert(0, 'task', list(tasks))
+    write_csv(path, table)
 
 
 def read_similarity(path: str) -> Tuple[List[str], np.ndarray]:
-    """Read what ``write_similarity`` wrote: names and matrix."""
-    with open(path, newline='') as file:
-        header, *rows = csv.reader(file)
-    return header[1:], np.array([[float(value) for value in row[1:]] for row in rows])
+    """
+    Overview:
+        Read what ``write_similarity`` wrote.
+    Returns:
+        - tasks (:obj:`List[str]`), similarity (:obj:`np.ndarray`): K names and a (K, K) matrix.
+    Raises:
+        - ValueError: in one line that names the file if it is damaged.
+    """
+    types = {name: str if name == 'task' else float for name in header(path)}
+    table = read_csv(path, 'table of similarities', dtype=types)
+    tasks = list(table.columns[1:])
+    if list(table.iloc[:, 0]) != tasks:
+        raise ValueError(f'{path} is no table of similarities: its rows and columns are not the same tasks')
+    return tasks, table[tasks].to_numpy()

@@ -4,18 +4,19 @@ import glob
 import os
 import tempfile
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from lzero_mow.config.suites import RANDOM, REFERENCES
 from lzero_mow.report.pictures.curves import draw_curves
-from lzero_mow.report.pictures.interval_plot import write_intervals
 from lzero_mow.report.stats.scale import SUCCESS, table_scale
-from lzero_mow.report.tables.results import Result
+from lzero_mow.report.tables.costs import COSTS
 from lzero_mow.studies.summary.numbers import Summary, summarise_rows
 from lzero_mow.studies.summary.text import success_meanings
+from lzero_mow.studies.summary.writer import draw_scores
 from lzero_mow.utils.files import replacing
 from .plasticity import write_plasticity
 from .runs import FinishedRun
@@ -56,11 +57,11 @@ def write_page(path: str, runs: Sequence[FinishedRun], baseline: Optional[str] =
         - runs (:obj:`Sequence[FinishedRun]`): Comparable ones.
         - baseline (:obj:`Optional[str]`): The method that the others are compared with; None for MoW if it is there.
     """
-    rows = [row for run in runs for row in run.rows]
-    scale = table_scale(rows, last=1)
-    summary = summarise_rows(rows, [run.cost() for run in runs], scale, baseline)
+    rows = pd.concat([run.rows for run in runs], ignore_index=True)
+    summary = summarise_rows(rows, COSTS.frame(run.cost() for run in runs), table_scale(rows, last=1), baseline)
+    environment = Environment(loader=PackageLoader('lzero_mow.studies.compare', ''), autoescape=select_autoescape())
     with tempfile.TemporaryDirectory() as folder:
-        page = _environment().get_template('page.html').render(
+        page = environment.get_template('page.html').render(
             title=' against '.join(method.method for method in summary.methods if method.method not in REFERENCES),
             facts=facts(summary, runs),
             scores=score_cells(summary),
@@ -80,28 +81,23 @@ def write_page(path: str, runs: Sequence[FinishedRun], baseline: Optional[str] =
         file.write(page)
 
 
-def _environment() -> Environment:
-    return Environment(loader=PackageLoader('lzero_mow.studies.compare', ''), autoescape=select_autoescape())
-
-
 def _bars(folder: str, summary: Summary) -> List[Picture]:
     if summary.scale is None:
         return []
     path = os.path.join(folder, 'iqm.png')
-    shown = {method.method: method.scores['iqm'] for method in summary.methods}
-    write_intervals(path, shown, f'IQM of the {summary.scale.label} ({summary.scale.meaning})')
+    draw_scores(path, summary)
     return [embedded(path, 'Interquartile mean over games and seeds')]
 
 
-def _curves(folder: str, rows: Sequence[Result], runs: Sequence[FinishedRun], summary: Summary) -> List[Picture]:
+def _curves(folder: str, rows: pd.DataFrame, runs: Sequence[FinishedRun], summary: Summary) -> List[Picture]:
     """Against environment steps, and against the clock where runs have kept it."""
     path = os.path.join(folder, 'steps.png')
     draw_curves(path, rows, summary.scale)
     what = 'Successes' if summary.scale is SUCCESS else 'Returns'
     pictures = [embedded(path, f'{what} over environment steps; bands: 95 % intervals over seeds')]
     models = Counter((run.method, run.record.seed) for run in runs)
-    timed = [row for run in runs for row in _by_minutes(run, models[run.method, run.record.seed])]
-    if any(row.method not in REFERENCES for row in timed):
+    timed = pd.concat([_by_minutes(run, models[run.method, run.record.seed]) for run in runs])
+    if not timed.method.isin(REFERENCES).all():
         path = os.path.join(folder, 'minutes.png')
         draw_curves(path, timed, summary.scale, x='minutes by the clock')
         caption = "The same over time by the clock, evaluations included; an ensemble's models one after the other"
@@ -109,12 +105,12 @@ def _curves(folder: str, rows: Sequence[Result], runs: Sequence[FinishedRun], su
     return pictures
 
 
-def _by_minutes(run: FinishedRun, models: int) -> List[Result]:
-    """A run's evaluations with minutes in the place of environment steps, for so many models of its kind."""
+def _by_minutes(run: FinishedRun, models: int) -> pd.DataFrame:
+    """A run's evaluations with minutes in place of environment steps; an ensemble has several models to train."""
     if run.method in REFERENCES:
         return run.rows
-    minutes = {times.env_step: models * times.wall_seconds / 60 for times in run.times}
-    return [replace(row, env_step=minutes[row.env_step]) for row in run.rows if row.env_step in minutes]
+    minutes = models * run.times.set_index('env_step').wall_seconds / 60
+    return run.rows.assign(env_step=run.rows.env_step.map(minutes)).dropna(subset='env_step')
 
 
 def _plasticity(folder: str, runs: Sequence[FinishedRun], summary: Summary) -> List[Picture]:

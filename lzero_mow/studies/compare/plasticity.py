@@ -1,5 +1,5 @@
 """Plasticity and use of experts over training, the methods in one panel for each measure."""
-from typing import Callable, Dict, List, Sequence, Tuple
+from typing import Dict, Sequence, Tuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,23 +10,15 @@ from lzero_mow.utils.files import replacing
 from .runs import FinishedRun
 
 COLUMNS = 4
-
-
-def _named(*names: str) -> Callable[[str], bool]:
-    return lambda name: name in names
-
-
-# Title: which numbers of a diagnosis it is the mean of. Methods have other modules; what they are for is the same.
-MEASURES: Dict[str, Callable[[str], bool]] = {
-    'dormant units, mean of modules': lambda name: name.startswith('dormant/'),
-    'norm of latents': _named('latent_norm/h', 'latent_norm/latent'),
-    "cosine of tasks' gradients, trunk": _named(
-        'gradient_conflict/shared/mean_cosine', 'gradient_conflict/backbone/mean_cosine'
-    ),
-    "cosine of tasks' gradients, encoder": _named('gradient_conflict/encoder/mean_cosine'),
-    'use of experts: 1 even, 0 one alone': _named('expert_use/entropy'),
-    'stage': _named('dps/stage'),
-    'solved games': _named('dps/solved'),
+# Title: pattern of the diagnoses it is the mean of. Methods have other modules; what they are for is the same.
+MEASURES = {
+    'dormant units, mean of modules': 'dormant/.*',
+    'norm of latents': 'latent_norm/(?:h|latent)',
+    "cosine of tasks' gradients, trunk": 'gradient_conflict/(?:shared|backbone)/mean_cosine',
+    "cosine of tasks' gradients, encoder": 'gradient_conflict/encoder/mean_cosine',
+    'use of experts: 1 even, 0 one alone': 'expert_use/entropy',
+    'stage': 'dps/stage',
+    'solved games': 'dps/solved',
 }
 
 
@@ -38,7 +30,7 @@ def write_plasticity(path: str, runs: Sequence[FinishedRun], methods: Sequence[s
         - written (:obj:`bool`): Whether there was any.
     """
     colours = method_colours(methods)
-    panels = {title: _curves(runs, methods, measures) for title, measures in MEASURES.items()}
+    panels = {title: _curves(runs, methods, pattern) for title, pattern in MEASURES.items()}
     panels = {title: of_method for title, of_method in panels.items() if of_method}
     if not panels:
         return False
@@ -65,24 +57,15 @@ def write_plasticity(path: str, runs: Sequence[FinishedRun], methods: Sequence[s
 
 
 def _curves(
-        runs: Sequence[FinishedRun], methods: Sequence[str], measures: Callable[[str], bool]
+        runs: Sequence[FinishedRun], methods: Sequence[str], pattern: str
 ) -> Dict[str, Tuple[np.ndarray, np.ndarray]]:
-    """By method, the steps (T, ) and the measure (seeds, T); a run without it is left out."""
+    """By method, the steps (T, ) of its first run and the measure (seeds, T); a run without it is left out."""
     found = {}
     for method in methods:
-        points = [_points(run, measures) for run in runs if run.method == method]
-        points = [of_run for of_run in points if of_run]
+        rows = [run.diagnostics[run.diagnostics.name.str.fullmatch(pattern)] for run in runs if run.method == method]
+        points = [of_run.dropna().groupby('env_step').value.mean() for of_run in rows]
+        points = [of_run for of_run in points if len(of_run)]
         if points:
-            steps = np.array(sorted(points[0]))
-            values = [np.interp(steps, sorted(of_run), [of_run[s] for s in sorted(of_run)]) for of_run in points]
-            found[method] = steps, np.array(values)
+            steps = points[0].index.to_numpy()
+            found[method] = steps, np.array([np.interp(steps, of_run.index, of_run) for of_run in points])
     return found
-
-
-def _points(run: FinishedRun, measures: Callable[[str], bool]) -> Dict[int, float]:
-    """By environment step, the mean of a run's measures."""
-    values: Dict[int, List[float]] = {}
-    for env_step, name, value in run.diagnostics:
-        if measures(name) and not np.isnan(value):
-            values.setdefault(env_step, []).append(value)
-    return {env_step: float(np.mean(of_step)) for env_step, of_step in values.items()}

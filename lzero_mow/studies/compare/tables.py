@@ -2,6 +2,7 @@
 from typing import Callable, List, Optional, Sequence, Union
 
 import numpy as np
+import pandas as pd
 
 from lzero_mow.config.suites import REFERENCES
 from lzero_mow.report.stats.intervals import REPETITIONS
@@ -83,19 +84,18 @@ def cost_cells(summary: Summary, runs: Sequence[FinishedRun]) -> Cells:
         if method.method in REFERENCES:
             continue
         own = [run for run in runs if run.method == method.method]
-        last = [run.times[-1] for run in own if run.times]
-        per_seed = 1 / method.seeds
+        last = pd.concat([run.times.tail(1) for run in own])
         cells.append([
             method.method,
-            _number(sum(run.record.model_bytes for run in own) * per_seed / 4e6, 2),
+            _number(sum(run.record.model_bytes for run in own) / method.seeds / 4e6, 2),
             _number(method.megabytes, 2),
             _number(max(run.record.peak_memory_bytes for run in own) / 2 ** 20, 0),
             _number(method.interactions, 0),
             _number(method.updates, 0),
             _number(method.cpu_minutes, 1),
-            _number(sum(run.record.wall_seconds for run in own) * per_seed / 60, 1),
-            _number(np.mean([times.decision_seconds for times in last]) if last else None, 4),
-            _number(np.mean([times.update_seconds for times in last]) if last else None, 3),
+            _number(sum(run.record.wall_seconds for run in own) / method.seeds / 60, 1),
+            _number(last.decision_seconds.mean(), 4),
+            _number(last.update_seconds.mean(), 3),
         ])
     return cells
 

@@ -3,13 +3,16 @@ What an experiment leaves to be looked at and committed: ``<output>/<suite>/<met
 that have ended, and ``runs.csv``, what every run has cost.
 """
 import os
-from typing import List, Optional, Sequence
+from typing import Sequence
+
+import pandas as pd
 
 from lzero_mow.config.suites import one_model_per_task
-from lzero_mow.report.tables.costs import ALL_TASKS, RUNS, read_costs, run_cost, write_costs
-from lzero_mow.report.tables.results import append_results, read_results
+from lzero_mow.report.tables.costs import ALL_TASKS, COSTS, RUNS, read_costs, run_cost
+from lzero_mow.report.tables.csv_table import write_csv
+from lzero_mow.report.tables.results import read_results
 from lzero_mow.report.tables.run_record import read_run_record
-from lzero_mow.utils.files import locked, replacing
+from lzero_mow.utils.files import locked
 from lzero_mow.utils.paths import RESULTS
 from .jobs import Plan, has_ended, run_name, seeds_in
 
@@ -27,11 +30,10 @@ def check_tables(plan: Plan, tasks: Sequence[str], output: str) -> None:
         path = os.path.join(output, plan.suite, f'{method}.csv')
         if not os.path.isfile(path):
             continue
-        seeds = {*plan.seeds, *seeds_in(plan.folder(method))}
-        lost = [row for row in read_results(path) if row.seed not in seeds or row.task not in tasks]
-        if lost:
+        rows, seeds = read_results(path), [*plan.seeds, *seeds_in(plan.folder(method))]
+        for lost in rows[~rows.seed.isin(seeds) | ~rows.task.isin(tasks)].itertuples():
             raise ValueError(
-                f"'{path}' holds {lost[0].task} of seed {lost[0].seed}, which these runs do not have: choose another "
+                f"'{path}' holds {lost.task} of seed {lost.seed}, which these runs do not have: choose another "
                 '--output, or move the table away'
             )
 
@@ -45,37 +47,20 @@ def write_tables(plan: Plan, tasks: Sequence[str], output: str) -> None:
         - tasks (:obj:`Sequence[str]`): All tasks. A seed of an ensemble has ended when all its members have.
         - output (:obj:`str`): The folder above the suite's.
     """
-    folder = os.path.join(output, plan.suite)
-    costs = []
+    folder, costs = os.path.join(output, plan.suite), []
     for method in plan.methods:
+        runs = plan.folder(method)
         members = list(tasks) if one_model_per_task(method) else [None]
-        ended = _ended(plan.folder(method), members)
-        if not ended:
-            continue
-        run_dirs = {
-            (seed, task): os.path.join(plan.folder(method), run_name(seed, task))
-            for seed in ended for task in members
-        }
-        _write_results(os.path.join(folder, f'{method}.csv'), list(run_dirs.values()))
-        costs += [run_cost(read_run_record(run_dir), task or ALL_TASKS) for (_, task), run_dir in run_dirs.items()]
+        of_seed = {seed: [os.path.join(runs, run_name(seed, task)) for task in members] for seed in seeds_in(runs)}
+        ended = [run_dirs for run_dirs in of_seed.values() if all(map(has_ended, run_dirs))]
+        if ended:
+            rows = [read_results(os.path.join(run_dir, RESULTS)) for run_dirs in ended for run_dir in run_dirs]
+            write_csv(os.path.join(folder, f'{method}.csv'), pd.concat(rows))
+        for run_dirs in ended:
+            costs += [run_cost(read_run_record(run), task or ALL_TASKS) for run, task in zip(run_dirs, members)]
     path = os.path.join(folder, RUNS)
     with locked(os.path.join(plan.runs, plan.suite, 'lock'), wait=True):
-        written = {row.method for row in costs}
-        others = [row for row in read_costs(path) if row.method not in written]
-        if others or costs:
-            write_costs(path, others + costs)
-
-
-def _ended(folder: str, members: Sequence[Optional[str]]) -> List[int]:
-    """The seeds of which every member has ended."""
-    return [
-        seed for seed in seeds_in(folder)
-        if all(has_ended(os.path.join(folder, run_name(seed, task))) for task in members)
-    ]
-
-
-def _write_results(path: str, run_dirs: List[str]) -> None:
-    with replacing(path) as temporary:
-        if os.path.exists(temporary):
-            os.remove(temporary)  # of a process that was killed
-        append_results(temporary, [row for run_dir in run_dirs for row in read_results(os.path.join(run_dir, RESULTS))])
+        others = read_costs(path)
+        others = others[~others.method.isin({row.method for row in costs})]
+        if costs or len(others):
+            write_csv(path, pd.concat([others, COSTS.frame(costs)]))

@@ -21,7 +21,6 @@ from lzero_mow.config.clusters import BY_GRADIENT
 from lzero_mow.config.keys import FREE
 from lzero_mow.config.saved import TOTAL_CONFIG, load_run_config, save_config
 from lzero_mow.config.tree import get, leaves, plain
-from lzero_mow.report.tables.similarity import similarity_file
 from lzero_mow.utils.exit_codes import guarded
 from lzero_mow.utils.screen import SCREEN, set_up_screen
 
@@ -47,6 +46,11 @@ def main(argv: Sequence[str], prog: Optional[str] = None) -> int:
         parser.error(str(error))
     set_up_screen()
     return guarded(parser.prog, lambda: measure(config, seeds, lengths, arguments.output))
+
+
+def similarity_file(folder: str, seed: int, length: int) -> str:
+    """Where the similarity of one seed after ``length`` updates is kept."""
+    return os.path.join(folder, 'similarity', f'seed{seed}_updates{length}.csv')
 
 
 def _numbers(option: str, words: Sequence[str], least: int) -> List[int]:
@@ -91,7 +95,7 @@ def measure(config: dict, seeds: Sequence[int], lengths: Sequence[int], output: 
     Arguments:
         - config (:obj:`dict`): The configuration of a run; its seed does not matter.
         - lengths (:obj:`Sequence[int]`): Updates, ascending.
-    Errors:
+    Raises:
         Those of a training run.
     """
     from rich.progress import Progress

@@ -1,19 +1,21 @@
-"""What a stability experiment says: assignments, adjusted Rand indices as a table, and a picture."""
-import csv
+"""What a stability experiment shows: the assignments, adjusted Rand indices as a table, and a picture."""
 import os
 from itertools import combinations
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
-from matplotlib.axes import Axes
+import pandas as pd
 from matplotlib.figure import Figure
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from lzero_mow.config.clusters import canonical
 from lzero_mow.multitask.clustering.grouping import group, leaf_order
-from lzero_mow.report.tables.similarity import read_similarity, similarity_file
+from lzero_mow.report.tables.csv_table import write_csv
+from lzero_mow.report.tables.similarity import read_similarity
 from lzero_mow.utils.files import replacing
+from .measure import similarity_file
 
+SILHOUETTE = 'silhouette'
 SEEDS, LONGEST, PLANTED = 'between seeds', 'with the longest', 'with the planted groups'
 POOLED = 'cosines averaged over seeds, with the planted groups'
 # (seed, length) -> i_k of each task.
@@ -36,25 +38,23 @@ def write_stability(
         for seed in seeds for length in lengths
     }
     assignments = {key: group(matrix, rule, num_clusters) for key, matrix in similarity.items()}
+    write_csv(os.path.join(folder, 'stability.csv'), pd.DataFrame([
+        dict(seed=seed, length=length, task=task, cluster=cluster)
+        for (seed, length), clusters in assignments.items() for task, cluster in zip(tasks, clusters)
+    ]))
     planted = planted_groups(tasks)
-    with replacing(os.path.join(folder, 'stability.csv')) as temporary, open(temporary, 'w', newline='') as file:
-        writer = csv.writer(file, lineterminator='\n')
-        writer.writerow(['seed', 'length', 'task', 'cluster'])
-        for (seed, length), clusters in assignments.items():
-            writer.writerows([seed, length, task, cluster] for task, cluster in zip(tasks, clusters))
-    indices = rand_indices(assignments, seeds, lengths, planted)
     means = {length: np.mean([similarity[seed, length] for seed in seeds], axis=0) for length in lengths}
+    indices = rand_indices(assignments, seeds, lengths, planted)
     if planted is not None:
-        indices[POOLED] = {
-            length: [adjusted_rand_score(group(mean, rule, num_clusters), planted)] for length, mean in means.items()
-        }
-    silhouettes = {
-        length: [silhouette_score(1 - similarity[seed, length], assignments[seed, length], metric='precomputed')
-                 for seed in seeds]
-        for length in lengths
-    }
+        pooled = {length: group(mean, rule, num_clusters) for length, mean in means.items()}
+        rows = [(POOLED, length, adjusted_rand_score(clusters, planted)) for length, clusters in pooled.items()]
+        indices = pd.concat([indices, pd.DataFrame(rows, columns=indices.columns)])
+    silhouettes = pd.DataFrame([
+        (SILHOUETTE, length, silhouette_score(1 - similarity[seed, length], clusters, metric='precomputed'))
+        for (seed, length), clusters in assignments.items()
+    ], columns=indices.columns)
     with replacing(os.path.join(folder, 'stability.md')) as temporary, open(temporary, 'w') as file:
-        file.write(_table(assignments, indices, silhouettes, seeds, lengths, tasks))
+        file.write(_table(assignments, pd.concat([silhouettes, indices]), planted is not None, tasks))
     figure = _picture(assignments, indices, means[lengths[-1]], seeds, lengths, tasks)
     with replacing(os.path.join(folder, 'stability.png')) as temporary:
         figure.savefig(temporary, dpi=110)
@@ -67,66 +67,61 @@ def planted_groups(tasks: Sequence[str]) -> Optional[List[int]]:
 
 def rand_indices(
         assignments: Assignments, seeds: Sequence[int], lengths: Sequence[int], planted: Optional[List[int]]
-) -> Dict[str, Dict[int, List[float]]]:
+) -> pd.DataFrame:
     """
     Overview:
         Adjusted Rand indices: 1 for equal groupings, 0 for what chance would do.
     Returns:
-        - indices (:obj:`dict`): Comparison -> length -> an index for each pair of seeds, or for each seed.
+        - indices (:obj:`pd.DataFrame`): Columns comparison, updates, value: a row per pair of seeds, or per seed.
     """
-    by_length = lambda compare: {length: compare(length) for length in lengths}
-    indices = {
-        SEEDS: by_length(lambda length: [
-            adjusted_rand_score(assignments[one, length], assignments[other, length])
-            for one, other in combinations(seeds, 2)
-        ]),
-        LONGEST: by_length(lambda length: [
-            adjusted_rand_score(assignments[seed, length], assignments[seed, lengths[-1]]) for seed in seeds
-        ]),
-    }
-    if planted is not None:
-        indices[PLANTED] = by_length(
-            lambda length: [adjusted_rand_score(assignments[seed, length], planted) for seed in seeds]
-        )
-    return indices
+    rows = []
+    for length in lengths:
+        of_seed = {seed: assignments[seed, length] for seed in seeds}
+        compared = {
+            SEEDS: combinations(of_seed.values(), 2),
+            LONGEST: ((clusters, assignments[seed, lengths[-1]]) for seed, clusters in of_seed.items()),
+            PLANTED: ((clusters, planted) for clusters in of_seed.values() if planted is not None),
+        }
+        rows += [(name, length, adjusted_rand_score(*pair)) for name, pairs in compared.items() for pair in pairs]
+    return pd.DataFrame(rows, columns=['comparison', 'updates', 'value'])
 
 
-def _table(
-        assignments: Assignments, indices: Dict[str, Dict[int, List[float]]], silhouettes: Dict[int, List[float]],
-        seeds: Sequence[int], lengths: Sequence[int], tasks: Sequence[str]
-) -> str:
+def _table(assignments: Assignments, values: pd.DataFrame, has_planted: bool, tasks: Sequence[str]) -> str:
+    seeds = dict.fromkeys(seed for seed, _ in assignments)
+    columns = [SILHOUETTE, SEEDS, LONGEST, *([PLANTED, POOLED] if has_planted else [])]
     lines = [
         f'Adjusted Rand index of the clusters of {len(tasks)} tasks ({", ".join(tasks)}) after a warm-up, seeds '
         f'{", ".join(map(str, seeds))}: mean (least to most). 1: the same groups; 0: as alike as chance makes them. '
         'Silhouette: 1 where clusters lie far apart, 0 where they touch.',
         '',
-        '| updates | clusters | silhouette | ' + ' | '.join(indices) + ' |', '|---' * (len(indices) + 3) + '|'
+        f"| updates | clusters | {' | '.join(columns)} |", '|---' * (len(columns) + 2) + '|'
     ]
-    for length in lengths:
+    for length, of_length in values.groupby('updates'):
         counts = [max(assignments[seed, length]) + 1 for seed in seeds]
         clusters = f'{min(counts)} to {max(counts)}' if min(counts) < max(counts) else str(counts[0])
-        cells = [str(length), clusters, *(_spread(values[length]) for values in (silhouettes, *indices.values()))]
-        lines.append(f'| {" | ".join(cells)} |')
+        spreads = [_spread(of_length.value[of_length.comparison == column]) for column in columns]
+        lines.append(f"| {' | '.join([str(length), clusters, *spreads])} |")
     return '\n'.join(lines) + '\n'
 
 
-def _spread(values: Sequence[float]) -> str:
+def _spread(values: pd.Series) -> str:
     if len(values) < 2:
         return ''.join(f'{value:.2f}' for value in values) or '-'
-    return f'{np.mean(values):.2f} ({min(values):.2f} to {max(values):.2f})'
+    return f'{values.mean():.2f} ({values.min():.2f} to {values.max():.2f})'
 
 
 def _picture(
-        assignments: Assignments, indices: Dict[str, Dict[int, List[float]]], mean: np.ndarray, seeds: Sequence[int],
+        assignments: Assignments, indices: pd.DataFrame, mean: np.ndarray, seeds: Sequence[int],
         lengths: Sequence[int], tasks: Sequence[str]
 ) -> Figure:
     K = len(tasks)
     size = max(4.0, 1.5 + 0.26 * K)
     figure = Figure(figsize=(9.5 + size, max(3.8, 0.8 + 0.26 * K)), layout='constrained')
     curves, pairs, matrix = figure.subplots(1, 3, width_ratios=(4, 3.5, size))
-    for name, values in indices.items():
-        if all(values.values()):
-            _curve(curves, name, values)
+    for name, values in indices.groupby('comparison', sort=False):  # mean over pairs or seeds, and the range
+        spread = values.groupby('updates').value.agg(['mean', 'min', 'max'])
+        line, = curves.plot(spread.index, spread['mean'], marker='o', label=name)
+        curves.fill_between(spread.index, spread['min'], spread['max'], color=line.get_color(), alpha=0.15)
     curves.set_xlabel('updates of the warm-up')
     curves.set_ylabel('adjusted Rand index')
     curves.set_ylim(top=1.03)
@@ -138,11 +133,9 @@ def _picture(
     for i, j in np.ndindex(alike.shape):
         colour = 'black' if alike[i, j] > 0.6 else 'white'
         pairs.text(j, i, f'{alike[i, j]:.2f}', ha='center', va='center', color=colour)
+    pairs.set(xlabel='seed', ylabel='seed', title=f'adjusted Rand index, {lengths[-1]} updates')
     pairs.set_xticks(range(len(seeds)), seeds)
     pairs.set_yticks(range(len(seeds)), seeds)
-    pairs.set_xlabel('seed')
-    pairs.set_ylabel('seed')
-    pairs.set_title(f'adjusted Rand index, {lengths[-1]} updates')
     order = leaf_order(mean)
     image = matrix.imshow(mean[np.ix_(order, order)], cmap='RdBu', vmin=-1, vmax=1)
     matrix.set_xticks([])
@@ -150,11 +143,3 @@ def _picture(
     matrix.set_title("centred cosine of the tasks' gradients, mean over seeds")
     figure.colorbar(image, ax=matrix, shrink=0.8)
     return figure
-
-
-def _curve(axes: Axes, name: str, values: Dict[int, List[float]]) -> None:
-    """Mean over pairs or seeds, and the range."""
-    lengths = list(values)
-    line, = axes.plot(lengths, [np.mean(values[length]) for length in lengths], marker='o', label=name)
-    least, most = ([pick(values[length]) for length in lengths] for pick in (min, max))
-    axes.fill_between(lengths, least, most, color=line.get_color(), alpha=0.15)

@@ -1,25 +1,23 @@
-"""TODO"""
+"""What methods have reached, as numbers with their intervals, from ``<method>.csv`` and ``runs.csv``."""
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
+import pandas as pd
 
 from lzero_mow.config.suites import DEFAULT_METHOD, RANDOM, REFERENCES
 from lzero_mow.config.tree import did_you_mean
 from lzero_mow.report.stats.intervals import interval, iqm, mean, median, probability_of_improvement, wilson
 from lzero_mow.report.stats.scale import Scale, table_scale
-from lzero_mow.report.stats.scores import episode_return, finals, methods_of, read_evaluations, result_files, tasks_of
-from lzero_mow.report.tables.costs import RUNS, RunCost, read_costs
-from lzero_mow.report.tables.results import SUCCESSES, Result
+from lzero_mow.report.stats.scores import RETURN, finals, methods_of, read_evaluations, result_files, tasks_of
+from lzero_mow.report.tables.costs import RUNS, read_costs
+from lzero_mow.report.tables.results import SUCCESSES
 
-if TYPE_CHECKING:
-    from .numbers import MethodSummary, Summary
-
-ALL_TASKS = 'all tasks'  # of successes, their mean
-CURVES = 5  # methods, the first of the table, beside reference players: more hide one another
+ALL_TASKS = 'all tasks'  # the mean of the successes over all tasks
+CURVES = 5  # methods, the first of the table, beside reference players: more would hide one another
 STATISTICS = {'iqm': iqm, 'mean': mean, 'median': median}
-# What is estimated, and the ends of its interval: NaN where there is one seed.
+# A number, and the ends of its interval: NaN where there is one seed.
 Estimate = Tuple[float, float, float]
 
 
@@ -56,12 +54,12 @@ class Summary:
 def summarise(folder: str, baseline: Optional[str] = None, last: int = 1, drawn: Sequence[str] = ()) -> Summary:
     """
     Overview:
-        Compute the numbers.
+        Compute the numbers of a folder's tables.
     Arguments:
         - folder (:obj:`str`): Holds ``<method>.csv`` and ``runs.csv``.
         - baseline (:obj:`Optional[str]`): The method that the others are compared with; None for MoW if it is there.
-        - last (:obj:`int`): A run's final score is the mean of so many last evaluations.
-        - drawn (:obj:`Sequence[str]`): Methods whose learning curves are drawn; none for the first of the table.
+        - last (:obj:`int`): A run has reached the mean of this many last evaluations.
+        - drawn (:obj:`Sequence[str]`): Methods whose learning curves are drawn; empty for the first of the table.
     Raises:
         - ValueError: in one line for missing files and methods, and for tables that do not fit together.
     """
@@ -82,60 +80,62 @@ def summarise(folder: str, baseline: Optional[str] = None, last: int = 1, drawn:
 
 
 def summarise_rows(
-        rows: Sequence[Result], costs: Sequence[RunCost], scale: Optional[Scale], baseline: Optional[str] = None,
+        rows: pd.DataFrame, costs: pd.DataFrame, scale: Optional[Scale], baseline: Optional[str] = None,
         last: int = 1, drawn: Sequence[str] = ()
 ) -> Summary:
     """
     Overview:
         Compute the numbers of evaluations, wherever they come from.
     Arguments:
-        - rows (:obj:`Sequence[Result]`), costs (:obj:`Sequence[RunCost]`): Evaluations, and what the runs have cost.
+        - rows (:obj:`pd.DataFrame`), costs (:obj:`pd.DataFrame`): Evaluations, and what the runs have cost.
         - scale (:obj:`Optional[Scale]`): What turns returns into scores; without it there are none.
         - baseline, last, drawn: See ``summarise``.
     """
     methods, tasks = methods_of(rows), tasks_of(rows)
     if baseline is None and DEFAULT_METHOD in methods:
         baseline = DEFAULT_METHOD
+    rows = rows.assign(score=np.nan if scale is None else scale(rows))
+    by_method = {method: rows[rows.method == method] for method in methods}
+    summaries = [_method(by_method[method], tasks, scale, last) for method in methods]
+    # What counts where every evaluation has it; which of two returns is higher needs no scale.
+    column = scale.column if scale is not None and scale.column is not None else RETURN
+    ends = {method: finals(own, tasks, column, last) for method, own in by_method.items()}
+    random = next((summary.returns for summary in summaries if summary.method == RANDOM), None)
+    for summary in summaries:
+        if baseline not in (None, summary.method):
+            compared = interval(probability_of_improvement, ends[baseline], ends[summary.method])
+            summary.improvement = _estimate(compared)
+        if random is not None:  # the lower end above the upper end of random play's; never for NaN
+            summary.above_random = [task for task in tasks if summary.returns[task][1] > random[task][2]]
+        _add_costs(summary, costs[costs.method == summary.method])
     drawn = drawn or [method for method in methods if method not in REFERENCES][:CURVES]
-    by_method = {method: [row for row in rows if row.method == method] for method in methods}
-    summaries = [_method(method, by_method, tasks, scale, baseline, last, costs) for method in methods]
-    if RANDOM in methods:
-        _mark_above_random(summaries)
-    drawn = [method for method in methods if method in (*drawn, *REFERENCES)]
-    return Summary(tasks, scale, baseline, last, summaries, drawn)
+    return Summary(
+        tasks, scale, baseline, last, summaries, [method for method in methods if method in (*drawn, *REFERENCES)]
+    )
 
 
-def _method(
-        method: str, rows: Dict[str, List[Result]], tasks: Sequence[str], scale: Optional[Scale],
-        baseline: Optional[str], last: int, costs: Sequence[RunCost]
-) -> MethodSummary:
-    own = rows[method]
-    returns = finals(own, tasks, episode_return, last)
-    ends = _ends(own)
-    numbers = ([getattr(row, name) for row in ends] for name in ('env_step', 'episodes'))
-    summary = MethodSummary(method, len(returns), *((min(values), max(values)) for values in numbers))
+def _method(rows: pd.DataFrame, tasks: Sequence[str], scale: Optional[Scale], last: int) -> MethodSummary:
+    """What one method has reached."""
+    returns = finals(rows, tasks, RETURN, last)
+    ends = rows.sort_values('env_step').groupby(['seed', 'task'])[['env_step', 'episodes']].last()
+    numbers = ((int(ends[name].min()), int(ends[name].max())) for name in ends)
+    summary = MethodSummary(rows.method.iloc[0], len(returns), *numbers, returns=_by_task(tasks, returns))
     if scale is not None:
-        scores = finals(own, [task for task in tasks if scale.covers(task)], scale, last)
-        for name, statistic in STATISTICS.items():
-            summary.scores[name] = _estimate(interval(statistic, scores))
-    if baseline not in (None, method):
-        # What counts where every evaluation has it; which of two returns is higher needs no scale.
-        counts = scale if scale is not None and scale.column is not None else episode_return
-        compared = (finals(rows[one], tasks, counts, last) for one in (baseline, method))
-        summary.improvement = _estimate(interval(probability_of_improvement, *compared))
-    summary.returns = _by_task(tasks, returns)
+        scores = finals(rows, [task for task in tasks if scale.covers(task)], 'score', last)
+        summary.scores = {name: _estimate(interval(statistic, scores)) for name, statistic in STATISTICS.items()}
     for name in SUCCESSES:
-        if all(getattr(row, name) is not None for row in own):
-            successes = finals(own, tasks, lambda row: getattr(row, name), last)
-            summary.successes[name] = _successes(tasks, successes, summary.episodes[0])
-    runs = [cost for cost in costs if cost.method == method]
-    if runs:
-        seeds = len({cost.seed for cost in runs})
-        summary.interactions = sum(cost.interactions for cost in runs) / seeds
-        summary.updates = sum(cost.updates for cost in runs) / len(runs)
-        summary.cpu_minutes = sum(cost.cpu_minutes for cost in runs) / seeds
-        summary.megabytes = sum(cost.megabytes for cost in runs) / seeds
+        if rows[name].notna().all():
+            summary.successes[name] = _successes(tasks, finals(rows, tasks, name, last), summary.episodes[0])
     return summary
+
+
+def _add_costs(summary: MethodSummary, costs: pd.DataFrame) -> None:
+    """What one method's runs have cost: an ensemble has several per seed."""
+    if costs.empty:
+        return
+    per_seed = costs[['interactions', 'cpu_minutes', 'megabytes']].sum() / costs.seed.nunique()
+    summary.interactions, summary.cpu_minutes, summary.megabytes = per_seed.tolist()
+    summary.updates = float(costs.updates.mean())
 
 
 def _by_task(tasks: Sequence[str], values: np.ndarray) -> Dict[str, Estimate]:
@@ -152,20 +152,5 @@ def _successes(tasks: Sequence[str], values: np.ndarray, episodes: int) -> Dict[
     return {**of_tasks, ALL_TASKS: wilson(float(values.mean()), episodes * len(tasks))}
 
 
-def _ends(rows: Sequence[Result]) -> List[Result]:
-    """The last evaluation of each run and task."""
-    return list({(row.seed, row.task): row for row in sorted(rows, key=lambda row: row.env_step)}.values())
-
-
 def _estimate(values: Tuple[np.ndarray, np.ndarray, np.ndarray]) -> Estimate:
-    point, low, high = values
-    return float(point), float(low), float(high)
-
-
-def _mark_above_random(summaries: Sequence[MethodSummary]) -> None:
-    """A task lies above random play if its interval's lower end lies above the upper end of random play's."""
-    random = next(summary for summary in summaries if summary.method == RANDOM)
-    for summary in summaries:
-        summary.above_random = [
-            task for task, (_, low, _) in summary.returns.items() if low > random.returns[task][2]  # False for NaN
-        ]
+    return tuple(map(float, values))

@@ -8,7 +8,7 @@ from typing import Dict, Mapping
 import torch
 from torch import Tensor
 
-from .scalezero_model import ScaleZeroModel
+from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 
 # Our names, step by step, to LightZero's; {g} is a task or an expert, for which LightZero has a module each.
 RENAMES = (
