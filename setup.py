@@ -55,7 +55,7 @@ setup(
         'minatar': ['MinAtar==1.0.15'],
         # The suite metaworld. It needs packaging and does not say so.
         'metaworld': ['metaworld==3.1.1', 'mujoco==3.3.0', 'packaging'],
-        'test': ['pytest>=7', 'pytest-timeout', 'pytest-xdist', 'hypothesis', 'atarihns'],
+        'test': ['pytest>=7', 'pytest-timeout', 'pytest-xdist', 'hypothesis', 'atarihns', 'codespell'],
         'style': ['yapf==0.29.0'],
     },
 )

@@ -143,7 +143,7 @@ def test_a_game_that_ends_is_terminated_and_reports_its_raw_return():
         assert 'eval_episode_return' not in timestep.info
     assert timestep.info['terminated'] and not timestep.info['truncated']
     assert timestep.info['eval_episode_return'] == total and isinstance(total, float)
-    with pytest.raises(RuntimeError, match='Breakout: call reset'):
+    with pytest.raises(RuntimeError, match='Breakout is in progress: call reset'):
         env.step(0)
 
 
@@ -196,7 +196,7 @@ def test_full_action_space_allows_everything_and_minimal_refuses_the_rest():
     env = make_env('Freeway', seed=0, action_space='minimal')
     env.reset()
     assert {env.random_action() for _ in range(50)} == {0, 2, 5}
-    with pytest.raises(ValueError, match=r'action 17 is illegal in Freeway: legal are \[0, 2, 5\]'):
+    with pytest.raises(ValueError, match=r'action 17 is illegal in Freeway: the legal actions are \[0, 2, 5\]'):
         env.step(17)
 
 

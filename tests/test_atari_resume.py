@@ -86,7 +86,7 @@ def test_a_saved_environment_that_cannot_go_on_is_refused():
     with pytest.raises(RuntimeError, match='Pong has not been reset'):
         env.state_dict()
     roll(env, 50)
-    with pytest.raises(ValueError, match='of Pong cannot go on as Boxing'):
+    with pytest.raises(ValueError, match='of Pong cannot continue as Boxing'):
         make_env('Boxing').load_state_dict(env.state_dict())
-    with pytest.raises(ValueError, match='Pong does not go on as saved'):
+    with pytest.raises(ValueError, match='Pong does not continue as saved'):
         make_env('Pong', frame_skip=3).load_state_dict(env.state_dict())

@@ -138,7 +138,7 @@ train(config)
 @pytest.mark.parametrize(
     'death, message', [
         ('killed', r'environment \d \(task (reach|drawer-close)\) died: its process ended with exit code -9'),
-        ('broken', '(reach|drawer-close) cannot be drawn any more: the GL context is lost'),
+        ('broken', '(reach|drawer-close) can no longer be drawn: the GL context is lost'),
     ]
 )
 def test_a_renderer_that_dies_in_its_process_is_named(tmp_path, death, message):

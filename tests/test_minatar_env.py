@@ -92,7 +92,7 @@ def test_a_saved_episode_that_the_game_does_not_repeat_is_refused():
     env.reset()
     for _ in range(4):
         env.step(1)
-    with pytest.raises(ValueError, match='does not go on as saved'):
+    with pytest.raises(ValueError, match='does not continue as saved'):
         make(sticky_action_prob=1.0).load_state_dict(env.state_dict())
 
 

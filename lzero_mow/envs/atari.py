@@ -1,6 +1,4 @@
-"""
-Atari for many tasks at once, as a DI-engine environment: raw rewards, whole games, one action space for every game.
-"""
+"""Atari as a DI-engine environment for multi-task runs: raw rewards, whole games, one action space for every game."""
 from typing import Tuple
 
 from ding.utils import ENV_REGISTRY
@@ -16,12 +14,11 @@ from .visual_env import VisualEnv
 class AtariMoWEnv(VisualEnv):
     """
     Overview:
-        One Atari game: RGB frames, ALE's 18 actions, raw rewards, an episode is a whole game.
+        One Atari game: RGB frames, ALE's 18 actions, raw rewards; an episode is a whole game.
     Arguments:
-        - cfg (:obj:`EasyDict`): Keys of ``config`` below, and ``task``, the game's name; what is
-            missing has its default.
+        - cfg (:obj:`EasyDict`): Keys of ``config``, and ``task``, the game's name; missing keys have their defaults.
     Raises:
-        - ValueError: for an unknown game or a value that makes no sense, as ``check`` does.
+        - ValueError: for an unknown game, an invalid value or a missing ROM, see ``check``.
     """
     config = ATARI_CONFIG
     num_actions = NUM_ACTIONS
@@ -29,21 +26,12 @@ class AtariMoWEnv(VisualEnv):
 
     @classmethod
     def check(cls, cfg: dict) -> None:
-        """
-        Overview:
-            Refuse a configuration that no environment can be built from, before anything is built.
-        Arguments:
-            - cfg (:obj:`dict`): The part ``env`` of a run's configuration.
-        Raises:
-            - ValueError: one line, for unknown or repeated games, values that make no sense and missing ROMs.
-        """
         check_config(cfg)
         for task in with_defaults(cls.config, cfg).tasks:
             rom_path(task)
 
     @staticmethod
     def reference_scores(task: str) -> Tuple[float, float]:
-        """Raw returns of random play and of a human in a game."""
         return scores.reference_scores(task)
 
     def _new_game(self) -> Emulator:

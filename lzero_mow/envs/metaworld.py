@@ -1,6 +1,4 @@
-"""
-Meta-World for many tasks at once, as a DI-engine environment: pictures, four continuous actions, success.
-"""
+"""Meta-World as a DI-engine environment for multi-task runs: pictures, four continuous actions, success."""
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
@@ -19,15 +17,14 @@ from .visual_env import VisualEnv
 class MetaWorldMoWEnv(VisualEnv):
     """
     Overview:
-        One Meta-World task: pictures of a camera, the hand's movement and the gripper as actions, the package's reward,
-        500 steps of the simulator. ``info['success']`` says at each step whether the task is done, at the end
-        ``info['episode_info']`` whether it was at any step of the simulator, ``success_any``, and at the last one,
-        ``success_last``.
+        One Meta-World task: camera pictures, the movement of the hand and the gripper as actions, the package's reward,
+        500 simulator steps. ``info['success']`` says at each step whether the task is done. At the end,
+        ``info['episode_info']`` says whether it was done at any simulator step (``success_any``) and at the last one
+        (``success_last``).
     Arguments:
-        - cfg (:obj:`EasyDict`): Keys of ``config`` below, and ``task``, the task's name; what is missing has its
-            default.
+        - cfg (:obj:`EasyDict`): Keys of ``config``, and ``task``, the task's name; missing keys have their defaults.
     Raises:
-        - ValueError: for an unknown task or a value that makes no sense, as ``check`` does.
+        - ValueError: for an unknown task, an invalid value, or without Meta-World or a GL library, see ``check``.
     """
     config = METAWORLD_CONFIG
     num_actions = ACTION_DIM
@@ -36,58 +33,35 @@ class MetaWorldMoWEnv(VisualEnv):
 
     @classmethod
     def check(cls, cfg: dict) -> None:
-        """
-        Overview:
-            Refuse a configuration that no environment can be built from, before anything is built.
-        Arguments:
-            - cfg (:obj:`dict`): The part ``env`` of a run's configuration.
-        Raises:
-            - ValueError: one line, for unknown or repeated tasks, values that make no sense, without Meta-World, or
-              without a library to draw with.
-        """
         check_config(cfg)
         require_metaworld()
         choose_gl()
 
     @classmethod
     def create_evaluator_env_cfg(cls, cfg: dict) -> List[EasyDict]:
-        """
-        Overview:
-            The configurations of the environments that evaluate: a task's environments share its fixed goals out, one
-            after the other.
-        Arguments:
-            - cfg (:obj:`dict`): The part ``env`` of a run's configuration; left as it is.
-        Returns:
-            - cfgs (:obj:`List[EasyDict]`): One per environment, task by task, each with its ``task``, ``task_id`` and
-              ``first_goal``.
-        """
+        """With ``first_goal``: a task's environments take turns in playing its fixed goals."""
         cfgs = super().create_evaluator_env_cfg(cfg)
-        for number, env_cfg in enumerate(cfgs):
+        for index, env_cfg in enumerate(cfgs):
             if env_cfg.goals == 'fixed':
-                env_cfg.first_goal = number % env_cfg.evaluator_env_num
+                env_cfg.first_goal = index % env_cfg.evaluator_env_num
         return cfgs
-
-    @staticmethod
-    def reference_scores(task: str) -> Optional[Tuple[float, float]]:
-        """None: results are rates of success, which need no scale."""
-        return None
 
     @property
     def state(self) -> np.ndarray:
-        """What scripted experts see and agents do not: float64 (39, ), now, before, goal."""
+        """What scripted experts see and agents do not: float64 (39, ), the current and last state and the goal."""
         return self._game.state
 
     def expert_action(self) -> np.ndarray:
         """
-        What the task's scripted expert does now: float32 (4, ). Asked once per environment step, its action is held for
-        ``action_repeat`` steps of the simulator.
+        The scripted expert's action in this state: float32 (4, ). It is queried once per environment step, and its
+        action is held for ``action_repeat`` simulator steps.
         """
         if self._expert is None:
             self._expert = new_expert(self.task)
         return self._expert(self.state)
 
     def play(self, action: np.ndarray) -> Tuple[float, Dict[str, Any]]:
-        """See ``VisualEnv.play``; at an episode's end its successes stand in ``info['episode_info']``."""
+        """As in ``VisualEnv``; when the episode ends, ``info['episode_info']`` has its successes."""
         reward, info = super().play(action)
         self._success_any |= info['success']
         if self._done:
@@ -102,7 +76,7 @@ class MetaWorldMoWEnv(VisualEnv):
 
     def _reset_game(self, seed: int) -> np.random.Generator:
         self._success_any = False
-        self._expert: Optional[Callable] = None  # an episode's own, if it is asked
+        self._expert: Optional[Callable] = None  # one per episode, made when it is needed
         first = self._cfg.get('first_goal')
         episode = self._episode if self._dynamic_seed else 0
         return self._game.reset(seed, None if first is None else first + self._cfg.evaluator_env_num * episode)

@@ -1,8 +1,4 @@
-"""
-MinAtar for many tasks at once, as a DI-engine environment: five unlike games that a laptop can learn.
-"""
-from typing import Optional, Tuple
-
+"""MinAtar as a DI-engine environment for multi-task runs: five different games that a laptop can learn."""
 from ding.utils import ENV_REGISTRY
 
 from lzero_mow.config.minatar import MINATAR_CONFIG, NUM_ACTIONS, check_config
@@ -16,10 +12,9 @@ class MinAtarMoWEnv(VisualEnv):
     Overview:
         One MinAtar game: small RGB frames, six actions, raw rewards, one life.
     Arguments:
-        - cfg (:obj:`EasyDict`): Keys of ``config`` below, and ``task``, the game's name; what is missing has its
-            default.
+        - cfg (:obj:`EasyDict`): Keys of ``config``, and ``task``, the game's name; missing keys have their defaults.
     Raises:
-        - ValueError: for an unknown game or a value that makes no sense, as ``check`` does.
+        - ValueError: for an unknown game, an invalid value or without MinAtar, see ``check``.
     """
     config = MINATAR_CONFIG
     num_actions = NUM_ACTIONS
@@ -27,21 +22,8 @@ class MinAtarMoWEnv(VisualEnv):
 
     @classmethod
     def check(cls, cfg: dict) -> None:
-        """
-        Overview:
-            Refuse a configuration that no environment can be built from, before anything is built.
-        Arguments:
-            - cfg (:obj:`dict`): The part ``env`` of a run's configuration.
-        Raises:
-            - ValueError: one line, for unknown or repeated games, values that make no sense, or without MinAtar.
-        """
         check_config(cfg)
         require_minatar()
-
-    @staticmethod
-    def reference_scores(task: str) -> Optional[Tuple[float, float]]:
-        """None: there is no score of a human in MinAtar."""
-        return None
 
     def _new_game(self) -> MinAtarGame:
         cfg = self._cfg

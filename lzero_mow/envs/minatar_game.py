@@ -1,6 +1,6 @@
 """
-One MinAtar game (Young and Tian 2019) drawn as a small RGB picture: a colour for each of the game's channels, the later
-channel on top where two meet, as MinAtar itself draws them.
+One MinAtar game (Young and Tian 2019), drawn as a small RGB picture: one colour per channel of the game, later channels
+on top, as MinAtar itself draws them.
 """
 import importlib.util
 from typing import Dict, List, Tuple
@@ -9,7 +9,7 @@ import numpy as np
 
 from lzero_mow.config.minatar import CELLS, NUM_COLOURS, game_and_palette
 
-# Bright and far apart, for small objects must show in a squared error.
+# Bright and far apart, so that small objects show up in a squared error.
 PALETTE = np.array(
     [
         (255, 255, 255), (255, 60, 60), (110, 110, 110), (60, 140, 255), (70, 220, 70), (255, 220, 50), (220, 80, 255),
@@ -22,7 +22,7 @@ assert len(PALETTE) == NUM_COLOURS
 class MinAtarGame:
     """
     Overview:
-        A game of ``lzero_mow.envs.visual_env``'s form.
+        A game as ``lzero_mow.envs.visual_env`` defines it.
     Arguments:
         - task (:obj:`str`): ``GAME`` or ``GAME@n``, see ``game_and_palette``.
         - size (:obj:`int`): Height and width of the picture; a cell is ``size // 10`` pixels wide.
@@ -43,54 +43,38 @@ class MinAtarGame:
 
     @property
     def minimal_actions(self) -> List[int]:
-        """The actions that do something in this game, of MinAtar's six."""
+        """The actions that have an effect in this game, out of MinAtar's six."""
         return list(self._env.minimal_action_set())
 
     def fingerprint(self) -> np.ndarray:
-        """The board: uint8, a bit for each cell and channel."""
+        """The board: uint8, one bit per cell and channel."""
         return np.packbits(self._env.state())
 
     def reset(self, seed: int) -> np.random.Generator:
-        """
-        Overview:
-            Start the episode that belongs to a seed.
-        Returns:
-            - rng (:obj:`np.random.Generator`): For random play.
-        """
+        """Start the episode of a seed; returns a generator for random play."""
         self._env.seed(seed)
         self._env.last_action = 0
         self._env.reset()
         return np.random.default_rng(seed)
 
     def step(self, action: int) -> Tuple[float, bool, Dict[str, bool]]:
-        """
-        Overview:
-            Play one action.
-        Returns:
-            - reward (:obj:`float`), terminated (:obj:`bool`): As MinAtar returns them.
-            - info (:obj:`dict`): Empty.
-        """
+        """Play one action; returns MinAtar's reward and end of the episode."""
         reward, terminated = self._env.act(action)
         return float(reward), bool(terminated), {}
 
     def observe(self) -> np.ndarray:
-        """The frame of this moment: uint8 (3, size, size)."""
-        top = (self._env.state() * self._order).max(-1)  # (10, 10): number of the uppermost channel, 0 for none
+        """The current frame: uint8 (3, size, size)."""
+        top = (self._env.state() * self._order).max(-1)  # (10, 10): the uppermost channel, 0 for none
         picture = self._colours[top].repeat(self._cell, axis=0).repeat(self._cell, axis=1)
         board = slice(self._rim, self._rim + CELLS * self._cell)
         self.screen[board, board] = picture
         return np.ascontiguousarray(self.screen.transpose(2, 0, 1))
 
     def close(self) -> None:
-        """Nothing to do."""
+        """Nothing to free."""
 
 
 def require_minatar() -> None:
-    """
-    Overview:
-        Say what to do where MinAtar, an optional extra, is not installed.
-    Raises:
-        - ValueError: one line.
-    """
+    """ValueError that says how to install MinAtar, an optional extra, if it is missing."""
     if importlib.util.find_spec('minatar') is None:
         raise ValueError("MinAtar is not installed: pip install 'MinAtar==1.0.15' (it is GPL-3.0)")

@@ -1,6 +1,4 @@
-"""
-Videos of play.
-"""
+"""Videos of play."""
 import os
 
 import numpy as np
@@ -9,9 +7,9 @@ import numpy as np
 class Recorder:
     """
     Overview:
-        Writes the frames of one episode after another as mp4 files.
+        Writes one mp4 file per episode.
     Arguments:
-        - folder (:obj:`str`): Where the videos go; must exist.
+        - folder (:obj:`str`): An existing folder for the videos.
         - frames_per_second (:obj:`float`): Speed of the videos.
     """
 
@@ -21,28 +19,22 @@ class Recorder:
         self._writer = None
 
     def start(self, name: str, frame: np.ndarray) -> None:
-        """
-        Overview:
-            Begin the video of an episode; one in progress is finished first.
-        Arguments:
-            - name (:obj:`str`): Name of the file without its ending.
-            - frame (:obj:`np.ndarray`): The first picture, uint8 (height, width, 3).
-        """
-        import imageio  # only those who record wait for it
+        """Begin ``<folder>/<name>.mp4`` with a frame, uint8 (height, width, 3); a video in progress is finished."""
+        import imageio  # slow to import, and only needed here
         self.close()
         path = os.path.join(self._folder, f'{name}.mp4')
         self._writer = imageio.get_writer(path, fps=self._frames_per_second, macro_block_size=2)
         self._writer.append_data(frame)
 
     def add(self, frame: np.ndarray, last: bool) -> None:
-        """Add a picture to the video in progress, if there is one; the last one finishes it."""
+        """Add a frame to the video in progress, if any; the last one finishes it."""
         if self._writer is not None:
             self._writer.append_data(frame)
             if last:
                 self.close()
 
     def close(self) -> None:
-        """Finish the video in progress, if there is one."""
+        """Finish the video in progress, if any."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None

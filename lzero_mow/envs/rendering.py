@@ -1,6 +1,4 @@
-"""
-Pictures of MuJoCo scenes without a display: which GL library to use, and a renderer of which a process can have many.
-"""
+"""Rendering MuJoCo scenes without a display: which GL library to use, and a renderer that a process can have many of."""
 import atexit
 import functools
 import os
@@ -10,10 +8,10 @@ from typing import Any, Optional, Tuple
 
 import numpy as np
 
-BACKENDS = ('egl', 'osmesa')  # in the order in which they are tried
+BACKENDS = ('egl', 'osmesa')  # in the order of trial
 PROBE_SECONDS = 120
 PACKAGES = 'apt install libegl1 libopengl0 libgl1-mesa-dri (or libosmesa6)'
-# Draws one picture of a lit box, and fails where that comes out black.
+# Renders a lit box, and fails if the picture is black.
 _PROBE = """
 import mujoco
 model = mujoco.MjModel.from_xml_string(
@@ -32,25 +30,25 @@ _GL_VARIABLES = ('MUJOCO_GL', 'PYOPENGL_PLATFORM')
 def choose_gl() -> str:
     """
     Overview:
-        Choose the GL library for this process and its children: the one that MUJOCO_GL names, or else EGL, or else
-        OSMesa. Each is tried in a process of its own (1.5 s), because a failed ``import mujoco`` cannot be undone.
+        Choose the GL library for this process and its children: the one named by MUJOCO_GL, else EGL, else OSMesa.
+        Each is tried in a process of its own (1.5 s), because a failed ``import mujoco`` cannot be undone.
     Returns:
-        - backend (:obj:`str`): Now in MUJOCO_GL.
+        - backend (:obj:`str`): The choice, also set in MUJOCO_GL.
     Raises:
-        - ValueError: one line, with the packages to install, if nothing can be drawn.
+        - ValueError: if neither can render, with the packages to install.
     """
     if 'mujoco' in sys.modules:
         from mujoco.gl_context import GLContext
         backend = GLContext.__module__.rpartition('.')[-1]
         if backend not in BACKENDS:
             raise ValueError(
-                f'mujoco was imported before a library to draw with was chosen, and took {backend}: start Python with '
+                f'mujoco was imported before a GL library was chosen, and uses {backend}: start Python with '
                 'MUJOCO_GL=egl'
             )
         return backend
     wanted = os.environ.get('MUJOCO_GL', '').lower().strip()
     if wanted and wanted not in BACKENDS:
-        raise ValueError(f"MUJOCO_GL is '{wanted}', which draws nothing without a display: unset it, or egl or osmesa")
+        raise ValueError(f"MUJOCO_GL is '{wanted}', which needs a display: unset it, or set it to egl or osmesa")
     failures = []
     for backend in (wanted, ) if wanted else BACKENDS:
         environment = {name: value for name, value in os.environ.items() if name not in _GL_VARIABLES}
@@ -60,41 +58,41 @@ def choose_gl() -> str:
                 text=True, timeout=PROBE_SECONDS
             )
         except subprocess.TimeoutExpired:
-            failures.append(f'{backend}: nothing drawn in {PROBE_SECONDS} seconds')
+            failures.append(f'{backend}: no picture after {PROBE_SECONDS} seconds')
             continue
         if probe.returncode == 0:
             os.environ['MUJOCO_GL'] = backend
-            os.environ.pop('PYOPENGL_PLATFORM', None)  # of another backend, it would stop this one
+            os.environ.pop('PYOPENGL_PLATFORM', None)  # set for another backend, it would break this one
             return backend
         failures.append(f'{backend}: {(probe.stderr.strip() or str(probe.returncode)).splitlines()[-1]}')
-    raise ValueError(f"no picture can be drawn without a display: {PACKAGES}; {'; '.join(failures)}")
+    raise ValueError(f"cannot render without a display: {PACKAGES}; {'; '.join(failures)}")
 
 
 class Renderer:
     """
     Overview:
-        Pictures of one MuJoCo model. ``mujoco.Renderer`` with its GL context made current before every call, without
-        which two renderers in one process draw, or delete, each other's scenes.
+        Renders one MuJoCo model: ``mujoco.Renderer`` with its GL context made current before every call. Otherwise two
+        renderers in one process draw, or delete, each other's scenes.
     Arguments:
-        - model (:obj:`mujoco.MjModel`): Its buffer is made as small as the picture.
+        - model (:obj:`mujoco.MjModel`): Its off-screen buffer is resized to the picture.
         - camera (:obj:`str`): A camera of the model.
         - size (:obj:`Tuple[int, int]`): Height and width.
-        - profile (:obj:`str`): 'full', or 'fast': without shadows, reflections and anti-aliasing, which in software are
-            nine tenths of the time.
+        - profile (:obj:`str`): 'full', or 'fast': without shadows, reflections and anti-aliasing, which take nine
+          tenths of the time in software rendering.
     Raises:
-        - RuntimeError: one line, in a process that was forked from one with a GL context.
+        - RuntimeError: in a process that was forked from one with a GL context.
     """
 
-    _drawn_in: Optional[int] = None  # the process that first had a GL context; one forked from it would wait for ever
+    _first_process: Optional[int] = None  # the first with a GL context; a process forked from it would hang
 
     def __init__(self, model: Any, camera: str, size: Tuple[int, int], profile: str) -> None:
         import mujoco
-        if Renderer._drawn_in not in (None, os.getpid()):
+        if Renderer._first_process not in (None, os.getpid()):
             raise RuntimeError(
-                'this process was forked from one that had drawn before: draw in neither or in both, with '
-                'create.env_manager.type=base, or start the environments of a new process'
+                'this process was forked from one that has already rendered: set create.env_manager.type=base, or start '
+                'the environments from a new process'
             )
-        Renderer._drawn_in = os.getpid()
+        Renderer._first_process = os.getpid()
         fast = profile == 'fast'
         model.vis.global_.offheight, model.vis.global_.offwidth = size
         if fast:
@@ -103,15 +101,15 @@ class Renderer:
         self._renderer = mujoco.Renderer(model, *size)
         for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION):
             self._renderer.scene.flags[flag] = not fast
-        atexit.register(self.close)  # a context that outlives the interpreter's modules ends in a traceback
+        atexit.register(self.close)  # closing it after the modules are gone raises a traceback
 
     def render(self, data: Any) -> np.ndarray:
-        """The scene as it is in ``data``: uint8 (height, width, 3)."""
+        """The scene in state ``data``: uint8 (height, width, 3)."""
         self._renderer.update_scene(data, self._camera)
         return self._renderer.render()
 
     def close(self) -> None:
-        """Free the GL context; at the end of the process at the latest."""
+        """Free the GL context; called at exit if not before."""
         if self._renderer is not None:
             atexit.unregister(self.close)
             self._renderer._gl_context.make_current()

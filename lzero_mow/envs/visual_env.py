@@ -1,15 +1,15 @@
 """
-What the environments of all suites share: an episode of one visual game, behind DI-engine's interface.
+The environment class that all suites share: an episode of one visual task, behind DI-engine's interface.
 
-A suite brings a *game*, an object with
+A suite provides a *game*, an object with
 
-    reset(seed)   -> the episode's np.random.Generator
-    step(action)  -> reward, terminated, dict of what else there is to say
-    observe()     -> frame of this moment, uint8 (3, height, width)
-    minimal_actions   the actions that do something in it, where actions are discrete
-    screen        uint8 (height, width, 3), the picture for videos
-    fingerprint() -> uint8 array that two games in the same state share
-    close()       frees what is not memory
+    reset(seed)      -> the episode's np.random.Generator
+    step(action)     -> reward, terminated, dict of further info
+    observe()        -> the current frame, uint8 (3, height, width)
+    minimal_actions  the actions that have an effect, where actions are discrete
+    screen           uint8 (height, width, 3), the picture for videos
+    fingerprint()    -> uint8 array, equal for games in the same state
+    close()          frees resources other than memory
 
 whose episodes are functions of their seed and actions alone.
 """
@@ -32,18 +32,17 @@ class VisualEnv(BaseEnv):
     """
     Overview:
         One task of a multi-task run, in the form that all tasks share: RGB frames, one action space with a mask, raw
-        rewards. ``terminated``, ``truncated`` (step limit) and ``life_loss`` come apart in ``info``; only the first two
-        end an episode. Nothing heavy is built before the first ``reset``.
+        rewards. ``info`` tells ``terminated``, ``truncated`` (step limit) and ``life_loss`` apart; only the first two
+        end an episode. The game is built at the first ``reset``.
     Arguments:
-        - cfg (:obj:`EasyDict`): Keys of ``config``, and ``task``, the task's name; what is missing has its default.
+        - cfg (:obj:`EasyDict`): Keys of ``config``, and ``task``, the task's name; missing keys have their defaults.
     Interfaces:
-        A suite sets ``config``, ``frames_per_second`` and the two about actions, and writes ``check`` and
-        ``_new_game``.
+        A suite sets the attributes below, and implements ``check`` and ``_new_game``.
     Raises:
-        - ValueError: for an unknown task or a value that makes no sense, as ``check`` does.
+        - ValueError: for an unknown task or an invalid value, see ``check``.
     """
     config: dict
-    num_actions: int  # how many there are, or of how many numbers one consists; the same for all tasks of the suite
+    num_actions: int  # number of discrete actions or dimension of a continuous one, the same for all tasks of the suite
     action_kind: type = DiscreteActions
     frames_per_second: float  # of videos
 
@@ -55,27 +54,30 @@ class VisualEnv(BaseEnv):
         return cfg
 
     @classmethod
-    def create_collector_env_cfg(cls, cfg: dict) -> List[EasyDict]:
+    def check(cls, cfg: dict) -> None:
         """
         Overview:
-            The configurations of the environments that collect.
+            Refuse a configuration from which no environment can be built. Needs no game yet.
         Arguments:
-            - cfg (:obj:`dict`): The part ``env`` of a run's configuration; left as it is.
-        Returns:
-            - cfgs (:obj:`List[EasyDict]`): One per environment, task by task, each with its ``task`` and ``task_id``.
+            - cfg (:obj:`dict`): The part ``env`` of a run's configuration.
+        Raises:
+            - ValueError: one line, for unknown or repeated tasks, invalid values and missing packages or files.
         """
+        raise NotImplementedError
+
+    @staticmethod
+    def reference_scores(task: str) -> Optional[Tuple[float, float]]:
+        """Raw returns of random play and of a human in a task; None in suites without a human score."""
+        return None
+
+    @classmethod
+    def create_collector_env_cfg(cls, cfg: dict) -> List[EasyDict]:
+        """One configuration per collecting environment, task by task, each with its ``task`` and ``task_id``."""
         return task_configs(cls.config, cfg, 'collector_env_num')
 
     @classmethod
     def create_evaluator_env_cfg(cls, cfg: dict) -> List[EasyDict]:
-        """
-        Overview:
-            The configurations of the environments that evaluate: the same game as the collectors', nothing is forced.
-        Arguments:
-            - cfg (:obj:`dict`): The part ``env`` of a run's configuration; left as it is.
-        Returns:
-            - cfgs (:obj:`List[EasyDict]`): One per environment, task by task, each with its ``task`` and ``task_id``.
-        """
+        """The same for the evaluating environments, which play the same games as the collecting ones."""
         return task_configs(cls.config, cfg, 'evaluator_env_num')
 
     def __init__(self, cfg: dict) -> None:
@@ -95,18 +97,18 @@ class VisualEnv(BaseEnv):
         self._reward_space = spaces.Box(-np.inf, np.inf, (), np.float32)
         self._game: Any = None
         self._recorder: Optional[Recorder] = None
-        self._episode_actions: List[Any] = []  # actions of the episode in progress: they and its seed are its whole state
+        self._episode_actions: List[Any] = []  # together with its seed, the whole state of an episode
         self._done = True
         self.seed(int(np.random.SeedSequence().generate_state(1)[0]))
 
     def seed(self, seed: int, dynamic_seed: bool = True) -> None:
         """
         Overview:
-            Say which episodes the coming resets start.
+            Choose the episodes that the next resets start.
         Arguments:
             - seed (:obj:`int`): Not negative.
-            - dynamic_seed (:obj:`bool`): True: successive episodes differ, the n-th is a function of the seed and n.
-              False: every reset starts the same episode.
+            - dynamic_seed (:obj:`bool`): True: the n-th episode is a function of the seed and n. False: every reset
+              starts the same episode.
         """
         self._seed, self._dynamic_seed, self._episode = operator.index(seed), bool(dynamic_seed), -1
 
@@ -115,8 +117,8 @@ class VisualEnv(BaseEnv):
         Overview:
             Start the next episode.
         Returns:
-            - obs (:obj:`Dict[str, Any]`): ``observation`` uint8 (3, height, width), ``action_mask`` int8 (actions, ),
-              ``to_play`` -1, ``timestep`` 0.
+            - obs (:obj:`Dict[str, Any]`): ``observation`` uint8 (3, height, width), ``action_mask`` int8
+              (num_actions, ), ``to_play`` -1, ``timestep`` 0.
         """
         self._episode += 1
         obs = self._start()
@@ -129,15 +131,14 @@ class VisualEnv(BaseEnv):
         Overview:
             Play one action.
         Arguments:
-            - action (:obj:`Any`): A number below ``num_actions``, which means the same in every task; or so many
-              numbers from -1 to 1.
+            - action (:obj:`Any`): An integer below ``num_actions``, or a vector of ``num_actions`` numbers in [-1, 1].
         Returns:
             - timestep (:obj:`BaseEnvTimestep`): ``obs`` as ``reset`` returns it, ``reward`` raw float32 (), ``done``,
-              and ``info`` with ``terminated``, ``truncated``, ``life_loss``, what the game has to say and, at the end,
+              and ``info`` with ``terminated``, ``truncated``, ``life_loss``, the game's info and, at the end,
               ``eval_episode_return``.
         Raises:
-            - ValueError: for an action that is none, or that the action mask does not allow.
-            - RuntimeError: without a ``reset`` before, or after the episode's end.
+            - ValueError: for an invalid action, or one that the action mask forbids.
+            - RuntimeError: before the first ``reset``, or after the end of the episode.
         """
         reward, info = self.play(action)
         self._frame = self._game.observe()
@@ -146,27 +147,22 @@ class VisualEnv(BaseEnv):
         return BaseEnvTimestep(self.observe(), np.array(reward, dtype=np.float32), self._done, info)
 
     def play(self, action: Any) -> Tuple[float, Dict[str, Any]]:
-        """
-        Overview:
-            ``step`` without a look at the frame, which where scenes are drawn is most of its time.
-        Returns:
-            - reward (:obj:`float`), info (:obj:`dict`): As ``step`` returns them.
-        """
+        """``step`` without rendering the frame, which takes most of its time in Meta-World; returns reward and info."""
         if self._done:
-            raise RuntimeError(f"step without an episode in progress in {self.task}: call reset() first")
+            raise RuntimeError(f"no episode of {self.task} is in progress: call reset() first")
         action = self._actions.check(action, self.task)
-        reward, terminated, more = self._game.step(action)
+        reward, terminated, game_info = self._game.step(action)
         self._episode_actions.append(action)
         self._return += reward
         truncated = not terminated and len(self._episode_actions) >= self._cfg.max_episode_steps
         self._done = terminated or truncated
-        info = {'terminated': terminated, 'truncated': truncated, 'life_loss': False, **more}
+        info = {'terminated': terminated, 'truncated': truncated, 'life_loss': False, **game_info}
         if self._done:
             info['eval_episode_return'] = self._return
         return reward, info
 
     def observe(self) -> Dict[str, Any]:
-        """The observation of this moment again, as ``reset`` or ``step`` returned it."""
+        """The current observation, as ``reset`` or ``step`` returned it."""
         return {
             'observation': self._frame,
             'action_mask': self._actions.mask.copy(),
@@ -177,11 +173,11 @@ class VisualEnv(BaseEnv):
     def state_dict(self) -> Dict[str, Any]:
         """
         Overview:
-            Everything needed to go on exactly from here, in another object too: the seed, the episode's number, its
-            actions so far. Small (a byte a step, 16 where an action is four numbers) and exact whatever ALE leaves
-            out of its own states.
+            All that is needed to continue exactly from here, also in another object: the seed, the episode's number
+            and its actions so far. Small (one byte per step for a discrete action, 16 for four numbers), and exact
+            although ALE's own saved states are not.
         Returns:
-            - state (:obj:`Dict[str, Any]`): Integers, truth values, text, arrays, and the state of a generator.
+            - state (:obj:`Dict[str, Any]`): Integers, booleans, strings, arrays, and the state of a generator.
         Raises:
             - RuntimeError: before the first ``reset``.
         """
@@ -200,18 +196,18 @@ class VisualEnv(BaseEnv):
     def load_state_dict(self, state: Dict[str, Any]) -> Dict[str, Any]:
         """
         Overview:
-            Go on where ``state_dict`` was called, by playing the episode's actions again: for Atari about 0.3 s a
-            thousand steps, for Meta-World one.
+            Continue where ``state_dict`` was called, by replaying the episode's actions: about 0.3 s per thousand
+            steps for Atari, 1 s for Meta-World.
         Arguments:
             - state (:obj:`Dict[str, Any]`): What ``state_dict`` returned; arrays may have become tensors.
         Returns:
-            - obs (:obj:`Dict[str, Any]`): The observation of that moment.
+            - obs (:obj:`Dict[str, Any]`): The observation at that point.
         Raises:
-            - ValueError: if the state belongs to another game, or the game went another way than it did then.
+            - ValueError: if the state belongs to another task, or the replayed episode differs from the saved one.
         """
         if state['task'] != self.task:
             raise ValueError(
-                f"a saved environment of {state['task']} cannot go on as {self.task}: keep the tasks' order"
+                f"a saved environment of {state['task']} cannot continue as {self.task}: keep the order of the tasks"
             )
         self.seed(state['seed'], state['dynamic_seed'])
         self._episode = state['episode']
@@ -221,28 +217,23 @@ class VisualEnv(BaseEnv):
         self._frame = self._game.observe()
         if not np.array_equal(self._game.fingerprint(), np.asarray(state['fingerprint'])):
             raise ValueError(
-                f"{self.task} does not go on as saved: keep the env keys and the game's version of the saved run"
+                f"{self.task} does not continue as saved: keep the env keys and the game's version of the saved run"
             )
         self._rng.bit_generator.state = state['rng']
         return self.observe()
 
     def random_action(self) -> Any:
-        """One of the legal actions, each as likely."""
+        """A uniformly random legal action."""
         return self._actions.random(self._rng)
 
     def enable_save_replay(self, replay_path: str) -> None:
-        """
-        Overview:
-            Record every episode that starts from now on as ``<replay_path>/<task>_episode_<n>.mp4``.
-        Arguments:
-            - replay_path (:obj:`str`): A folder, made if it is not there.
-        """
+        """Record every episode from the next one on as ``<replay_path>/<task>_episode_<n>.mp4``."""
         os.makedirs(replay_path, exist_ok=True)
-        held = self._cfg.get('frame_skip', self._cfg.get('action_repeat', 1))
-        self._recorder = Recorder(replay_path, self.frames_per_second / held)
+        frames_per_step = self._cfg.get('frame_skip', self._cfg.get('action_repeat', 1))
+        self._recorder = Recorder(replay_path, self.frames_per_second / frames_per_step)
 
     def close(self) -> None:
-        """Free the game, and finish a video in progress; a later ``reset`` starts the next episode all the same."""
+        """Free the game and finish a video in progress; a later ``reset`` still starts the next episode."""
         if self._recorder is not None:
             self._recorder.close()
         if self._game is not None:
