@@ -1,8 +1,8 @@
-"""What the nodes of a search remember for the model: key-value caches, and the way from the root to each node.
+"""What a search stores per node for the model: key-value caches, and the path from the root.
 
 Slots along the first axis of latents and actions:
-0 .. n - 1         the real steps of the windows; row r's root lies at length[r] - 1
-n - 1 + s, s >= 1  node s, which simulation s added
+    0 .. n - 1         the real steps of the windows; the root of row r is slot length[r] - 1
+    n - 1 + s, s >= 1  node s, added by simulation s
 """
 from typing import Tuple
 
@@ -14,19 +14,16 @@ from torch import Tensor
 class NodeStore:
     """
     Overview:
-        Node 0 of each of R rows is its root, node s is what simulation s added. All memory is taken once: caches of
-        num_nodes * 2 * layers * R * heads * T * head_width numbers, of the dtype and on the device of the roots' cache.
-    Interfaces:
-        ``branch``, ``full``, ``context``, ``reopen``, ``add``.
+        Node 0 of each of R rows is its root, node s was added by simulation s. All memory is allocated once: caches of
+        num_nodes * 2 * layers * R * heads * T * head_width numbers, with the dtype and device of the roots' cache.
     Arguments:
         - num_nodes (:obj:`int`): Simulations + 1.
-        - context_length (:obj:`int`): Steps that a path is reopened on when it outgrows its cache.
-        - latent (:obj:`Tensor`): (R, n, D) and action (:obj:`Tensor`): (R, n - 1) or (R, n - 1, A), the roots' windows,
-          right-padded.
+        - context_length (:obj:`int`): Steps from which a path is reopened when it outgrows its cache.
+        - latent (:obj:`Tensor`): (R, n, D) and action (:obj:`Tensor`): (R, n - 1[, A]), the windows, right-padded.
         - length (:obj:`np.ndarray`): (R,) real steps of each window.
         - cache (:obj:`Tensor`): (layers, 2, R, heads, T, head_width) and tokens (:obj:`Tensor`): (R,), of the roots.
     Raises:
-        - ValueError: When a cache could not be extended after it was reopened.
+        - ValueError: If a reopened cache would have no room for another step.
     """
 
     def __init__(
@@ -34,7 +31,7 @@ class NodeStore:
             cache: Tensor, tokens: Tensor
     ) -> None:
         rows, window, width = latent.shape
-        self._max_steps = cache.shape[4] // 2  # a step is two tokens
+        self._max_steps = cache.shape[4] // 2  # two tokens per step
         if context_length >= self._max_steps:
             raise ValueError(f'context_length {context_length} leaves no room in caches of {self._max_steps} steps')
         self._caches = cache.new_empty(num_nodes, *cache.shape)
@@ -43,35 +40,31 @@ class NodeStore:
         self._tokens[0] = tokens
         self._latent = latent.new_empty(window - 1 + num_nodes, rows, width)
         self._latent[:window] = latent.transpose(0, 1)
-        # The action that led to a slot.
+        # The action that led to each slot.
         self._action_to = action.new_empty(window - 1 + num_nodes, rows, *action.shape[2:])
         self._action_to[1:window] = action.transpose(0, 1)
         self._window, self._rows = window, torch.arange(rows, device=latent.device)
-        # A row's keys (or values) in one layer are one block; these are the blocks of node 0, (layers * 2, R).
+        # The keys (or values) of a row in one layer form a block; these are the blocks of node 0, (layers * 2, R).
         self._root_blocks = torch.arange(cache[..., 0, 0, 0].numel(), device=cache.device).view(-1, rows)
-        # On the host: the slots of the last `context_length` steps up to each node, and how many steps its cache holds.
-        # Where a window is shorter, the path begins with negative numbers, which its next nodes push out.
+        # On the host: the slots of the last `context_length` steps up to each node, and the number of steps in its cache.
+        # If a window is shorter, its path begins with negative numbers, which later nodes push out.
         self._path = np.empty((num_nodes, rows, context_length), dtype=np.int64)
         self._path[0] = length[:, None] - np.arange(context_length, 0, -1)
         self._steps = np.empty((num_nodes, rows), dtype=np.int64)
         self._steps[0] = length
 
     def to_device(self, x: np.ndarray) -> Tensor:
-        """An array of the host beside the caches; the copy does not block."""
+        """Copy an array to the device of the caches without blocking."""
         return torch.from_numpy(x).to(self._caches.device, non_blocking=True)
 
     def full(self, parent: np.ndarray) -> np.ndarray:
-        """Rows whose parent's cache has no room for another step; parent (R,) on the host."""
+        """The rows whose parent's cache has no room for another step; parent (R,) on the host."""
         return np.flatnonzero(self._steps[parent, np.arange(len(parent))] == self._max_steps)
 
     def branch(self, node: int, parent: Tensor) -> Tuple[Tensor, Tensor]:
         """
-        Overview:
-            The caches of `node`, filled with those of the parents, to be extended in place.
-        Arguments:
-            - node (:obj:`int`): The node to be; parent (:obj:`Tensor`): (R,) on the device.
-        Returns:
-            - cache (:obj:`Tensor`): (layers, 2, R, heads, T, head_width); tokens (:obj:`Tensor`): (R,).
+        The caches of a new node, copied from its parents' (R,) on the device and to be extended in place: cache
+        (layers, 2, R, heads, T, head_width) and tokens (R,).
         """
         blocks = self._root_blocks + parent * self._root_blocks.numel()  # (layers * 2, R)
         known = self._caches[:node].flatten(0, 3).flatten(1)
@@ -80,22 +73,16 @@ class NodeStore:
         return cache, self._tokens[parent, self._rows]
 
     def context(self, parent: np.ndarray, rows: np.ndarray) -> Tuple[Tensor, Tensor]:
-        """The last steps to R' rows' parents: latents (R', context_length, D), one action fewer (R', ..., [A])."""
+        """The last steps up to the parents of R' rows: latents (R', context_length, D) and the actions between them."""
         slot, row = self.to_device(self._path[parent[rows], rows]), self.to_device(rows)[:, None]
         return self._latent[slot, row], self._action_to[slot[:, 1:], row]
 
     def reopen(self, node: int, rows: np.ndarray, cache: Tensor) -> None:
-        """Let R' rows of `node` start from another cache (layers, 2, R', heads, T, head_width)."""
+        """Replace the caches of R' rows of `node` with another cache (layers, 2, R', heads, T, head_width)."""
         self._caches[node][:, :, self.to_device(rows)] = cache
 
     def add(self, node: int, parent: np.ndarray, action: Tensor, latent: Tensor, tokens: Tensor) -> None:
-        """
-        Overview:
-            Record the node that `action` (R,) or (R, A) led to from `parent` (R,).
-        Arguments:
-            - node (:obj:`int`): Its number; parent (:obj:`np.ndarray`), action (:obj:`Tensor`): The way to it.
-            - latent (:obj:`Tensor`): (R, D); tokens (:obj:`Tensor`): (R,), in its cache.
-        """
+        """Record `node`, which `action` (R[, A]) leads to from `parent` (R,): latent (R, D), tokens (R,) in its cache."""
         slot, rows = self._window - 1 + node, np.arange(len(parent))
         self._tokens[node], self._latent[slot], self._action_to[slot] = tokens, latent, action
         context_length = self._path.shape[-1]

@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 
 class Window(NamedTuple):
-    """The last real steps of R environments, right-padded; a search starts at the last one of each row."""
+    """The last real steps of R environments, right-padded; the search starts from the last step of each row."""
     latent: Tensor  # (R, n, D)
-    action: Tensor  # the actions between them: (R, n - 1) int64, or (R, n - 1, A) float32 where they are numbers
+    action: Tensor  # the actions between them: (R, n - 1) int64, or (R, n - 1, A) float32
     length: np.ndarray  # (R,) int64, real steps, from 1 to n
     task: Sequence[int]  # R task ids
     legal: np.ndarray  # (R, A) bool
 
 
 class SearchResult(NamedTuple):
-    """What a search found, on the host. C choices at each root: all A actions, or samples."""
-    visits: np.ndarray  # (R, C) float32, each choice's share of the simulations
-    value: np.ndarray  # (R,) float32, of the root: the simulations' returns added up, over their number and one
+    """The outcome of a search, on the host. C choices at each root: all A actions, or samples."""
+    visits: np.ndarray  # (R, C) float32, share of the simulations that took each choice
+    value: np.ndarray  # (R,) float32, root values, see `Trees.values`
     predicted_value: np.ndarray  # (R,) float32, the value head at the roots
     policy_logits: np.ndarray  # (R, C) float32, of the roots' priors, without noise
-    actions: np.ndarray  # (R, C) int64, or (R, C, A) float32: the action behind each choice
+    actions: np.ndarray  # (R, C) int64 or (R, C, A) float32, the action of each choice
 
 
 @torch.no_grad()
@@ -39,19 +39,20 @@ def search(
 ) -> SearchResult:
     """
     Overview:
-        Run `num_simulations` simulations from each of R roots. Each costs one step of the model for all rows together,
-        and one copy to the host; layers of experts wait for the device once more a token.
+        Run `num_simulations` simulations from each of R roots. Each costs one model step for all rows together and one
+        copy to the host; expert layers wait for the device once more per token.
     Arguments:
-        - model (:obj:`ScaleZeroModel`): In eval mode; `routing`, `open`, `extend` and the two supports are used.
+        - model (:obj:`ScaleZeroModel`): In eval mode; `route`, `open`, `extend` and the two supports are used.
         - window (:obj:`Window`): The roots.
         - cfg (:obj:`EasyDict`): num_simulations, root_dirichlet_alpha, root_noise_weight, pb_c_base, pb_c_init,
-          discount_factor and value_delta_max as in LightZero's MCTS; context_length: steps that a path is reopened on
-          when it outgrows the model's cache; num_sampled_actions: choices of a node where actions are numbers.
-        - rng (:obj:`np.random.Generator` or None): For collecting: noise at the roots. None: none, for evaluation.
+          discount_factor and value_delta_max as in LightZero's MCTS; context_length: steps from which a path is
+          reopened when it outgrows the model's cache; num_sampled_actions: choices per node for continuous actions.
+        - rng (:obj:`np.random.Generator` or None): Source of the noise at the roots; None for evaluation, without
+          noise.
     Returns:
         - result (:obj:`SearchResult`).
     Raises:
-        - ValueError: When a row has no legal action, or context_length does not fit the model's cache.
+        - ValueError: If a row has no legal action, or context_length does not fit the model's cache.
     """
     device, task = window.latent.device, np.asarray(window.task)
     routing, length = model.route(window.task), torch.from_numpy(window.length).to(device, non_blocking=True)
@@ -84,7 +85,7 @@ def _expand(
         model: 'ScaleZeroModel', nodes: NodeStore, choices: Choices, node: int, parent: np.ndarray,
         choice: np.ndarray, task: np.ndarray, routing: Groups
 ) -> Tuple[Tensor, Tensor, Tensor]:
-    """Model step from each row's parent with its choice: outputs for reward (R, V), value (R, V) and policy."""
+    """Step the model from each row's parent with its choice; returns the outputs for reward, value and policy."""
     parent_on_device, choice = nodes.to_device(np.stack([parent, choice]))
     action = choices.action(parent_on_device, choice)
     cache, tokens = nodes.branch(node, parent_on_device)
@@ -101,6 +102,6 @@ def _expand(
 
 
 def _to_host(logits: Tensor, *scalars: Tensor) -> Tuple[np.ndarray, ...]:
-    """Scalars (R,) each, then the priors' logits (R, C), in one copy."""
+    """Copy scalars (R,) and logits (R, C) to the host at once; the logits come last."""
     columns = torch.cat([torch.stack(scalars, -1), logits], -1).float().cpu().numpy()
     return (*columns[:, :len(scalars)].T, columns[:, len(scalars):])

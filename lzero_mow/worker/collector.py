@@ -1,4 +1,13 @@
-"""MoWSegmentCollector: LightZero's segment collector without the steps it loses."""
+"""MoWSegmentCollector: LightZero's segment collector without the loss of steps.
+
+One environment with segments of four steps, ``|`` marks a done:
+
+    step      0 1 2 3  4 5 6 7  8 9 |  0 1 2 ...
+    segment   [  a  ]  [  b  ]  [c]    [  d
+    collect   1 1 1 1  1 1 1 1  2 2    3 3 3
+
+The first ``collect`` returns a, padded with steps of b, the second b and c; d is in progress.
+"""
 import time
 from collections import deque
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -21,21 +30,16 @@ from .env_stream import EnvStream
 class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
     """
     Overview:
-        Collects game segments from all environments of all tasks with one policy forward pass per step. It differs
-        from its base class in what is kept: segments in progress survive from one ``collect`` to the next (the base
-        class drops them, a quarter of all steps for short episodes), and after a done the first observation of the
-        next segment is the new episode's (the base class stores the finished episode's last frame). Every
-        environment step is returned exactly once and in order. Segments are padded as in the base class, so
-        LightZero's own buffers accept them.
-    Interfaces:
-        ``collect``, ``reset``, ``drain_episodes``, ``state_dict``, ``load_state_dict``; the rest is inherited.
-    Properties:
-        ``envstep``, ``envsteps``, ``deciding_seconds``.
+        Collects game segments from all environments of all tasks with one policy forward pass per step. Unlike its
+        base class, it keeps segments in progress from one ``collect`` to the next (the base class drops them, a quarter
+        of all steps for short episodes), and begins the segment after a done with the new episode's first observation
+        (the base class uses the finished episode's last one). Every environment step is returned exactly once and in
+        order. Segments are padded as in the base class, so LightZero's own buffers accept them.
 
     .. note::
-        A full segment is held back until the next one of its environment is full or the episode ends, because it is
-        padded with that one's first steps. So the newest steps of a stream, fewer than two segments, are counted in
-        ``envsteps`` before a buffer sees them.
+        A full segment is padded with the first steps of the next one, so it is held back until that one is full or the
+        episode ends. ``envsteps`` therefore counts the newest steps of an environment, fewer than two segments, before
+        a buffer sees them.
     """
 
     def close(self) -> None:
@@ -51,7 +55,7 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
             - _policy (:obj:`Optional[Any]`): A new collect-mode policy, or None to keep the policy.
             - _env (:obj:`Optional[BaseEnvManager]`): A new manager to launch, or None to reset the old one.
         Raises:
-            - ValueError: The config asks for search statistics that this collector does not store.
+            - ValueError: If the config asks for search statistics that this collector does not store.
         """
         super().reset(_policy, _env)
         for name in ('sampled_algo', 'gumbel_algo', 'use_ture_chance_label_in_chance_encoder'):
@@ -61,29 +65,19 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
             self.reset_env()
         self._streams = [EnvStream(env_id) for env_id in range(self._env_num)]
         self._envsteps = np.zeros(self._env_num, dtype=np.int64)
-        self.deciding_seconds = 0.0  # by the clock, in the policy
+        self.deciding_seconds = 0.0  # wall-clock time spent in the policy
         self._finished_episodes = []
         self._pool_metas = []
-        # Set when a resumed run could not restore its environments: their old episodes must be closed first.
+        # Set when a resumed run cannot restore its environments: their old episodes must be closed first.
         self._interrupted = False
 
     @property
     def envsteps(self) -> np.ndarray:
-        """
-        Overview:
-            Environment steps taken so far, by environment.
-        Returns:
-            - envsteps (:obj:`np.ndarray`): int64, shape (env_num, ).
-        """
+        """Steps taken so far in each environment: int64 (env_num, )."""
         return self._envsteps.copy()
 
     def drain_episodes(self) -> List[Tuple[int, float, int]]:
-        """
-        Overview:
-            Hand over the episodes that ended since the last call.
-        Returns:
-            - episodes (:obj:`List[Tuple[int, float, int]]`): (env id, raw return, length in steps), oldest first.
-        """
+        """The episodes that ended since the last call, oldest first: (env id, raw return, length in steps) each."""
         episodes, self._finished_episodes = self._finished_episodes, []
         return episodes
 
@@ -93,18 +87,17 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
     ) -> List[Any]:
         """
         Overview:
-            Step environments together until enough segments are complete.
+            Step the environments together until enough segments are complete.
         Arguments:
             - num_segments (:obj:`Optional[int]`): Segments to wait for; by default one per environment.
             - train_iter (:obj:`int`): Update counter, for the log.
-            - policy_kwargs (:obj:`Optional[Dict[str, float]]`): ``temperature`` (default 1) and ``epsilon`` \
-                (default 0).
-            - env_ids (:obj:`Optional[Sequence[int]]`): Only these are stepped, the others wait; by default all are.
+            - policy_kwargs (:obj:`Optional[Dict[str, float]]`): ``temperature`` (default 1), ``epsilon`` (default 0).
+            - env_ids (:obj:`Optional[Sequence[int]]`): Step only these, the others wait; by default all.
         Returns:
-            - return_data (:obj:`List[Any]`): ``[segments, metas]``; a meta has the keys of the base class \
-                (priorities, done, unroll_plus_td_steps) and those of ``EnvStream.take_meta``, for its n real steps.
+            - return_data (:obj:`List[Any]`): ``[segments, metas]``; a meta has the keys of the base class (priorities,
+              done, unroll_plus_td_steps) and those of ``EnvStream.take_meta``, for its n real steps.
         Raises:
-            - RuntimeError: An environment died or returned an abnormal step; named with its task.
+            - RuntimeError: If an environment dies or returns an abnormal step; names the environment and its task.
         """
         env_ids = range(self._env_num) if env_ids is None else env_ids
         num_segments = num_segments or self._default_num_segments or len(env_ids)
@@ -123,20 +116,12 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
                 self._store(self._streams[env_id], obs[env_id], output[env_id], timestep)
         duration = self._total_duration
         self._output_log(train_iter)
-        # LightZero 0.2.0 adds the time of the logged episodes in there once more, main does not.
+        # In LightZero 0.2.0, but not on main, `_output_log` adds the time of the logged episodes again.
         self._total_duration = duration
         return self._empty_pool()
 
     def _act(self, obs: Dict[int, Any], policy_kwargs: Dict[str, float]) -> Dict[int, Dict[str, Any]]:
-        """
-        Overview:
-            One forward pass for all environments, after beginning the episodes that are new.
-        Arguments:
-            - obs (:obj:`Dict[int, Any]`): Current observation of each ready environment.
-            - policy_kwargs (:obj:`Dict[str, float]`): temperature and epsilon.
-        Returns:
-            - output (:obj:`Dict[int, Dict[str, Any]]`): The policy's output for each environment.
-        """
+        """Begin new episodes, then run the policy once on the observations of all ready environments."""
         ready = sorted(obs)
         for env_id in ready:
             if self._streams[env_id].segment is None:
@@ -169,15 +154,8 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
 
     def _store(self, stream: EnvStream, obs: Dict[str, Any], output: Dict[str, Any], timestep: BaseEnvTimestep) -> None:
         """
-        Overview:
-            Append one step to its environment's segment; move the segment on when it is full or the episode over.
-        Arguments:
-            - stream (:obj:`EnvStream`): The environment's segment in progress.
-            - obs (:obj:`Dict[str, Any]`): The observation that was acted on.
-            - output (:obj:`Dict[str, Any]`): The policy's output for it.
-            - timestep (:obj:`BaseEnvTimestep`): What the environment answered.
-        Raises:
-            - RuntimeError: The step is abnormal: continuing would join two episodes without a mark.
+        Append the step that `output` made from `obs` to the environment's segment, and pass the segment on when it is
+        full or the episode ends. RuntimeError for an abnormal step, which would join two episodes without a mark.
         """
         env_id, info = stream.env_id, timestep.info
         if info.get('abnormal', False):
@@ -211,7 +189,7 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
             self._finish_episode(stream, float(info['eval_episode_return']))
 
     def _hold_back(self, stream: EnvStream) -> None:
-        # The segment is full: it pads and releases the one before it, and waits for its own padding.
+        # The segment is full: it pads and releases the previous one, and waits for its own padding.
         env_id = stream.env_id
         self._release_held(stream)
         self.last_game_segments[env_id] = stream.segment
@@ -235,7 +213,7 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
         return self._compute_priorities(env_id, {env_id: stream.predicted_values}, {env_id: stream.searched_values})
 
     def _release_all(self, stream: EnvStream) -> None:
-        # The episode is over: nothing is left to wait for.
+        # The episode is over: its last segment needs no padding.
         self._release_held(stream)
         if len(stream.segment.action_segment) > 0:
             priorities = self._priorities_of(stream)
@@ -263,7 +241,7 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
         self._reset_stat(env_id)
 
     def _close_interrupted_episodes(self) -> None:
-        # The environments started anew while these episodes ran: their last step is stored as a truncation.
+        # The environments were restarted during these episodes: their last step is marked as a truncation.
         for stream in self._streams if self._interrupted else []:
             if stream.segment is not None:
                 last = stream.flags if len(stream.segment.action_segment) > 0 else stream.held_meta

@@ -8,7 +8,7 @@ from ditk import logging
 from .env_stream import pack_segment, unpack_segment
 from .packing import pack, unpack
 
-# Attributes of the collector that are stored as they are.
+# Attributes of the collector that are saved as they are.
 PLAIN_STATE = (
     '_total_envstep_count', '_total_episode_count', '_total_duration', '_last_train_iter', '_env_info', '_episode_info',
     '_envsteps', '_finished_episodes', '_interrupted', 'last_game_priorities'
@@ -16,20 +16,15 @@ PLAIN_STATE = (
 
 
 class CollectorState:
-    """
-    Overview:
-        Mixin of MoWSegmentCollector: its whole state, environments included, as tensors and primitives.
-    Interfaces:
-        ``state_dict``, ``load_state_dict``.
-    """
+    """Mixin of MoWSegmentCollector: its whole state, environments included, as tensors and primitives."""
 
     def state_dict(self) -> Dict[str, Any]:
         """
         Overview:
-            Counters, segments in progress and held back, finished episodes not yet drained, and the environments'
-            states when they live in this process and offer ``state_dict``. Call it between two ``collect`` calls.
+            Counters, segments in progress or held back, finished episodes that were not drained, and the states of the
+            environments if they live in this process and have ``state_dict``. To be called between two ``collect``.
         Returns:
-            - state (:obj:`Dict[str, Any]`): loadable with ``torch.load(weights_only=True)``.
+            - state (:obj:`Dict[str, Any]`): Loadable with ``torch.load(weights_only=True)``.
         """
         assert len(self.game_segment_pool) == 0, 'a collector cannot be saved in the middle of collect()'
         plain = {name: pack(getattr(self, name)) for name in PLAIN_STATE}
@@ -43,11 +38,11 @@ class CollectorState:
         """
         Overview:
             Continue where ``state_dict`` was called. Environments whose state was not saved start a new episode; the
-            steps of their old one are kept, its last step marked as a truncation, and come with the next ``collect``.
+            steps of the old one come with the next ``collect``, its last step marked as a truncation.
         Arguments:
             - state (:obj:`Dict[str, Any]`): From ``state_dict`` of a collector with the same environments.
         Raises:
-            - ValueError: The number of environments differs.
+            - ValueError: If the number of environments differs.
         """
         if len(state['flights']) != self._env_num:
             raise ValueError(
@@ -69,15 +64,7 @@ class CollectorState:
 
 
 def pack_environments(manager: BaseEnvManager) -> Optional[Dict[str, Any]]:
-    """
-    Overview:
-        The exact state of every environment of an in-process manager.
-    Arguments:
-        - manager (:obj:`BaseEnvManager`): A launched manager between two steps.
-    Returns:
-        - state (:obj:`Optional[Dict[str, Any]]`): None when the environments live in other processes or have no \
-            ``state_dict``.
-    """
+    """The state of a manager's environments between two steps; None if they live in other processes or cannot save."""
     envs = vars(manager).get('_envs')
     if envs is None or not all(hasattr(env, 'state_dict') for env in envs):
         return None
@@ -91,13 +78,7 @@ def pack_environments(manager: BaseEnvManager) -> Optional[Dict[str, Any]]:
 
 
 def unpack_environments(state: Dict[str, Any], manager: BaseEnvManager) -> None:
-    """
-    Overview:
-        Put every environment of an in-process manager back into a packed state.
-    Arguments:
-        - state (:obj:`Dict[str, Any]`): From ``pack_environments``.
-        - manager (:obj:`BaseEnvManager`): A launched manager of the same environments.
-    """
+    """Restore a state from ``pack_environments`` in a launched manager of the same environments."""
     state = unpack(state)
     for env_id, env in enumerate(manager._envs):
         env.load_state_dict(state['envs'][env_id])

@@ -1,8 +1,7 @@
-"""Environments that fail: found early, reported in one line that names environment and task.
+"""Failures of environments, found early and reported in one line that names the environment and its task.
 
-DI-engine's managers do not do this. When the process of an environment dies, `SyncSubprocessEnvManager.step` leaves
-with a bare `EOFError`; when it dies during a reset, the error ends a background thread and `ready_obs` waits for
-ever.
+DI-engine's managers do not do this. If the process of an environment dies, `SyncSubprocessEnvManager.step` raises a
+bare `EOFError`; if it dies during a reset, the error ends a background thread and `ready_obs` waits forever.
 """
 import signal
 import time
@@ -12,23 +11,14 @@ from typing import Any, Dict, Iterator, Optional
 from ding.envs import BaseEnvManager
 from ding.envs.env_manager.base_env_manager import EnvState
 
-# Seconds between two looks at environments that are resetting.
 POLL_SECONDS = 0.001
-# Seconds given to the system to notice that a process behind a broken pipe is gone.
-DEATH_NOTICE_SECONDS = 2.0
-SETTLING_STATES = (EnvState.INIT, EnvState.RUN, EnvState.RESET)
+# How long the system may take to report the end of a process whose pipe is broken.
+EXIT_SECONDS = 2.0
+HEALTHY_STATES = (EnvState.INIT, EnvState.RUN, EnvState.RESET)
 
 
 def task_name(manager: BaseEnvManager, env_id: int) -> str:
-    """
-    Overview:
-        Name of the task that an environment plays, read from the config it was built with.
-    Arguments:
-        - manager (:obj:`BaseEnvManager`): Manager whose env functions are ``partial(env_class, cfg=env_cfg)``.
-        - env_id (:obj:`int`): Position in the manager.
-    Returns:
-        - task (:obj:`str`): ``env_cfg.task``, or 'unknown' for an environment without tasks.
-    """
+    """The task of an environment, from its ``partial(env_class, cfg=env_cfg)``; 'unknown' if it has none."""
     keywords = getattr(manager._env_fn[env_id], 'keywords', {})
     return keywords.get('cfg', {}).get('task', 'unknown')
 
@@ -36,14 +26,14 @@ def task_name(manager: BaseEnvManager, env_id: int) -> str:
 def wait_until_ready(manager: BaseEnvManager) -> Dict[int, Any]:
     """
     Overview:
-        Wait until no environment is resetting, so that all of them act in one forward pass and take equally many
+        Wait until no environment is resetting, so that all of them act in one forward pass and take the same number of
         steps.
     Arguments:
         - manager (:obj:`BaseEnvManager`): A launched manager.
     Returns:
         - ready_obs (:obj:`Dict[int, Any]`): Current observation of each environment.
     Raises:
-        - EnvironmentFailure: an environment is dead, failed or closed; without this check the wait would never end.
+        - EnvironmentFailure: If an environment is dead, failed or closed; the wait would never end.
     """
     while True:
         failure = _describe_failure(manager)
@@ -61,11 +51,8 @@ class EnvironmentFailure(RuntimeError):
 
 class WaitingManager:
     """
-    Overview:
-        A manager for callers that look for ready environments until all are there, as LightZero's evaluator does when
-        an episode ends: it waits in their place, and raises where they would look for ever.
-    Arguments:
-        - manager (:obj:`BaseEnvManager`): All but ``ready_obs`` is its own.
+    Wraps a manager for callers that poll ``ready_obs`` until all environments are ready, as LightZero's evaluator does
+    when an episode ends: it waits in their place, and raises if the wait would never end.
     """
 
     def __init__(self, manager: BaseEnvManager) -> None:
@@ -83,61 +70,47 @@ class WaitingManager:
 @contextmanager
 def explained_failures(manager: BaseEnvManager) -> Iterator[None]:
     """
-    Overview:
-        Turn what a manager raises because an environment failed into one EnvironmentFailure with the environment's id
-        and task. Errors that are no environment's fault pass through unchanged.
-    Arguments:
-        - manager (:obj:`BaseEnvManager`): The manager that the block steps or resets.
+    Turn what a manager raises in this block because an environment failed into one EnvironmentFailure with the
+    environment's id and task. Other errors pass through unchanged.
     """
     try:
         yield
     except EnvironmentFailure:
         raise
     except (EOFError, OSError, RuntimeError, AssertionError) as error:
-        failure = _describe_failure(manager, patient=isinstance(error, (EOFError, OSError)))
+        failure = _describe_failure(manager, broken_pipe=isinstance(error, (EOFError, OSError)))
         if failure is None:
             raise
         _terminate(manager)
-        # The last line, which comes after the environment's own traceback.
+        # The last line, after the environment's own traceback.
         cause = str(error).strip().splitlines()[-1:] if isinstance(error, RuntimeError) else []
         raise EnvironmentFailure(': '.join([failure, *cause])) from error
 
 
-def _describe_failure(manager: BaseEnvManager, patient: bool = False) -> Optional[str]:
-    """
-    Overview:
-        Say which environment failed.
-    Arguments:
-        - manager (:obj:`BaseEnvManager`): A launched manager, of the base or of a subprocess kind.
-        - patient (:obj:`bool`): A pipe is known to be broken; wait a moment for its process to be reaped.
-    Returns:
-        - failure (:obj:`Optional[str]`): One line, or None when every environment is well.
-    """
-    deadline = time.monotonic() + (DEATH_NOTICE_SECONDS if patient else 0.)
+def _describe_failure(manager: BaseEnvManager, broken_pipe: bool = False) -> Optional[str]:
+    """One line about the environment that failed, or None; after a broken pipe, waits for the end of its process."""
+    deadline = time.monotonic() + (EXIT_SECONDS if broken_pipe else 0.)
     exit_codes = _exit_codes(manager)
     while not exit_codes and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
         exit_codes = _exit_codes(manager)
     for env_id, code in exit_codes.items():
-        # A manager that closes terminates its processes: a terminated one is not the cause.
+        # A closing manager terminates its processes: they are not the cause.
         if not (manager._closed and code == -signal.SIGTERM):
             return f'environment {env_id} (task {task_name(manager, env_id)}) died: its process ended with exit code ' \
                 f'{code}; resume the run from its last checkpoint'
     if manager._closed:
-        return 'an environment failed and its manager closed; the cause is in the log above'
+        return 'an environment failed and its manager closed; see the log above for the cause'
     for env_id, state in manager._env_states.items():
-        if state not in SETTLING_STATES:
+        if state not in HEALTHY_STATES:
             return f'environment {env_id} (task {task_name(manager, env_id)}) failed: its state is {state.name}'
     return None
 
 
 def close_environments(manager: BaseEnvManager) -> None:
     """
-    Overview:
-        Close a manager, however its environments end. DI-engine tells all processes to end and then reads an answer
-        from each; one that has ended by then resets the connection, which is no failure.
-    Arguments:
-        - manager (:obj:`BaseEnvManager`): Closed afterwards, its processes told to end.
+    Close a manager, however its environments end. DI-engine tells all processes to end and then reads an answer from
+    each; one that has ended by then resets the connection, which is not a failure.
     """
     try:
         manager.close()
@@ -146,13 +119,13 @@ def close_environments(manager: BaseEnvManager) -> None:
 
 
 def _exit_codes(manager: BaseEnvManager) -> Dict[int, int]:
-    # vars() and not getattr(): a manager passes unknown attribute names on to its environments.
+    # vars() instead of getattr(): a manager passes unknown attribute names on to its environments.
     processes = vars(manager).get('_subprocesses', {})
     return {env_id: process.exitcode for env_id, process in processes.items() if not process.is_alive()}
 
 
 def _terminate(manager: BaseEnvManager) -> None:
-    # manager.close() would write to the pipe of the dead process and leave the others running.
+    # manager.close() would write to the dead process's pipe and leave the others running.
     processes = vars(manager).get('_subprocesses', {})
     for process in processes.values():
         process.terminate()

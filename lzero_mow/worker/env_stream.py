@@ -1,4 +1,4 @@
-"""What a collector keeps between two calls: the unfinished segment of each environment."""
+"""What a collector keeps between two calls: each environment's segment in progress."""
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional
@@ -9,7 +9,7 @@ from lzero.mcts.buffer.game_segment import GameSegment
 from .packing import pack, unpack
 
 STEP_FLAGS = ('terminated', 'truncated', 'life_loss')
-# The lists of a GameSegment that grow by one entry a step (obs_segment also holds the frames before the first step).
+# The lists of a GameSegment that grow by one entry per step (obs_segment also has the frames before the first step).
 SEGMENT_LISTS = (
     'obs_segment', 'action_segment', 'reward_segment', 'child_visit_segment', 'root_value_segment',
     'action_mask_segment', 'to_play_segment', 'timestep_segment'
@@ -20,29 +20,29 @@ SEGMENT_LISTS = (
 class EnvStream:
     """
     Overview:
-        One environment's segment in progress, with what LightZero's GameSegment has no field for. ``segment`` is None
+        One environment's segment in progress, and what LightZero's GameSegment has no field for. ``segment`` is None
         between a done and the first observation of the next episode.
     """
     env_id: int
     episode_id: int = 0
-    # Steps taken in this episode; the timestep of the current observation.
+    # Steps taken in this episode, which is the timestep of the current observation.
     episode_steps: int = 0
     entropy_sum: float = 0.
     segment: Optional[GameSegment] = None
     # The last frame_stack_num frames, from which the next segment begins.
     window: Optional[deque] = None
-    # Meta of the full segment that waits in `last_game_segments` for its padding.
+    # Meta of the full segment in `last_game_segments` that waits for its padding.
     held_meta: Optional[Dict[str, Any]] = None
     predicted_values: List[float] = field(default_factory=list)
     searched_values: List[float] = field(default_factory=list)
     flags: Dict[str, List[bool]] = field(default_factory=lambda: {name: [] for name in STEP_FLAGS})
-    # (C, A) each, what a search of continuous actions chose from; empty for other policies.
+    # (C, A) each, the samples that a search of continuous actions chose from; empty for other policies.
     sampled_actions: List[np.ndarray] = field(default_factory=list)
 
     def record_flags(self, done: bool, info: Dict[str, Any]) -> None:
         """
-        Note how a step ended. LightZero's own environments mark a time limit as gym did; an end that is no time limit
-        is a termination.
+        Record how a step ended. LightZero's own environments mark a time limit as gym did; any other end is a
+        termination.
         """
         truncated = bool(info.get('truncated', info.get('TimeLimit.truncated', False)))
         terminated = bool(info.get('terminated', done and not truncated))
@@ -52,10 +52,10 @@ class EnvStream:
     def take_meta(self) -> Dict[str, Any]:
         """
         Overview:
-            Meta of the segment that has just ended; the per-step flags start anew for the next one.
+            Meta of the segment that has just ended; the per-step lists start afresh for the next one.
         Returns:
-            - meta (:obj:`Dict[str, Any]`): env_id, episode_id, first_timestep, the (n,) bool arrays of STEP_FLAGS, \
-                and sampled_actions, (n, C, A) float32, where the policy samples.
+            - meta (:obj:`Dict[str, Any]`): env_id, episode_id, first_timestep, STEP_FLAGS (n,) bool each, and
+              sampled_actions (n, C, A) float32 if the policy samples.
         """
         steps = len(self.flags['terminated'])
         meta = dict(env_id=self.env_id, episode_id=self.episode_id, first_timestep=self.episode_steps - steps)
@@ -67,31 +67,20 @@ class EnvStream:
         return meta
 
     def end_episode(self) -> None:
-        """Forget the finished episode; the next observation of this environment begins a new one."""
+        """Forget the finished episode; the environment's next observation begins a new one."""
         self.segment, self.window = None, None
         self.episode_id += 1
         self.episode_steps, self.entropy_sum = 0, 0.
 
     def state_dict(self) -> Dict[str, Any]:
-        """
-        Overview:
-            Everything above as tensors and primitives.
-        Returns:
-            - state (:obj:`Dict[str, Any]`): loadable with ``torch.load(weights_only=True)``.
-        """
+        """All fields, as tensors and primitives."""
         state = {name: value for name, value in vars(self).items() if name not in ('segment', 'window')}
         state['segment'] = pack_segment(self.segment)
         state['window'] = None if self.window is None else list(self.window)
         return pack(state)
 
     def load_state_dict(self, state: Dict[str, Any], empty_segment: GameSegment) -> None:
-        """
-        Overview:
-            Take over the state of another EnvStream.
-        Arguments:
-            - state (:obj:`Dict[str, Any]`): From ``state_dict``.
-            - empty_segment (:obj:`GameSegment`): A fresh segment to fill when one was in progress.
-        """
+        """Restore a ``state_dict``; the segment that was in progress, if any, is restored into `empty_segment`."""
         state = unpack(state)
         window = state.pop('window')
         self.window = None if window is None else deque(window, maxlen=len(window))
@@ -101,29 +90,14 @@ class EnvStream:
 
 
 def pack_segment(segment: Optional[GameSegment]) -> Optional[Dict[str, np.ndarray]]:
-    """
-    Overview:
-        The per-step lists of an unpadded segment as one array each.
-    Arguments:
-        - segment (:obj:`Optional[GameSegment]`): Not yet turned into arrays.
-    Returns:
-        - arrays (:obj:`Optional[Dict[str, np.ndarray]]`): By list name; None for no segment.
-    """
+    """The per-step lists of an unpadded segment, as one array each; None for no segment."""
     if segment is None:
         return None
     return {name: np.array(getattr(segment, name)) for name in SEGMENT_LISTS}
 
 
 def unpack_segment(arrays: Optional[Dict[str, np.ndarray]], empty_segment: GameSegment) -> Optional[GameSegment]:
-    """
-    Overview:
-        The inverse of ``pack_segment``: the filled segment equals the packed one, entry by entry.
-    Arguments:
-        - arrays (:obj:`Optional[Dict[str, np.ndarray]]`): From ``pack_segment``.
-        - empty_segment (:obj:`GameSegment`): Receives the lists.
-    Returns:
-        - segment (:obj:`Optional[GameSegment]`): The same object, filled; None for no segment.
-    """
+    """The inverse of ``pack_segment``: fills `empty_segment` and returns it; None for no segment."""
     if arrays is None:
         return None
     for name, array in arrays.items():

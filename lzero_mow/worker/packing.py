@@ -1,4 +1,4 @@
-"""Trees of arrays as trees of tensors and primitives, which `torch.load(weights_only=True)` accepts."""
+"""Trees of arrays to trees of tensors and primitives, which `torch.load(weights_only=True)` accepts, and back."""
 from typing import Any
 
 import numpy as np
@@ -6,15 +6,7 @@ import torch
 
 
 def pack(tree: Any) -> Any:
-    """
-    Overview:
-        Arrays become tensors and numpy scalars Python numbers, at any depth, because
-        ``torch.load(weights_only=True)`` refuses numpy's.
-    Arguments:
-        - tree (:obj:`Any`): Dicts, lists and tuples of arrays and primitives.
-    Returns:
-        - packed (:obj:`Any`): The same tree; arrays are copied.
-    """
+    """Copy arrays to tensors, and turn numpy's scalars into Python's, in nested dicts, lists and tuples."""
     if isinstance(tree, dict):
         return {key: pack(value) for key, value in tree.items()}
     if isinstance(tree, (list, tuple)):
@@ -25,14 +17,7 @@ def pack(tree: Any) -> Any:
 
 
 def unpack(tree: Any) -> Any:
-    """
-    Overview:
-        The inverse of ``pack``.
-    Arguments:
-        - tree (:obj:`Any`): From ``pack``, possibly after a round trip through a file.
-    Returns:
-        - tree (:obj:`Any`): Tensors are arrays again, copied.
-    """
+    """The inverse of ``pack``: copies tensors to arrays."""
     if isinstance(tree, dict):
         return {key: unpack(value) for key, value in tree.items()}
     if isinstance(tree, (list, tuple)):
