@@ -10,7 +10,7 @@ TASKS = ('a', 'b', 'c')
 def noted(*returns_of_a, patience=2):
     tasks = SolvedTasks(TASKS, dict(a=5.0, b=None), patience)
     for value in returns_of_a:
-        tasks.note(dict(a=value, b=100.0, c=100.0))
+        tasks.record(dict(a=value, b=100.0, c=100.0))
     return tasks
 
 
@@ -32,8 +32,8 @@ def test_a_task_is_solved_and_returns_after_evaluations_in_a_row(returns, solved
     other = noted()
     other.load_state_dict(tasks.state_dict())
     for value in (9, 1, 1, 9):  # the evaluations before a resume count too
-        tasks.note(dict(a=value))
-        other.note(dict(a=value))
+        tasks.record(dict(a=value))
+        other.record(dict(a=value))
         assert tasks.solved == other.solved
 
 

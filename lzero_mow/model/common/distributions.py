@@ -1,4 +1,4 @@
-"""What the actor's outputs mean: a distribution over discrete actions, or over numbers in [-1, 1]."""
+"""Policies from an actor's outputs: a distribution over discrete actions, or over vectors in [-1, 1]^A."""
 import math
 from typing import Optional, Tuple
 
@@ -13,9 +13,9 @@ SQRT_2, LOG_SQRT_2PI = math.sqrt(2), math.log(2 * math.pi) / 2
 class CategoricalPolicy:
     """
     Overview:
-        One of A actions.
+        A categorical distribution over A actions.
     Arguments:
-        - outputs (:obj:`Tensor`): (..., A), of the actor.
+        - outputs (:obj:`Tensor`): (..., A), the actor's.
         - legal (:obj:`Tensor`): (..., A) bool; illegal actions have probability 0.
     """
     outputs_per_action = 1
@@ -26,7 +26,7 @@ class CategoricalPolicy:
 
     @property
     def summary(self) -> Tensor:
-        """(..., A), what describes the policy: logarithms of the probabilities."""
+        """What workers report of the policy: the log-probabilities (..., A)."""
         return self.log_probs
 
     def log_prob(self, action: Tensor) -> Tensor:
@@ -34,30 +34,30 @@ class CategoricalPolicy:
         return self.log_probs.gather(-1, action.unsqueeze(-1)).squeeze(-1)
 
     def entropy(self) -> Tensor:
-        """In nats: (...)."""
+        """Entropy in nats: (...)."""
         return -(self.log_probs.exp() * self.log_probs).sum(-1)
 
     @staticmethod
     def entropy_range(legal: Tensor) -> Tuple[Tensor, Tensor]:
-        """The least and the greatest entropy there is, (...) each, for legal (..., A)."""
-        greatest = legal.sum(-1).float().log()
-        return torch.zeros_like(greatest), greatest
+        """The lowest and the highest possible entropy, (...) each, for legal (..., A)."""
+        highest = legal.sum(-1).float().log()
+        return torch.zeros_like(highest), highest
 
     def sample(self) -> Tensor:
-        """(...) int64."""
+        """Sampled actions: (...) int64."""
         return _draw(self.log_probs.exp())
 
     def act(self, random_share: Tensor, greedy: bool) -> Tuple[Tensor, Tensor, Tensor]:
         """
         Overview:
-            Actions to be played.
+            Actions to play.
         Arguments:
-            - random_share (:obj:`Tensor`): (...), of uniformly random legal actions.
-            - greedy (:obj:`bool`): The likeliest action instead of a sample.
+            - random_share (:obj:`Tensor`): (...) share of uniformly random legal actions.
+            - greedy (:obj:`bool`): Take the most likely action instead of a sample.
         Returns:
             - action (:obj:`Tensor`): (...) int64.
-            - behaviour (:obj:`Tensor`): (..., A) the probabilities that it was drawn by.
-            - entropy (:obj:`Tensor`): (...), of these, in nats.
+            - behaviour (:obj:`Tensor`): (..., A) probabilities of the behaviour policy.
+            - entropy (:obj:`Tensor`): (...) its entropy in nats.
         """
         policy = self.log_probs.exp()
         if greedy:
@@ -70,11 +70,11 @@ class CategoricalPolicy:
 class TruncatedNormalPolicy:
     """
     Overview:
-        A independent normal distributions, each cut off at -1 and 1 and rescaled, so that density and entropy are those
-        of the actions that are really played. Means lie in (-1, 1), deviations before the cut in (0.1, 1).
+        A independent normal distributions, each truncated to [-1, 1], so that density and entropy are those of the
+        actions that are actually played. Before truncation, means lie in (-1, 1) and standard deviations in (0.1, 1).
     Arguments:
-        - outputs (:obj:`Tensor`): (..., 2 A), of the actor: where the means and the deviations come from.
-        - legal (:obj:`Tensor` or None): All of it true, so it is not needed.
+        - outputs (:obj:`Tensor`): (..., 2 A), the actor's: first the means, then the deviations, both unbounded.
+        - legal (:obj:`Tensor` or None): Not used, every action is legal.
     """
     outputs_per_action = 2
 
@@ -82,12 +82,12 @@ class TruncatedNormalPolicy:
         mean, deviation = outputs.float().chunk(2, -1)
         self.mean = mean.tanh()
         self.std = MIN_STD + (MAX_STD - MIN_STD) * torch.sigmoid(deviation)
-        self.low, self.high = (-1 - self.mean) / self.std, (1 - self.mean) / self.std  # the cuts, in deviations
+        self.low, self.high = (-1 - self.mean) / self.std, (1 - self.mean) / self.std  # the bounds, in standard deviations
         self.below, self.mass = _normal_cdf(self.low), _normal_cdf(self.high) - _normal_cdf(self.low)
 
     @property
     def summary(self) -> Tensor:
-        """(..., A), what describes the policy: the means before the cut."""
+        """What workers report of the policy: the means before truncation (..., A)."""
         return self.mean
 
     def log_prob(self, action: Tensor) -> Tensor:
@@ -96,19 +96,19 @@ class TruncatedNormalPolicy:
         return density.sum(-1)
 
     def entropy(self) -> Tensor:
-        """In nats: (...); below A ln 2, that of uniform play."""
-        cut = (self.low * _normal_density(self.low) - self.high * _normal_density(self.high)) / (2 * self.mass)
-        return (0.5 + LOG_SQRT_2PI + (self.std * self.mass).log() + cut).sum(-1)
+        """Entropy in nats: (...), less than A ln 2, the entropy of uniform play."""
+        truncation = (self.low * _normal_density(self.low) - self.high * _normal_density(self.high)) / (2 * self.mass)
+        return (0.5 + LOG_SQRT_2PI + (self.std * self.mass).log() + truncation).sum(-1)
 
     @staticmethod
     def entropy_range(legal: Tensor) -> Tuple[Tensor, Tensor]:
-        """Entropies of the narrowest and of the widest policy around 0: (...) each, for legal (..., A)."""
+        """Entropies of the narrowest and the widest policy with mean 0, (...) each, for legal (..., A)."""
         size = legal.sum(-1).float()
-        around_0 = lambda deviation: TruncatedNormalPolicy(size.new_tensor([0.0, deviation])).entropy()
-        return size * around_0(-math.inf), size * around_0(math.inf)
+        entropy_per_dim = lambda deviation: TruncatedNormalPolicy(size.new_tensor([0.0, deviation])).entropy()
+        return size * entropy_per_dim(-math.inf), size * entropy_per_dim(math.inf)
 
     def sample(self) -> Tensor:
-        """(..., A), by the inverse of the distribution function."""
+        """Sampled actions (..., A), by inverting the cumulative distribution function."""
         share = self.below + torch.rand_like(self.mean) * self.mass
         normal = torch.erfinv((2 * share - 1).clamp(-1 + 1e-6, 1 - 1e-6)) * SQRT_2
         return (self.mean + self.std * normal).clamp(-1, 1)
@@ -116,14 +116,14 @@ class TruncatedNormalPolicy:
     def act(self, random_share: Tensor, greedy: bool) -> Tuple[Tensor, Tensor, Tensor]:
         """
         Overview:
-            Actions to be played.
+            Actions to play.
         Arguments:
-            - random_share (:obj:`Tensor`): (...), of actions drawn uniformly from [-1, 1].
-            - greedy (:obj:`bool`): The likeliest action, which is the mean before the cut, instead of a sample.
+            - random_share (:obj:`Tensor`): (...) share of actions drawn uniformly from [-1, 1].
+            - greedy (:obj:`bool`): Take the most likely action, the mean before truncation, instead of a sample.
         Returns:
             - action (:obj:`Tensor`): (..., A).
-            - behaviour (:obj:`Tensor`): (..., A) deviations of the policy before the cut.
-            - entropy (:obj:`Tensor`): (...), of the policy, in nats.
+            - behaviour (:obj:`Tensor`): (..., A) standard deviations before truncation.
+            - entropy (:obj:`Tensor`): (...) the policy's entropy in nats.
         """
         action = self.mean if greedy else self.sample()
         uniform = torch.rand_like(action) * 2 - 1
@@ -134,7 +134,7 @@ class TruncatedNormalPolicy:
 def _draw(probs: Tensor) -> Tensor:
     """
     One draw from each distribution (..., A) -> (...). Like torch.multinomial, but without its check of the values,
-    which waits for the device and would hide a NaN's origin; an action of probability 0 is never drawn.
+    which waits for the device and would hide the origin of a NaN. Actions of probability 0 are never drawn.
     """
     return (probs / torch.empty_like(probs).exponential_()).argmax(-1)
 

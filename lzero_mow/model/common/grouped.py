@@ -1,7 +1,7 @@
-"""Layers that exist once per group (a cluster or an expert), and the sorting that lets all groups run in one call.
+"""Layers with separate weights per group (a cluster, an expert or a task), which run all groups in one call.
 
-Rows of a batch are sorted by group, so a group's rows are one slice; a layer's weights are stacked over groups. Which
-row belongs to which group is known on the host, so nothing here waits for the device.
+The rows of a batch are sorted by group, so that each group is a slice; weights are stacked over groups. The group of
+each row is known on the host, so nothing here waits for the device.
 """
 import math
 from dataclasses import dataclass
@@ -15,23 +15,15 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Groups:
-    """
-    Overview:
-        Assignment of the R rows of a batch to G groups.
-    Fields:
-        - sizes (:obj:`tuple`): Rows in each of the G groups.
-        - order (:obj:`Tensor` or None): (R,) rows sorted by group; None where they already are.
-        - inverse (:obj:`Tensor` or None): (R,) where each row went.
-        - index (:obj:`Tensor` or None): (R,) group of each sorted row; None where there is only one group.
-    """
-    sizes: Tuple[int, ...]
-    order: Optional[Tensor]
-    inverse: Optional[Tensor]
-    index: Optional[Tensor]
+    """Assignment of the R rows of a batch to G groups."""
+    sizes: Tuple[int, ...]  # rows in each of the G groups
+    order: Optional[Tensor]  # (R,) rows sorted by group; None if they already are
+    inverse: Optional[Tensor]  # (R,) position of each row after sorting
+    index: Optional[Tensor]  # (R,) group of each sorted row; None if there is only one group
 
     @classmethod
     def of(cls, group_of_row: Sequence[int], num_groups: int, device: torch.device) -> 'Groups':
-        """From the group of each row, on the host."""
+        """From the group of each row, given on the host."""
         group_of_row = np.asarray(group_of_row)
         order = np.argsort(group_of_row, kind='stable')
         index = torch.from_numpy(group_of_row[order]).to(device, non_blocking=True)
@@ -42,7 +34,7 @@ class Groups:
         return cls(sizes, to_device(order), to_device(np.argsort(order)), index)
 
     def sort(self, x: Tensor) -> Tensor:
-        """Rows of x (R, ...) brought together by group."""
+        """Rows of x (R, ...) sorted by group."""
         return x if self.order is None else x[self.order]
 
     def unsort(self, x: Tensor) -> Tensor:
@@ -50,18 +42,17 @@ class Groups:
         return x if self.inverse is None else x[self.inverse]
 
 
-# For modules of one group: every row belongs to it, so no sizes are needed.
+# For modules with one group: it has every row, so no sizes are needed.
 ONE_GROUP = Groups((), None, None, None)
 
 
 class GroupedLinear(nn.Module):
     """
     Overview:
-        One linear layer a group: rows of group g are multiplied by weight[g].
+        One linear layer per group: the rows of group g are multiplied by weight[g].
     Arguments:
         - groups (:obj:`int`): Number of groups G.
-        - in_features (:obj:`int`), out_features (:obj:`int`): Widths.
-        - bias (:obj:`bool`): Whether each group has a bias.
+        - in_features (:obj:`int`), out_features (:obj:`int`), bias (:obj:`bool`): As in torch.nn.Linear.
     """
 
     def __init__(self, groups: int, in_features: int, out_features: int, bias: bool = True) -> None:
@@ -86,7 +77,7 @@ class GroupedLinear(nn.Module):
 
 
 class GroupedLayerNorm(nn.Module):
-    """Layer normalisation over the last axis with one scale and shift a group."""
+    """Layer normalisation over the last axis, with a scale and a shift per group."""
 
     def __init__(self, groups: int, width: int, eps: float = 1e-5) -> None:
         super().__init__()
@@ -104,33 +95,33 @@ class GroupedLayerNorm(nn.Module):
 
 
 class GroupedActivation(nn.Module):
-    """Of rows sorted by group; a layer of its own, so that a hook sees what each group's units put out."""
+    """An activation of rows sorted by group, called with the groups so that a hook can tell them apart."""
 
     def forward(self, x: Tensor, groups: Groups) -> Tensor:
         return super().forward(x)
 
 
 class GroupedReLU(GroupedActivation, nn.ReLU):
-    """ReLU of rows sorted by group."""
+    """ReLU, called with the groups."""
 
 
 class GroupedGELU(GroupedActivation, nn.GELU):
-    """GELU of rows sorted by group."""
+    """GELU, called with the groups."""
 
 
 class GroupedSiLU(GroupedActivation, nn.SiLU):
-    """SiLU of rows sorted by group."""
+    """SiLU, called with the groups."""
 
 
 class GroupedMLP(nn.Module):
     """
     Overview:
-        One multi-layer perceptron a group: `layers` times (linear without bias, LayerNorm, ReLU), then a linear layer.
-        STORM's reward, continuation, actor and critic networks all have this form.
+        One multi-layer perceptron per group: `layers` times (linear without bias, LayerNorm, ReLU), then a linear
+        layer. STORM's reward, continuation, actor and critic networks all have this form.
     Arguments:
         - groups (:obj:`int`): Number of groups.
         - in_features (:obj:`int`), width (:obj:`int`), out_features (:obj:`int`): Widths.
-        - layers (:obj:`int`): Hidden layers.
+        - layers (:obj:`int`): Number of hidden layers.
     """
 
     def __init__(self, groups: int, in_features: int, width: int, out_features: int, layers: int = 2) -> None:
@@ -142,7 +133,7 @@ class GroupedMLP(nn.Module):
         self.out = GroupedLinear(groups, widths[-1], out_features)
 
     def forward(self, x: Tensor, groups: Groups) -> Tensor:
-        """x (R, ..., in), in the batch's order -> (R, ..., out), in the batch's order."""
+        """x (R, ..., in) -> (R, ..., out), both in the order of the batch."""
         x = groups.sort(x)
         for linear, norm, activation in zip(self.hidden, self.norms, self.activations):
             x = activation(norm(linear(x, groups), groups), groups)

@@ -1,4 +1,4 @@
-"""Symlog two-hot regression: a scalar as a distribution over fixed bins (STORM appendix; Hafner et al., 2023)."""
+"""Symlog two-hot regression: scalars as distributions over fixed bins (STORM appendix; Hafner et al., 2023)."""
 from typing import Tuple
 
 import torch
@@ -19,10 +19,10 @@ def symexp(x: Tensor) -> Tensor:
 class TwoHot(nn.Module):
     """
     Overview:
-        Scalars as distributions over `num_bins` bins that are evenly spaced in symlog space.
+        Scalars as distributions over bins that are evenly spaced in symlog space.
     Arguments:
         - num_bins (:obj:`int`): Number of bins, 255 in the paper.
-        - bound (:obj:`float`): Outermost bins lie at -bound and bound, in symlog units. Targets beyond are clamped.
+        - bound (:obj:`float`): The outermost bins are -bound and bound, in symlog units; targets are clamped to them.
     """
 
     def __init__(self, num_bins: int = 255, bound: float = 20.0) -> None:
@@ -36,10 +36,10 @@ class TwoHot(nn.Module):
             The two-hot code of raw scalars (...): two neighbouring bins share the mass linearly.
         Returns:
             - below (:obj:`Tensor`): (...) index of the lower bin.
-            - share (:obj:`Tensor`): (...) mass of the bin above it; the lower one has the rest.
+            - share (:obj:`Tensor`): (...) mass of the upper bin; the lower one has the rest.
         """
         position = (symlog(x).clamp(-self.bound, self.bound) + self.bound) / (2 * self.bound) * (len(self.bins) - 1)
-        below = position.floor().long().clamp(0, len(self.bins) - 2)  # a NaN falls in bin 0; its share stays NaN
+        below = position.floor().long().clamp(0, len(self.bins) - 2)  # a NaN falls into bin 0; its share remains NaN
         return below, position - below
 
     def decode(self, logits: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ class TwoHot(nn.Module):
         return symexp((F.softmax(logits.float(), dim=-1) * self.bins).sum(-1))
 
     def loss(self, logits: Tensor, x: Tensor) -> Tensor:
-        """Cross-entropy of (..., num_bins) logits against (...) raw scalars, unreduced; reads the target's two bins."""
+        """Cross-entropy of logits (..., num_bins) against the two-hot code of raw scalars (...), unreduced: (...)."""
         below, share = self.neighbours(x)
         logits = logits.float()
         at = lambda index: logits.gather(-1, index.unsqueeze(-1)).squeeze(-1)

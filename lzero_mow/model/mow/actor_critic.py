@@ -1,4 +1,4 @@
-"""TODO"""
+"""Actor, critic, slow critic and return scale: the agent's networks."""
 import copy
 from typing import Sequence, Union
 
@@ -18,7 +18,7 @@ class ActorCritic(nn.Module):
         Networks on the state s = [z, h].
     Arguments:
         - state_dim (:obj:`int`): Width of s.
-        - cfg (:obj:`EasyDict`): MODEL_CONFIG of `lzero_mow/policy/mow_config.py`.
+        - cfg (:obj:`EasyDict`): MODEL_CONFIG of `lzero_mow/config/mow.py`.
     """
 
     def __init__(self, state_dim: int, cfg: EasyDict) -> None:
@@ -28,13 +28,13 @@ class ActorCritic(nn.Module):
         self.policy_class = TruncatedNormalPolicy if cfg.continuous_action_space else CategoricalPolicy
         outputs = cfg.action_space_size * self.policy_class.outputs_per_action
         self.actor = GroupedMLP(1, state_dim, out_features=outputs, **sizes)
-        if cfg.continuous_action_space:  # means that begin elsewhere drift into a corner, and nothing is found there
+        if cfg.continuous_action_space:  # means that start elsewhere drift into a corner, where nothing is found
             nn.init.zeros_(self.actor.out.weight)
             nn.init.zeros_(self.actor.out.bias)
         self.critic = GroupedMLP(cfg.num_clusters, state_dim, out_features=len(self.two_hot.bins), **sizes)
         self.slow_critic = copy.deepcopy(self.critic).requires_grad_(False)
         self.return_scale = ReturnScale(cfg.num_tasks)
-        # (K, A): actions that a task's environment allows; all until the environment has said so.
+        # (K, A): the legal actions of each task; all of them until its environment has said which.
         self.register_buffer('action_mask', torch.ones(cfg.num_tasks, cfg.action_space_size, dtype=torch.bool))
 
     def policy(self, state: Tensor, routing: Routing) -> Union[CategoricalPolicy, TruncatedNormalPolicy]:
@@ -47,15 +47,15 @@ class ActorCritic(nn.Module):
 
     @torch.no_grad()
     def update_slow_critic(self, decay: float) -> None:
-        """Move the slow critic towards the critic."""
+        """Move the slow critic towards the critic: psi' <- decay psi' + (1 - decay) psi."""
         torch._foreach_lerp_(list(self.slow_critic.parameters()), list(self.critic.parameters()), 1 - decay)
 
 
 class ReturnScale(nn.Module):
     """
     Overview:
-        S_k: moving average of the 95th minus the 5th percentile of task k's returns. One per task, because returns of
-        different games differ by orders of magnitude. Buffers, so that it is saved and resumed.
+        S_k: moving average of the 95th minus the 5th percentile of task k's returns; one per task, because the returns
+        of tasks differ by orders of magnitude.
     Arguments:
         - num_tasks (:obj:`int`): K.
     """
@@ -67,7 +67,7 @@ class ReturnScale(nn.Module):
 
     @torch.no_grad()
     def update(self, returns: Tensor, tasks: Sequence[int], decay: float) -> None:
-        """Take in returns (N, H) of rows whose tasks are ascending and known on the host; `decay` of the average."""
+        """Update the averages with returns (N, H), whose tasks are ascending and known on the host."""
         counts = torch.bincount(torch.as_tensor(tasks), minlength=len(self.low))
         rows = returns.split(counts.tolist())
         padded = nn.utils.rnn.pad_sequence([row.flatten() for row in rows], True, float('nan'))  # (K, longest)
@@ -76,6 +76,6 @@ class ReturnScale(nn.Module):
         self.low.copy_(torch.where(seen, torch.lerp(low, self.low, decay), self.low))
         self.high.copy_(torch.where(seen, torch.lerp(high, self.high, decay), self.high))
 
-    def forward(self, least: float) -> Tensor:
-        """(K,) divisors of the advantage: max(least, S_k)."""
-        return (self.high - self.low).clamp(min=least)
+    def forward(self, floor: float) -> Tensor:
+        """(K,) divisors of the advantage: max(floor, S_k)."""
+        return (self.high - self.low).clamp(min=floor)

@@ -14,12 +14,12 @@ from .world_model_loss import HarmoniousWeights
 class MoWModel(nn.Module):
     """
     Overview:
-        Mixture-of-World Models (Zhang et al., ICLR 2026, arXiv 2602.01270): a world model of K tasks made of modules,
-        and an agent that learns in its imagination.
+        Mixture-of-World Models (Zhang et al., ICLR 2026, arXiv 2602.01270): a modular world model of K tasks, and an
+        agent that learns in its imagination.
     Arguments:
-        - cfg: Any key of MODEL_CONFIG in `lzero_mow/policy/mow_config.py`; the rest keeps its default.
+        - cfg: Any key of MODEL_CONFIG in `lzero_mow/config/mow.py`; missing keys have their defaults.
     Raises:
-        - ValueError: On a key that is not there, or sizes that do not fit each other.
+        - ValueError: For an unknown key, or sizes that do not fit together.
     """
 
     def __init__(self, **cfg) -> None:

@@ -1,4 +1,4 @@
-"""The task router: which experts a task uses, from its embedding alone (paper section 3.3)."""
+"""The task router: selects a task's experts from its embedding alone (paper section 3.3)."""
 from typing import List
 
 import torch
@@ -12,18 +12,18 @@ UNIFORM_SHARE = 0.01
 class TaskRouter(nn.Module):
     """
     Overview:
-        S_k = unimix(softmax(MLP(e_k) / tau));  W_k, J_k = top-n(S_k).  The choice J_k is taken when weights change
-        (:meth:`choose`), not at every forward pass, so that no step waits for the device to learn which experts run.
+        S_k = unimix(softmax(MLP(e_k) / tau));  W_k, J_k = top-n(S_k).  J_k is updated when weights change
+        (:meth:`choose`), not in every forward pass, so that no step waits for the device to learn which experts to run.
 
-        Choices where the paper is open. J_k is sorted by expert, so that a task's slot in the concatenation of expert
-        outputs does not swap when two scores cross. The balance loss measures all scores (see :meth:`usage`). The MLP
-        is odd (tanh, no biases), so that scores have no common part and tasks begin with different experts. One per
-        cent of the uniform distribution is mixed in, as everywhere in STORM: a gate's value is 1 whatever W is, so
-        nothing else would end the fall of a score that its gradient presses down (seen: 1e-30, then NaN).
+        Our choices where the paper is open. J_k is sorted by expert, so that a task's experts do not swap their slots
+        in the concatenation when two scores cross. The balance loss measures all scores (see :meth:`usage`). The MLP is
+        an odd function (tanh, no biases), so that scores have no common part and tasks start with different experts.
+        One per cent of the uniform distribution is mixed in, as everywhere in STORM: a gate is 1 whatever W is, so
+        nothing else would stop a score that its gradient pushes down (we saw 1e-30, then NaN).
     Arguments:
         - num_tasks (:obj:`int`), embedding_dim (:obj:`int`): K and the width of e_k.
         - num_experts (:obj:`int`), experts_per_task (:obj:`int`): N_e and n.
-        - temperature_start (:obj:`float`), temperature_steps (:obj:`int`): tau falls geometrically to 1.
+        - temperature_start (:obj:`float`), temperature_steps (:obj:`int`): tau decays geometrically to 1.
         - gradient (:obj:`str`): 'straight_through' or 'none'.
     """
 
@@ -53,24 +53,24 @@ class TaskRouter(nn.Module):
         return unimix(self.mlp(embedding) / self.temperature, UNIFORM_SHARE)
 
     def scores(self, embedding: Tensor) -> Tensor:
-        """S: (K, E) task embeddings -> (K, N_e), rows sum to 1."""
+        """S: (K, E) task embeddings -> (K, N_e); rows sum to 1."""
         return self.log_scores(embedding).exp()
 
     @torch.no_grad()
     def choose(self, embedding: Tensor) -> None:
-        """Take J from the present weights. Called at construction, after every update and after loading."""
-        logits = self.mlp(embedding)  # in the order of the scores, also where these are too close to each other
+        """Compute J from the current weights. Called at construction, after every update and after loading."""
+        logits = self.mlp(embedding)  # ordered like the scores, even where those are too close to tell apart
         self.chosen.copy_(logits.topk(self.experts_per_task).indices.sort(-1).values)
         self._read_back()
 
     def _read_back(self) -> None:
-        """The one wait for the device, between two updates."""
+        """The only wait for the device, between two updates."""
         self.chosen_on_host = self.chosen.tolist()
 
     def gates(self, embedding: Tensor) -> Tensor:
         """
-        (K, n) factors of the experts' outputs: all 1; under 'straight_through' their gradient is that of ln W, where W
-        (K, n) are the scores of the chosen experts.
+        (K, n) factors of the experts' outputs: all 1. With 'straight_through', their gradient is that of ln W, where
+        W (K, n) are the scores of the chosen experts.
         """
         if self.gradient == 'none':
             return torch.ones_like(self.chosen, dtype=embedding.dtype)
@@ -79,8 +79,8 @@ class TaskRouter(nn.Module):
 
     def usage(self, embedding: Tensor) -> Tensor:
         """
-        n sum_k S_k, (N_e,): expected tasks of each expert, K n / N_e for all of them when use is even. The paper sums
-        W_k, the chosen scores alone; that reaches no expert that no task has chosen, and while scores are flat it only
-        sharpens the present choice: of 12 experts that 26 tasks chose unevenly it left five unused, this none.
+        n sum_k S_k, (N_e,): expected number of tasks per expert, K n / N_e if use is even. The paper sums W_k, the
+        chosen scores alone. That gives no gradient to experts that no task chose, and sharpens the current choice while
+        scores are flat: with 12 experts chosen unevenly by 26 tasks, it left five unused, this one none.
         """
         return self.experts_per_task * self.scores(embedding).sum(0)

@@ -1,4 +1,4 @@
-"""From one module set to N_m: every cluster goes on with a copy of what all tasks have trained (paper section 3.6)."""
+"""From one cluster to N_m: each continues with a copy of the modules that all tasks trained (paper section 3.6)."""
 import copy
 from typing import Dict, List, Sequence
 
@@ -12,19 +12,19 @@ from .mow_model import MoWModel
 def split(model: MoWModel, cluster_of_task: Sequence[int], optimizers: Sequence[torch.optim.Adam] = ()) -> None:
     """
     Overview:
-        Give a model of one cluster N_m clusters, in place. VAE (batch-norm statistics included), predictors, critic
-        and slow critic of every cluster are copies of the one, so that no output changes; the optimizers' moments
-        are copied likewise, so that training goes on without a jump.
+        Give a model with one cluster N_m clusters, in place. Each cluster gets a copy of the VAE (with its batch-norm
+        statistics), predictors, critic and slow critic, so that no output changes, and of the optimizers' moments, so
+        that training continues without a jump.
     Arguments:
         - model (:obj:`MoWModel`): With one cluster.
         - cluster_of_task (:obj:`Sequence[int]`): i_k of each task, 0 to N_m - 1.
-        - optimizers (:obj:`Sequence[torch.optim.Adam]`): Of the model's parameters.
+        - optimizers (:obj:`Sequence[torch.optim.Adam]`): Optimizers of the model's parameters.
     Raises:
-        - ValueError: If it has several clusters already.
+        - ValueError: If the model has several clusters already.
     """
     world, agent = model.world_model, model.agent
     if world.num_clusters != 1:
-        raise ValueError(f'the model has {world.num_clusters} clusters: only one can be split')
+        raise ValueError(f'the model already has {world.num_clusters} clusters: only a single one can be split')
     num_clusters = max(cluster_of_task) + 1
     replacements: Dict[Tensor, List[nn.Parameter]] = {}
     for bank in (world.vae.encoders, world.vae.decoders):
@@ -38,18 +38,18 @@ def split(model: MoWModel, cluster_of_task: Sequence[int], optimizers: Sequence[
         if isinstance(module, (GroupedLinear, GroupedLayerNorm)):
             replacements.update(_stack_parameters(module, num_clusters))
     world.set_clusters(cluster_of_task)
-    place = {parameter: i for i, parameter in enumerate(model.parameters())}
+    position = {parameter: i for i, parameter in enumerate(model.parameters())}
     for optimizer in optimizers:
-        _replace_parameters(optimizer, replacements, place)
+        _replace_parameters(optimizer, replacements, position)
 
 
 def _stack_parameters(module: nn.Module, num_clusters: int) -> Dict[Tensor, List[nn.Parameter]]:
-    """Stack every (1, ...) parameter to (num_clusters, ...); returns what takes whose place."""
+    """Stack every (1, ...) parameter to (num_clusters, ...); returns the replacement of each."""
     replacements = {}
-    for name, one in list(module.named_parameters(recurse=False)):
-        stacked = nn.Parameter(_stacked(one.detach(), num_clusters), requires_grad=one.requires_grad)
+    for name, old in list(module.named_parameters(recurse=False)):
+        stacked = nn.Parameter(_stacked(old.detach(), num_clusters), requires_grad=old.requires_grad)
         setattr(module, name, stacked)
-        replacements[one] = [stacked]
+        replacements[old] = [stacked]
     return replacements
 
 
@@ -57,16 +57,18 @@ def _stacked(x: Tensor, num_clusters: int) -> Tensor:
     return x.repeat(num_clusters, *[1] * (x.dim() - 1))
 
 
-def _replace_parameters(optimizer: torch.optim.Adam, replacements: Dict[Tensor, List[nn.Parameter]], place: Dict[Tensor, int]) -> None:
-    """Put the replacements into the optimizer, in the order of a model that was built with them, with their moments."""
+def _replace_parameters(
+        optimizer: torch.optim.Adam, replacements: Dict[Tensor, List[nn.Parameter]], position: Dict[Tensor, int]
+) -> None:
+    """Put the replacements and their moments into the optimizer, in the order of a model that was built with them."""
     for group in optimizer.param_groups:
-        owned = [(new, one) for one in group['params'] for new in replacements.get(one, [one])]
-        owned.sort(key=lambda pair: place[pair[0]])
-        moments = {one: optimizer.state.pop(one) for one in group['params'] if one in optimizer.state}
-        for new, one in owned:
-            if one in moments:
+        owned = [(new, old) for old in group['params'] for new in replacements.get(old, [old])]
+        owned.sort(key=lambda pair: position[pair[0]])
+        moments = {old: optimizer.state.pop(old) for old in group['params'] if old in optimizer.state}
+        for new, old in owned:
+            if old in moments:
                 optimizer.state[new] = {
                     key: _stacked(value, len(new)) if value.shape != new.shape and value.dim() else value.clone()
-                    for key, value in moments[one].items()
+                    for key, value in moments[old].items()
                 }
         group['params'] = [new for new, _ in owned]

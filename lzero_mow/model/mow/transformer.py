@@ -1,4 +1,4 @@
-"""STORM's causal transformer, stacked over groups: the experts are one such stack, the shared transformer another.
+"""STORM's causal transformer, stacked over groups: once for all experts, once for the shared transformer.
 
 Post-norm layers: x = LN(x + Attention(x)); x = LN(x + FFN(x)). Positions are learned.
 """
@@ -14,9 +14,9 @@ from lzero_mow.model.common.grouped import GroupedLayerNorm, GroupedLinear, Grou
 class KVCache:
     """
     Overview:
-        Keys and values of the steps seen so far, allocated once for `max_length` steps.
+        Keys and values of the past steps, allocated once for `max_length` steps.
     Arguments:
-        - num_layers (:obj:`int`), max_length (:obj:`int`): Sizes; the others are those of the first keys.
+        - num_layers (:obj:`int`), max_length (:obj:`int`): Sizes; the others follow from the first keys.
     """
 
     def __init__(self, num_layers: int, max_length: int) -> None:
@@ -25,7 +25,7 @@ class KVCache:
         self.values: Optional[Tensor] = None
 
     def append(self, layer: int, key: Tensor, value: Tensor) -> Tuple[Tensor, Tensor]:
-        """Store (R, heads, L, head_width) of a layer; return all its keys and values up to now."""
+        """Store a layer's keys and values (R, heads, L, head_width); returns all of them so far."""
         if self.keys is None:
             rows, heads, _, head_width = key.shape
             self.keys = key.new_empty(self.num_layers, rows, heads, self.max_length, head_width)
@@ -53,7 +53,7 @@ class CausalAttention(nn.Module):
         past = 0 if cache is None else cache.length
         if cache is not None:
             key, value = cache.append(layer, key, value)
-        # One new step may look at everything; the first steps are causal; later blocks need a shifted mask.
+        # A single new step may attend to all; the first block is causal; later blocks need a shifted mask.
         mask = None
         if past and length > 1:
             mask = torch.ones(length, past + length, dtype=torch.bool, device=x.device).tril(past)
@@ -81,7 +81,7 @@ class FeedForward(nn.Module):
 
 
 class Mixer(nn.Module):
-    """The mixer m: what a step is made of (latent, action, task; or expert outputs, task) to the width D."""
+    """The mixer m: a step's inputs (latent, action, task; or expert outputs, task) to the width D."""
 
     def __init__(self, groups: int, in_features: int, width: int) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class Transformer(nn.Module):
     Arguments:
         - groups (:obj:`int`): Number of groups: experts, or 1 for the shared transformer.
         - in_features (:obj:`int`): Width of a step's input.
-        - width, num_layers, num_heads, max_length (:obj:`int`): Sizes; `max_length` steps can be attended to.
+        - width, num_layers, num_heads, max_length (:obj:`int`): Sizes; `max_length` is the longest sequence.
         - dropout (:obj:`float`): On attention weights and on both sublayers' outputs.
     """
 
@@ -128,11 +128,11 @@ class Transformer(nn.Module):
         Arguments:
             - x (:obj:`Tensor`): (R, L, in_features), rows sorted by group.
             - groups (:obj:`Groups`): The rows' groups.
-            - cache (:obj:`KVCache` or None): With it, x continues the cached steps, and is added to them.
+            - cache (:obj:`KVCache` or None): If given, x continues the cached steps and is added to them.
         Returns:
             - h (:obj:`Tensor`): (R, L, width).
         Raises:
-            - ValueError: When a sequence grows beyond `max_length`.
+            - ValueError: If a sequence grows beyond `max_length`.
         """
         start = 0 if cache is None else cache.length
         end = start + x.shape[1]

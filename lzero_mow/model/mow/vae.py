@@ -1,4 +1,4 @@
-"""The VAE bank: one categorical VAE per task cluster (paper section 3.2), each STORM's encoder and decoder."""
+"""The VAE bank: one categorical VAE per task cluster (paper section 3.2), with STORM's encoder and decoder."""
 from math import gcd
 from typing import List, Optional, Sequence
 
@@ -12,14 +12,14 @@ FINAL_SIZE = 4  # of the smallest feature map: 64 -> 32 -> 16 -> 8 -> 4
 
 
 def conv_channels(stem_channels: int, size: int) -> List[int]:
-    """Channels after each halving of a size x size frame down to 4 x 4: stem, 2 stem, 4 stem ..."""
+    """Channels after each halving of a size x size frame down to 4 x 4: stem, 2 stem, 4 stem, ..."""
     return [stem_channels * 2 ** i for i in range((size // FINAL_SIZE).bit_length() - 1)]
 
 
 def norm_layer(kind: str, channels: int) -> nn.Module:
     """
-    Normalisation of a feature map (B, channels, H, W): 'batch', 'group' (of 16 channels, or the largest smaller power
-    of two that divides them) or 'layer'.
+    Normalisation of a feature map (B, channels, H, W): 'batch', 'group' (of 16 channels, or of the largest smaller
+    power of two that divides them) or 'layer'.
     """
     if kind == 'batch':
         return nn.BatchNorm2d(channels)
@@ -71,13 +71,13 @@ class Decoder(nn.Module):
 class VAEBank(nn.Module):
     """
     Overview:
-        q_i(z | o, e) and p_i(o | z, e) for every cluster i. e_k is joined to the flattened features before the
-        posterior head and to z before the decoder's first layer.
+        q_i(z | o, e) and p_i(o | z, e) for every cluster i. e_k is appended to the flattened features before the
+        posterior head, and to z before the decoder's first layer.
     Arguments:
         - num_clusters (:obj:`int`): Number of VAEs.
-        - observation_shape (:obj:`Sequence`): (C, size, size); stem_channels (:obj:`int`), norm (:obj:`str`): Of the
-          convolutions.
-        - categories (:obj:`int`), classes (:obj:`int`), unimix (:obj:`float`): Of the latent.
+        - observation_shape (:obj:`Sequence`): (C, size, size).
+        - stem_channels (:obj:`int`), norm (:obj:`str`): Of the convolutions, see `conv_channels` and `norm_layer`.
+        - categories (:obj:`int`), classes (:obj:`int`), unimix_share (:obj:`float`): Of the latent.
         - embedding_dim (:obj:`int`): Width of e_k, 0 for none.
     """
 
@@ -102,30 +102,30 @@ class VAEBank(nn.Module):
         Arguments:
             - obs (:obj:`Tensor`): (B, L, C, size, size) uint8.
             - embedding (:obj:`Tensor` or None): (B, E), e_k of each sequence.
-            - clusters (:obj:`Groups`): The sequences' clusters.
+            - clusters (:obj:`Groups`): Clusters of the sequences.
         Returns:
             - posterior (:obj:`Tensor`): (B, L, categories, classes) log-probabilities.
         """
         batch, length = obs.shape[:2]
         obs = clusters.sort(obs)
-        features = _each(self.encoders, obs, clusters, lambda x: x.flatten(0, 1).float().div_(255))
-        features = _join(features.view(batch, length, -1), embedding if embedding is None else clusters.sort(embedding))
+        features = _per_cluster(self.encoders, obs, clusters, lambda x: x.flatten(0, 1).float().div_(255))
+        features = _append_embedding(features.view(batch, length, -1), embedding if embedding is None else clusters.sort(embedding))
         logits = clusters.unsort(self.posterior_head(features, clusters))
         return unimix(logits.unflatten(-1, self.latent_shape), self.unimix_share)
 
     def decode(self, latent: Tensor, embedding: Optional[Tensor], clusters: Groups) -> Tensor:
         """(B, L, latent) and (B, E) -> reconstruction (B, L, C, size, size), around [0, 1]."""
-        latent = clusters.sort(_join(latent, embedding))
-        frames = _each(self.decoders, latent, clusters, lambda x: x.flatten(0, 1))
+        latent = clusters.sort(_append_embedding(latent, embedding))
+        frames = _per_cluster(self.decoders, latent, clusters, lambda x: x.flatten(0, 1))
         return clusters.unsort(frames.unflatten(0, latent.shape[:2]))
 
 
-def _join(x: Tensor, embedding: Optional[Tensor]) -> Tensor:
+def _append_embedding(x: Tensor, embedding: Optional[Tensor]) -> Tensor:
     """Append the (B, E) task embedding to every step of x (B, L, W)."""
     return x if embedding is None else torch.cat([x, embedding.unsqueeze(1).expand(-1, x.shape[1], -1)], -1)
 
 
-def _each(modules: nn.ModuleList, x: Tensor, clusters: Groups, prepare) -> Tensor:
-    """Each cluster's module on its slice of x: one convolution call a cluster that has rows."""
+def _per_cluster(modules: nn.ModuleList, x: Tensor, clusters: Groups, prepare) -> Tensor:
+    """Each cluster's module on its slice of x: one call per cluster with rows."""
     parts = [module(prepare(part)) for module, part in zip(modules, x.split(clusters.sizes)) if len(part)]
     return parts[0] if len(parts) == 1 else torch.cat(parts)

@@ -18,19 +18,11 @@ from .vae import VAEBank
 
 @dataclass(frozen=True)
 class Routing:
-    """
-    Overview:
-        Which modules each of B sequences goes through; known on the host before anything is computed.
-    Fields:
-        - task (:obj:`Tensor`): (B,) task of each sequence.
-        - clusters (:obj:`Groups`): Cluster of each sequence.
-        - experts (:obj:`Groups` or None): Expert of each of the B * n (sequence, slot) pairs.
-        - sequence (:obj:`Tensor` or None): (B * n,) sequence of each pair, sorted by expert.
-    """
-    task: Tensor
-    clusters: Groups
-    experts: Optional[Groups]
-    sequence: Optional[Tensor]
+    """Which modules each of B sequences passes through; known on the host before the forward pass."""
+    task: Tensor  # (B,) task of each sequence
+    clusters: Groups  # cluster of each sequence
+    experts: Optional[Groups]  # expert of each of the B * n (sequence, slot) pairs
+    sequence: Optional[Tensor]  # (B * n,) sequence of each pair, sorted by expert
 
 
 class DynamicsCache(NamedTuple):
@@ -40,7 +32,7 @@ class DynamicsCache(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """What the heads read off h^t: the next latent, and what action a^t brought."""
+    """The heads' outputs for h^t: the next latent, and the result of action a^t."""
     prior: Tensor  # (B, L, categories, classes) log-probabilities
     reward: Tensor  # (B, L, 255) logits over symlog bins
     continuation: Tensor  # (B, L) logits
@@ -50,10 +42,10 @@ class Predictions(NamedTuple):
 class WorldModel(nn.Module):
     """
     Overview:
-        One model of K tasks made of modules: N_m VAEs, predictors and N_e expert transformers.
-        Degenerate cases: K = 1 without experts, embedding and task head is STORM.
+        A modular model of K tasks with N_m VAEs and sets of predictors, and N_e expert transformers. With K = 1 and
+        without experts, task embedding and task head it is STORM.
     Arguments:
-        - cfg (:obj:`EasyDict`): See `lzero_mow/policy/mow_config.py`, MODEL_CONFIG.
+        - cfg (:obj:`EasyDict`): MODEL_CONFIG of `lzero_mow/config/mow.py`.
     """
 
     def __init__(self, cfg: EasyDict) -> None:
@@ -95,25 +87,25 @@ class WorldModel(nn.Module):
         self.register_load_state_dict_post_hook(lambda model, _: model.set_clusters(model.clusters.tolist()))
 
     def set_clusters(self, cluster_of_task: Sequence[int]) -> None:
-        """Take i_k from now on; the modules are made for as many clusters already."""
+        """Set i_k; there are modules for these clusters already."""
         self.cluster_of_task, self.num_clusters = list(cluster_of_task), len(self.vae.encoders)
         self.clusters.copy_(torch.tensor(self.cluster_of_task))
 
     def choose_experts(self) -> None:
-        """Take the routing J from the present weights; to be called after they change."""
+        """Compute the experts J from the current weights; to be called after they change."""
         if self.router is not None:
             self.router.choose(self.embedding())
 
     def embedding(self) -> Optional[Tensor]:
-        """e: (K, E), each row of length 1; None without task embedding."""
+        """e: (K, E), rows of length 1; None without task embedding."""
         return None if self.task_embedding is None else F.normalize(self.task_embedding, dim=-1)
 
     def embedding_of(self, routing: Routing) -> Optional[Tensor]:
-        """(B, E), e_k of each sequence."""
+        """e_k of each sequence: (B, E)."""
         return None if self.task_embedding is None else self.embedding()[routing.task]
 
     def route(self, tasks: Sequence[int]) -> Routing:
-        """The modules of B sequences from their task ids (on the host)."""
+        """The modules of B sequences, from their task ids on the host."""
         device = self.two_hot.bins.device
         on_device = lambda x: torch.from_numpy(np.asarray(x)).to(device, non_blocking=True)
         clusters = Groups.of([self.cluster_of_task[k] for k in tasks], self.num_clusters, device)
@@ -142,11 +134,11 @@ class WorldModel(nn.Module):
     def dynamics(self, latent: Tensor, action: Tensor, routing: Routing, cache: Optional[DynamicsCache] = None) -> Tensor:
         """
         Overview:
-            h_k = F(concat_j f_j(m_j(z_k, a_k, e_k)), e_k), section 3.3; a task's experts are the same at each step.
+            h_k = F(concat_j f_j(m_j(z_k, a_k, e_k)), e_k), section 3.3; a task has the same experts at every step.
         Arguments:
             - latent (:obj:`Tensor`): (B, L, latent); action (:obj:`Tensor`): (B, L) int64, or (B, L, A).
-            - routing (:obj:`Routing`): The sequences' modules.
-            - cache (:obj:`DynamicsCache` or None): With it, the L steps continue the cached ones.
+            - routing (:obj:`Routing`): Modules of the sequences.
+            - cache (:obj:`DynamicsCache` or None): If given, the L steps continue the cached ones.
         Returns:
             - h (:obj:`Tensor`): (B, L, hidden_dim).
         """
@@ -164,7 +156,7 @@ class WorldModel(nn.Module):
         return step if self.shared is None else self.shared(step, ONE_GROUP, cache and cache.shared)
 
     def _experts(self, step: Tensor, routing: Routing, cache: Optional[DynamicsCache]) -> Tensor:
-        """The chosen experts' outputs, side by side in order of expert: (B, L, step) -> (B, L, n * D)."""
+        """Concatenated outputs of the chosen experts, ordered by expert: (B, L, step) -> (B, L, n * D)."""
         out = self.experts(step[routing.sequence], routing.experts, cache and cache.experts)
         out = routing.experts.unsort(out).unflatten(0, (len(step), -1))  # (B, n, L, D)
         gates = self.router.gates(self.embedding())[routing.task]  # (B, n)

@@ -9,7 +9,7 @@ from .staged_linear import StagedLinear, Staging
 
 
 class CausalAttention(nn.Module):
-    """Multi-head causal self-attention with biases. A cache (2, R, heads, T_max, head_width) has keys, then values."""
+    """Multi-head causal self-attention with biases. A cache is (2, R, heads, T_max, head_width): keys, then values."""
 
     def __init__(self, width: int, num_heads: int, dropout: float, staging: Staging) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class CausalAttention(nn.Module):
         self.out = StagedLinear(width, width, True, *staging)
 
     def forward(self, x: Tensor, cache: Optional[Tensor]) -> Tensor:
-        """x (R, T, D) -> (R, T, D); a cache is filled from its start."""
+        """x (R, T, D) -> (R, T, D); a cache is filled from the start."""
         query, key, value = self._project(x)
         if cache is not None:
             cache[0, :, :, :x.shape[1]] = key
@@ -29,7 +29,7 @@ class CausalAttention(nn.Module):
         return self._merge(F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True))
 
     def step(self, x: Tensor, cache: Tensor, rows: Tensor, length: Tensor, visible: Tensor) -> Tensor:
-        """One token a row, x (R, 1, D) -> (R, 1, D); it is written at place `length` (R,) of the cache."""
+        """One token per row, x (R, 1, D) -> (R, 1, D), written at position `length` (R,) of the cache."""
         query, key, value = self._project(x)
         cache[0][rows, :, length] = key.squeeze(2).to(cache.dtype)
         cache[1][rows, :, length] = value.squeeze(2).to(cache.dtype)
@@ -60,8 +60,8 @@ class Block(nn.Module):
         x = x + self.attention(self.attention_norm(x), cache)
         return x + self.feed_forward(self.feed_forward_norm(x))
 
-    def step(self, x: Tensor, *place: Tensor) -> Tensor:
-        x = x + self.attention.step(self.attention_norm(x), *place)
+    def step(self, x: Tensor, *cache: Tensor) -> Tensor:
+        x = x + self.attention.step(self.attention_norm(x), *cache)
         return x + self.feed_forward(self.feed_forward_norm(x))
 
 
@@ -71,12 +71,12 @@ class Backbone(nn.Module):
         Causal transformer with learned positions.
     Arguments:
         - width (:obj:`int`), num_layers (:obj:`int`), num_heads (:obj:`int`): Sizes.
-        - max_tokens (:obj:`int`): Longest sequence of tokens.
-        - dropout (:obj:`float`): On the tokens, on attention weights and on the sublayers' outputs.
-        - staging (:obj:`Staging`): Adapters of the attention's layers.
-        - feed_forward (:obj:`Callable`): Makes a layer's feed-forward part.
+        - max_tokens (:obj:`int`): Longest sequence, in tokens.
+        - dropout (:obj:`float`): Of the tokens, the attention weights and the sublayers' outputs.
+        - staging (:obj:`Staging`): Adapters of the attention layers.
+        - feed_forward (:obj:`Callable`): Makes the feed-forward part of a layer.
     Raises:
-        - ValueError: Where the heads do not share out the width evenly.
+        - ValueError: If the number of heads does not divide the width.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Backbone(nn.Module):
     ) -> None:
         super().__init__()
         if width % num_heads:
-            raise ValueError(f'model.embed_dim is {width}, which {num_heads} heads (model.num_heads) do not divide')
+            raise ValueError(f'model.embed_dim must be a multiple of model.num_heads, got {width} and {num_heads}')
         self.max_tokens, self.num_heads, self.dropout = max_tokens, num_heads, dropout
         self.position = nn.Embedding(max_tokens, width)
         self.blocks = nn.ModuleList(
@@ -95,7 +95,7 @@ class Backbone(nn.Module):
         self.register_buffer('positions', torch.arange(max_tokens), persistent=False)
 
     def new_cache(self, rows: int) -> Tensor:
-        """Keys and values of `rows` sequences: (layers, 2, R, heads, max_tokens, head_width), zeros."""
+        """An empty cache for `rows` sequences: zeros (layers, 2, R, heads, max_tokens, head_width)."""
         table = self.position.weight
         return table.new_zeros(
             len(self.blocks), 2, rows, self.num_heads, self.max_tokens, table.shape[1] // self.num_heads
@@ -105,11 +105,11 @@ class Backbone(nn.Module):
         """
         Arguments:
             - tokens (:obj:`Tensor`): (B, T, D).
-            - cache (:obj:`Tensor` or None): With it, the tokens' keys and values are written at its start.
+            - cache (:obj:`Tensor` or None): If given, the tokens' keys and values are written to its start.
         Returns:
             - hidden (:obj:`Tensor`): (B, T, D).
         Raises:
-            - ValueError: On more than `max_tokens` tokens.
+            - ValueError: For more than `max_tokens` tokens.
         """
         length = tokens.shape[1]
         if length > self.max_tokens:
@@ -122,11 +122,11 @@ class Backbone(nn.Module):
     def step(self, x: Tensor, cache: Tensor, length: Tensor) -> Tensor:
         """
         Overview:
-            One more token a row; rows may be of different lengths. For searches: in eval mode, without gradient.
+            One more token per row; rows may have different lengths. For searches: in eval mode, without gradient.
         Arguments:
             - x (:obj:`Tensor`): (R, 1, D).
-            - cache (:obj:`Tensor`): (layers, 2, R, heads, max_tokens, head_width), changed in place.
-            - length (:obj:`Tensor`): (R,) tokens that each row has in the cache, below `max_tokens`.
+            - cache (:obj:`Tensor`): (layers, 2, R, heads, max_tokens, head_width), extended in place.
+            - length (:obj:`Tensor`): (R,) tokens of each row in the cache, below `max_tokens`.
         Returns:
             - hidden (:obj:`Tensor`): (R, 1, D).
         """

@@ -1,4 +1,4 @@
-"""Heads, one of each kind a task, as in LightZero's code."""
+"""Prediction heads, separate per task as in LightZero's code."""
 from typing import Optional
 
 from torch import Tensor, nn
@@ -9,10 +9,10 @@ from lzero_mow.model.common.grouped import GroupedGELU, GroupedLayerNorm, Groupe
 class TaskHead(nn.Module):
     """
     Overview:
-        LayerNorm, linear, LayerNorm, GELU, linear, once per task. The last layer starts at zero.
+        LayerNorm, linear, LayerNorm, GELU, linear, separate per task. The last layer starts at zero.
     Arguments:
         - num_tasks (:obj:`int`), width (:obj:`int`), out_features (:obj:`int`): Sizes.
-        - out_norm (:obj:`nn.Module` or None): What follows the last layer.
+        - out_norm (:obj:`nn.Module` or None): Applied to the output.
     """
 
     def __init__(self, num_tasks: int, width: int, out_features: int, out_norm: Optional[nn.Module] = None) -> None:
@@ -25,7 +25,7 @@ class TaskHead(nn.Module):
         self.out_norm = out_norm
 
     def reset(self) -> None:
-        """Predict nothing at first: uniform distributions, and a next latent that is the norm's shift."""
+        """Start with an output of zero: uniform distributions, and the norm's shift as next latent."""
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 

@@ -1,4 +1,4 @@
-"""How weights begin, as in LightZero's code."""
+"""Initial weights, as in LightZero's code."""
 import math
 
 from torch import nn
@@ -12,9 +12,9 @@ EMBEDDING_STD = 0.02
 
 def init_weights(module: nn.Module) -> None:
     """
-    For `nn.Module.apply`, which goes from the inside out, so that what a module says about its own layers stands:
-    Xavier-uniform linear layers and convolutions without bias, embeddings N(0, 0.02^2), heads that put out zero. Layers
-    with adapters begin as those without.
+    Xavier-uniform linear layers and convolutions with zero biases, embeddings N(0, 0.02^2), heads with zero output;
+    layers with adapters start like those without. For `nn.Module.apply`, which visits a module after its layers, so
+    that the module has the last word.
     """
     if isinstance(module, (nn.Linear, nn.Conv2d)):
         nn.init.xavier_uniform_(module.weight)

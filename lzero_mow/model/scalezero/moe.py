@@ -1,4 +1,4 @@
-"""Feed-forward layers of the backbone: a sparse mixture of experts, or one MLP (ScaleZero section 4)."""
+"""Feed-forward layers of the backbone: a sparse mixture of experts, or an MLP (ScaleZero section 4)."""
 from typing import Tuple
 
 import torch
@@ -41,19 +41,17 @@ class Experts(nn.Module):
 class MoEFeedForward(nn.Module):
     """
     Overview:
-        shared(x) + sum_i w_i(x) expert_i(x) over the k experts that the router gives most to, token by token. No noise,
-        no capacity, no token dropped.
+        shared(x) + sum_i w_i(x) expert_i(x) over the k experts with the highest router scores, token by token, without
+        noise or capacity limit.
     Arguments:
         - width (:obj:`int`), hidden (:obj:`int`): D, and the hidden width of an expert.
         - num_experts (:obj:`int`), experts_per_token (:obj:`int`): E and k.
-        - num_shared (:obj:`int`): Width of the shared expert in experts; 0 for none.
+        - num_shared (:obj:`int`): Width of the shared expert, in experts; 0 for none.
         - router_norm (:obj:`str`): 'all': w is the softmax over all experts, so that a router with k = 1 learns too;
           'topk': over the k chosen ones, as LightZero has it: 1 for k = 1, without gradient (docs/upstream.md, 1).
         - staging (:obj:`Staging`): Adapters of the routed experts.
-    Fields:
-        - share (:obj:`Tensor`): (E,) share of the (token, choice) pairs that went to each expert in the last pass.
     Raises:
-        - ValueError: On another router_norm, or more experts per token than there are.
+        - ValueError: For another router_norm, or more experts per token than experts.
     """
 
     def __init__(
@@ -64,7 +62,7 @@ class MoEFeedForward(nn.Module):
         if router_norm not in ('all', 'topk'):
             raise ValueError(f"model.router_norm is '{router_norm}', choose 'all' or 'topk'")
         if not 1 <= experts_per_token <= num_experts:
-            raise ValueError(f'model.experts_per_token is {experts_per_token} of {num_experts} experts')
+            raise ValueError(f'model.experts_per_token must be 1 to {num_experts} (num_experts), got {experts_per_token}')
         self.experts_per_token, self.router_norm = experts_per_token, router_norm
         self.router = nn.Linear(width, num_experts, bias=False)
         self.experts = Experts(num_experts, width, hidden, staging)
@@ -74,10 +72,11 @@ class MoEFeedForward(nn.Module):
                 nn.Linear(width, num_shared * hidden), nn.GELU(), nn.Linear(num_shared * hidden, width)
             )
         self.register_buffer('expert_ids', torch.arange(num_experts), persistent=False)
+        # (E,) share of the (token, choice) pairs that each expert got in the last forward pass.
         self.register_buffer('share', torch.zeros(num_experts), persistent=False)
 
     def route(self, rows: Tensor) -> Tuple[Tensor, Tensor]:
-        """Tokens (N, D) -> weights and expert ids of their choices, (N, k) each."""
+        """Tokens (N, D) -> weights and ids of the chosen experts, (N, k) each."""
         logits = self.router(rows)  # (N, E)
         if self.router_norm == 'all':
             return F.softmax(logits, dim=-1).topk(self.experts_per_token)
@@ -88,10 +87,10 @@ class MoEFeedForward(nn.Module):
         """x (..., D) -> the same shape."""
         rows = x.reshape(-1, x.shape[-1])  # (N, D)
         weights, experts = self.route(rows)
-        expert_of_pair, order = experts.flatten().sort(stable=True)  # (N k,) pairs of a token and a choice, by expert
+        expert_of_pair, order = experts.flatten().sort(stable=True)  # (N k,) (token, choice) pairs by expert
         tokens_of_expert = (expert_of_pair.unsqueeze(1) == self.expert_ids).sum(0)  # (E,)
         self.share = tokens_of_expert / len(order)
-        # The one wait for the device: how many rows each expert multiplies has to be known on the host.
+        # The only wait for the device: the host has to know the number of rows per expert.
         groups = Groups(tuple(tokens_of_expert.tolist()), None, None, expert_of_pair)
         token_of_pair = order // self.experts_per_token
         out = self.experts(rows.index_select(0, token_of_pair), groups) * weights.flatten()[order].unsqueeze(-1)

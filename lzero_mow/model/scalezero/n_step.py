@@ -1,4 +1,4 @@
-"""n-step returns: the value targets of ScaleZero (and of MuZero)."""
+"""n-step returns: the value targets of ScaleZero and MuZero."""
 from typing import Tuple
 
 import torch
@@ -11,15 +11,14 @@ def n_step_return(
     """
     Overview:
         G_t = r_t + gamma r_{t+1} + ... + gamma^{n-1} r_{t+n-1} + gamma^n V_{t+n}. A termination ends the sum after its
-        own reward, and nothing is added. After a truncation the episode would have gone on, but its next frame was
-        never seen: such a target lacks its rest and must not be used. Of two ends the first counts; a step with both
-        flags is a termination.
+        own reward. After a truncation the episode would have continued, but its next frame was never seen: such a
+        target is incomplete and must not be used. Only the first end counts; a step with both flags is a termination.
     Arguments:
         - reward (:obj:`Tensor`): (B, L + n), r_t is the result of step t.
         - value (:obj:`Tensor`): (B, L), at t the value of the frame before step t + n.
-        - terminated (:obj:`Tensor`), truncated (:obj:`Tensor`): (B, L + n) bool, step t ended the episode so.
+        - terminated (:obj:`Tensor`), truncated (:obj:`Tensor`): (B, L + n) bool, how step t ended the episode.
         - discount (:obj:`float`): gamma.
-        - n (:obj:`int`): Rewards in a target, at least 1.
+        - n (:obj:`int`): Number of rewards in a target, at least 1.
     Returns:
         - target (:obj:`Tensor`): (B, L).
         - usable (:obj:`Tensor`): (B, L) bool, False where a truncation cut the target off.
@@ -29,7 +28,7 @@ def n_step_return(
     windows = [x[:, :L + n - 1].unfold(1, n, 1) for x in (reward, terminated, truncated)]  # (B, L, n) each
     reward, terminated, truncated = windows
     ended = terminated | truncated
-    counts = ended.cumsum(-1) == ended  # no step before it in the window is an end
+    counts = ended.cumsum(-1) == ended  # no earlier step in the window is an end
     powers = discount ** torch.arange(n, dtype=reward.dtype, device=reward.device)
     rewards = torch.where(counts, reward * powers, 0).sum(-1)
     target = torch.where(ended.any(-1), rewards, rewards + discount ** n * value)

@@ -1,26 +1,24 @@
-"""How latents are normalised: the encoder's output and the predicted next latent alike."""
+"""Normalisation of latents, both the encoder's output and the predicted next latent."""
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lzero_mow.model.common.grouped import ONE_GROUP, GroupedLayerNorm, Groups
 
-SIM_GROUP = 8  # numbers in a simplex of SimNorm
+SIM_GROUP = 8  # dimension of a simplex of SimNorm
 
 
 class SimNorm(nn.Module):
-    """Softmax over each eight neighbours of the last axis (Lavoie et al., 2022); the same for all groups."""
+    """Softmax over each block of eight on the last axis (Lavoie et al., 2022); without weights per group."""
 
     def forward(self, x: Tensor, groups: Groups = ONE_GROUP) -> Tensor:
-        """x (..., width) -> the same shape; every eight numbers are positive and sum to 1."""
+        """x (..., width) -> the same shape."""
         return F.softmax(x.unflatten(-1, (-1, SIM_GROUP)), dim=-1).flatten(-2)
 
 
 def latent_norm(kind: str, groups: int, width: int) -> nn.Module:
     """
-    Overview:
-        'layer' (LayerNorm, with one scale and shift a group) or 'sim' (SimNorm); called as (x, groups).
-    Raises:
-        - ValueError: On another kind, or a width that SimNorm cannot split.
+    'layer' (LayerNorm with a scale and a shift per group) or 'sim' (SimNorm), called as (x, groups); ValueError for
+    another kind, or a width that SimNorm cannot split.
     """
     if kind == 'layer':
         return GroupedLayerNorm(groups, width)

@@ -3,11 +3,11 @@ from typing import Sequence
 
 from torch import Tensor, nn
 
-FINAL_SIZE = 8  # of the last feature map
+FINAL_SIZE = 8  # height and width of the last feature map
 
 
 class ResidualBlock(nn.Module):
-    """GELU(x + conv-norm-GELU-conv-norm(x)); with a stride or other channels, x goes through a convolution too."""
+    """GELU(x + conv-norm-GELU-conv-norm(x)); if the channels differ, x passes through a convolution too."""
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
@@ -26,15 +26,15 @@ class ResidualBlock(nn.Module):
 class ResNet(nn.Module):
     """
     Overview:
-        Down to 8 x 8, half the size at a time: a convolution, a residual block, then poolings; so a frame of 16 pixels
-        is halved once, one of 128 four times.
+        Halves the frame down to 8 x 8, with a convolution, a residual block and then average pooling; a frame of 16
+        pixels is halved once, one of 128 four times.
     Arguments:
         - observation_shape (:obj:`Sequence`): (C, size, size).
-        - channels (:obj:`int`): Of the last feature map; the first has half of them.
+        - channels (:obj:`int`): Channels of the last feature map; the first has half as many.
         - num_blocks (:obj:`int`): Residual blocks at 8 x 8.
         - out_features (:obj:`int`): Width of the latent.
     Raises:
-        - ValueError: On frames that halvings do not bring to 8 x 8.
+        - ValueError: For frames that cannot be halved to 8 x 8.
     """
 
     def __init__(self, observation_shape: Sequence[int], channels: int, num_blocks: int, out_features: int) -> None:
@@ -42,7 +42,7 @@ class ResNet(nn.Module):
         in_channels, size = observation_shape[:2]
         halvings = (size // FINAL_SIZE).bit_length() - 1
         if halvings < 1 or tuple(observation_shape[1:]) != (FINAL_SIZE * 2 ** halvings, ) * 2:
-            raise ValueError(f'model.encoder resnet takes squares of 16, 32, 64 or 128, not {observation_shape}')
+            raise ValueError(f"model.encoder 'resnet' needs frames of 16, 32, 64 or 128 pixels square, got {observation_shape}")
         half = channels // 2
         layers = [
             nn.Conv2d(in_channels, half, 3, 2, 1, bias=False),

@@ -24,22 +24,22 @@ from .vit import ViT
 
 class Predictions(NamedTuple):
     """
-    What the heads read off a sequence; all but the latent are logits.
+    The heads' outputs for a sequence; all but the latent are logits.
 
-        tokens:   o_0          a_0               o_1          a_1               ...
-        read:     policy_0     reward_0          policy_1     reward_1          ...
-                  value_0      next_latent_0     value_1      next_latent_1     ...
+        tokens:    o_0          a_0               o_1          a_1               ...
+        outputs:   policy_0     reward_0          policy_1     reward_1          ...
+                   value_0      next_latent_0     value_1      next_latent_1     ...
 
-    reward_t is what action a_t brings, next_latent_t a prediction of o_{t+1}.
+    reward_t is the result of action a_t, next_latent_t a prediction of o_{t+1}.
     """
-    policy: Tensor  # (B, L, A), or (B, L, 2 A) outputs for `policy_class` where actions are numbers
+    policy: Tensor  # (B, L, A), or (B, L, 2 A) for continuous actions: the outputs that `policy_class` takes
     value: Tensor  # (B, L, V)
     reward: Tensor  # (B, L, V)
     next_latent: Tensor  # (B, L, D)
 
 
 class Roots(NamedTuple):
-    """Where searches start."""
+    """The roots of R searches."""
     policy: Tensor  # (R, A) logits, or (R, 2 A)
     value: Tensor  # (R, V) logits
     cache: Tensor  # (layers, 2, R, heads, 2 * max_steps, head_width)
@@ -47,7 +47,7 @@ class Roots(NamedTuple):
 
 
 class Extension(NamedTuple):
-    """What one more action brings."""
+    """The result of one more action in each of R rows."""
     reward: Tensor  # (R, V) logits
     next_latent: Tensor  # (R, D)
     policy: Tensor  # (R, A) logits, or (R, 2 A)
@@ -56,7 +56,7 @@ class Extension(NamedTuple):
 
 
 def make_encoder(cfg: EasyDict, staging: Staging) -> nn.Module:
-    """The encoder that `cfg.encoder` names; ValueError on another name."""
+    """The encoder `cfg.encoder`; ValueError for an unknown one."""
     if cfg.encoder == 'resnet':
         return ResNet(cfg.observation_shape, cfg.resnet_channels, cfg.resnet_blocks, cfg.embed_dim)
     if cfg.encoder != 'vit':
@@ -74,9 +74,9 @@ class ScaleZeroModel(nn.Module):
         ScaleZero (Pu et al., ICLR 2026, arXiv 2509.07945): one latent world model of K tasks, searched by MCTS. With
         `num_experts=0` it is dense multi-task UniZero.
     Arguments:
-        - cfg: Any key of SCALEZERO_MODEL_CONFIG in `lzero_mow/policy/scalezero_config.py`; the rest keeps its default.
+        - cfg: Any key of SCALEZERO_MODEL_CONFIG in `lzero_mow/config/scalezero.py`; missing keys have their defaults.
     Raises:
-        - ValueError: On a key that is not there, or sizes that do not fit each other.
+        - ValueError: For an unknown key, or sizes that do not fit together.
     """
 
     def __init__(self, **cfg) -> None:
@@ -89,7 +89,6 @@ class ScaleZeroModel(nn.Module):
         staging = Staging(cfg.adapter_rank, cfg.adapter_alpha, cfg.adapter_dropout, cfg.stages)
         self.encoder = make_encoder(cfg, staging if cfg.adapt_encoder else Staging())
         self.latent_norm = latent_norm(cfg.latent_norm, 1, width)
-        # What the policy head's outputs mean, and what makes tokens of actions.
         continuous, actions = cfg.continuous_action_space, cfg.action_space_size
         self.policy_class = TruncatedNormalPolicy if continuous else CategoricalPolicy
         self.action_embedding = nn.Linear(actions, width) if continuous else nn.Embedding(actions, width)
@@ -103,7 +102,7 @@ class ScaleZeroModel(nn.Module):
         self.reward_head = TaskHead(cfg.num_tasks, width, len(self.reward_support))
         next_norm = latent_norm(cfg.latent_norm, cfg.num_tasks, width)
         self.next_latent_head = TaskHead(cfg.num_tasks, width, width, next_norm)
-        # (K, A): actions that a task's environment allows; all until the environment has said so.
+        # (K, A): the legal actions of each task; all of them until its environment has said which.
         self.register_buffer('action_mask', torch.ones(cfg.num_tasks, actions, dtype=torch.bool))
         self.apply(init_weights)
 
@@ -118,15 +117,15 @@ class ScaleZeroModel(nn.Module):
 
     @property
     def stage(self) -> int:
-        """The stage that layers with adapters are in; 0 where there are none."""
+        """The stage of the layers with adapters; 0 if there are none."""
         return max((layer.current for layer in self.modules() if isinstance(layer, StagedLinear)), default=0)
 
     def task_heads(self) -> Sequence[TaskHead]:
-        """The heads; the first dimension of all their tensors is the task."""
+        """The heads, whose tensors all have the task as first axis."""
         return self.policy_head, self.value_head, self.reward_head, self.next_latent_head
 
     def route(self, tasks: Sequence[int]) -> Groups:
-        """The heads of B sequences from their task ids (on the host)."""
+        """The heads of B sequences, from their task ids on the host."""
         return Groups.of(tasks, self.num_tasks, self.action_embedding.weight.device)
 
     def encode(self, obs: Tensor) -> Tensor:
@@ -137,9 +136,9 @@ class ScaleZeroModel(nn.Module):
         """
         Arguments:
             - latent (:obj:`Tensor`): (B, L, D), L at most `max_steps`.
-            - action (:obj:`Tensor`): (B, L) int64, or (B, L, A) of numbers; or L - 1 of them, where the last one is not
-              known yet. Reward and next latent are then predicted for the known ones.
-            - routing (:obj:`Groups`): The sequences' heads.
+            - action (:obj:`Tensor`): (B, L) int64 or (B, L, A) float32; or only L - 1 of them if the last one is not
+              known yet, for which reward and next latent are then predicted.
+            - routing (:obj:`Groups`): Heads of the sequences.
         """
         hidden = self.backbone(self._tokens(latent, action))
         policy, value = self._read(hidden[:, 0::2], routing, self.policy_head, self.value_head)
@@ -150,15 +149,15 @@ class ScaleZeroModel(nn.Module):
     def open(self, latent: Tensor, action: Tensor, length: Tensor, routing: Groups) -> Roots:
         """
         Overview:
-            Start R searches, each at the last latent of its window of past steps.
+            Start R searches, each from the last latent of its window of past steps.
         Arguments:
-            - latent (:obj:`Tensor`): (R, n, D), shorter windows padded on the right with anything finite.
-            - action (:obj:`Tensor`): (R, n - 1) int64 or (R, n - 1, A), padded likewise: actions between the latents.
+            - latent (:obj:`Tensor`): (R, n, D), shorter windows are padded on the right with any finite numbers.
+            - action (:obj:`Tensor`): (R, n - 1) int64 or (R, n - 1, A), the actions between the latents, padded too.
             - length (:obj:`Tensor`): (R,) int64, latents in each window, 1 to n.
-            - routing (:obj:`Groups`): The rows' heads.
+            - routing (:obj:`Groups`): Heads of the rows.
         """
         cache = self.backbone.new_cache(len(latent))
-        hidden = self.backbone(self._tokens(latent, action), cache)  # (R, 2 n - 1, D); what is real sees no padding
+        hidden = self.backbone(self._tokens(latent, action), cache)  # (R, 2 n - 1, D); causal, so real steps see no padding
         last = hidden[torch.arange(len(hidden), device=hidden.device), 2 * (length - 1)]  # (R, D)
         return Roots(*self._read(last, routing, self.policy_head, self.value_head), cache, 2 * length - 1)
 
@@ -166,13 +165,13 @@ class ScaleZeroModel(nn.Module):
     def extend(self, cache: Tensor, tokens: Tensor, action: Tensor, routing: Groups) -> Extension:
         """
         Overview:
-            Append an action, and the latent it is predicted to lead to, to the cache in place.
+            Append an action and the next latent that it is predicted to lead to to the cache, in place.
         Arguments:
-            - cache (:obj:`Tensor`): As :meth:`open` made it; for any choice of its rows.
+            - cache (:obj:`Tensor`): As :meth:`open` returns it, or any of its rows.
             - tokens (:obj:`Tensor`): (R,) int64, tokens of each row in the cache, at most 2 * max_steps - 2. Not
-              checked, which would wait for the device.
+              checked, because that would wait for the device.
             - action (:obj:`Tensor`): (R,) int64, or (R, A).
-            - routing (:obj:`Groups`): The rows' heads.
+            - routing (:obj:`Groups`): Heads of the rows.
         """
         hidden = self.backbone.step(self.action_embedding(action).unsqueeze(1), cache, tokens).squeeze(1)  # (R, D)
         reward, next_latent = self._read(hidden, routing, self.reward_head, self.next_latent_head)
@@ -180,7 +179,7 @@ class ScaleZeroModel(nn.Module):
         return Extension(reward, next_latent, *self._read(hidden, routing, self.policy_head, self.value_head), tokens + 2)
 
     def _tokens(self, latent: Tensor, action: Tensor) -> Tensor:
-        """(B, L, D) latents and L or L - 1 actions in turn: (B, 2 L, D) or (B, 2 L - 1, D)."""
+        """Latents (B, L, D) interleaved with L or L - 1 actions: (B, 2 L, D) or (B, 2 L - 1, D)."""
         missing = latent.shape[1] - action.shape[1]
         embedded = F.pad(self.action_embedding(action), (0, 0, 0, missing))  # (B, L, D)
         tokens = torch.stack([latent, embedded], 2).flatten(1, 2)
@@ -188,6 +187,6 @@ class ScaleZeroModel(nn.Module):
 
     @staticmethod
     def _read(hidden: Tensor, routing: Groups, *heads: TaskHead) -> Tuple[Tensor, ...]:
-        """Each head on hidden (R, ..., D), in the batch's order."""
+        """Each head on hidden (R, ..., D), in the order of the batch."""
         rows = routing.sort(hidden)
         return tuple(routing.unsort(head(rows, routing)) for head in heads)

@@ -12,7 +12,7 @@ DOWN_STD = 0.01
 
 
 class Staging(NamedTuple):
-    """What a staged layer is made with: one low-rank adapter for each stage after the first; none with rank 0."""
+    """The adapters of a staged layer: a low-rank one for each stage after the first, none if the rank is 0."""
     rank: int = 0
     alpha: float = 1.0
     dropout: float = 0.0
@@ -20,7 +20,7 @@ class Staging(NamedTuple):
 
 
 class Adapter(nn.Module):
-    """One stage's low-rank addition B A to a weight, once per group; B = 0 at first, so that it adds nothing."""
+    """A stage's low-rank addition B A to a weight, per group; zero at first, because B = 0."""
 
     def __init__(self, groups: int, in_features: int, rank: int, out_features: int) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class StagedLinear(GroupedLinear):
     Overview:
         y = a_0 W_0 x + b + sum_{1 <= j <= s} a_j (alpha / rank) B_j A_j dropout(x) in stage s, with learnable scales
         a_j = 1 + 0.2 tanh(logit_j) that start at 1. Stage 0 is the plain layer: its a_0 is still 1. Without adapters
-        (rank 0 or one stage) there are no scales either. Which of its tensors train is decided elsewhere.
+        (rank 0 or a single stage) there are no scales. `multitask/dps/freeze.py` decides which parameters train.
     Arguments:
         - in_features (:obj:`int`), out_features (:obj:`int`), bias (:obj:`bool`): As in torch.nn.Linear.
         - rank (:obj:`int`), alpha (:obj:`float`), dropout (:obj:`float`), stages (:obj:`int`): See :class:`Staging`.
@@ -64,9 +64,9 @@ class StagedLinear(GroupedLinear):
     def set_stage(self, stage: int) -> None:
         """
         Overview:
-            Use the adapters 1 to `stage` from now on. The stage is kept on the host too, so that no step waits for it.
+            Use adapters 1 to `stage`. The stage is also kept on the host, so that no step waits for the device.
         Raises:
-            - ValueError: Where the layer has no such stage.
+            - ValueError: If the layer has no such stage.
         """
         if not 0 <= stage <= len(self.adapters):
             raise ValueError(f'stage {stage} of a layer that has stages 0 to {len(self.adapters)}')
@@ -75,15 +75,15 @@ class StagedLinear(GroupedLinear):
             self.stage.fill_(stage)
 
     def scale(self, stage: int, x: Tensor, groups: Groups) -> Tensor:
-        """a_j of each row of x (R, ..., W), to be multiplied with it."""
+        """a_j for each row of x (R, ..., W), broadcastable to x."""
         scale = 1 + SCALE_RANGE * torch.tanh(self.scales[stage])  # (G,)
         return scale if len(scale) == 1 else scale[groups.index].view(-1, *[1] * (x.dim() - 1))
 
     @torch.no_grad()
     def fold(self) -> None:
         """
-        Put W = a_0 W_0 + sum_j a_j (alpha / rank) B_j A_j in the weight's place and go back to stage 0: without dropout
-        the same layer, as fast as the plain one. There is no way back.
+        Replace the weight with W = a_0 W_0 + sum_j a_j (alpha / rank) B_j A_j and return to stage 0: except for dropout
+        the same layer, but as fast as a plain one. Cannot be undone.
         """
         scale = [1 + SCALE_RANGE * torch.tanh(logit).view(-1, 1, 1) for logit in self.scales]
         whole = scale[0] * self.weight if self.current else self.weight.clone()  # (G, out, in)
@@ -96,7 +96,7 @@ class StagedLinear(GroupedLinear):
         """x (R, ..., in), rows sorted by group -> (R, ..., out)."""
         if self.current == 0:
             return super().forward(x, groups)
-        # a_0 on x, not on W_0: its gradient then needs no product of the size of W_0.
+        # Scaling x instead of W_0 avoids a product of W_0's size in the gradient of a_0.
         out = super().forward(x * self.scale(0, x, groups), groups)
         dropped = F.dropout(x, self.dropout, self.training)
         for stage, adapter in zip(range(1, self.current + 1), self.adapters):

@@ -9,12 +9,12 @@ EPS = 0.001
 def compress(x: Tensor) -> Tensor:
     """h(x) = sign(x) (sqrt(|x| + 1) - 1) + 0.001 x, elementwise."""
     size = x.abs()
-    return torch.sign(x) * (size / (torch.sqrt(size + 1) + 1) + EPS * size)  # no difference of near-equal numbers
+    return torch.sign(x) * (size / (torch.sqrt(size + 1) + 1) + EPS * size)  # avoids cancellation
 
 
 def expand(y: Tensor) -> Tensor:
     """Inverse of :func:`compress`."""
-    # With u = sqrt(|x| + 1) - 1, h is eps u^2 + (1 + 2 eps) u: this is its root, again without a difference.
+    # With u = sqrt(|x| + 1) - 1, h is eps u^2 + (1 + 2 eps) u; this is its root, again without cancellation.
     size, half = y.abs(), 1 + 2 * EPS
     u = 2 * size / (half + torch.sqrt(half ** 2 + 4 * EPS * size))
     return torch.sign(y) * u * (u + 2)
@@ -25,10 +25,10 @@ class Support(nn.Module):
     Overview:
         Scalars as distributions over atoms that are evenly spaced in compressed space.
     Arguments:
-        - low (:obj:`float`), high (:obj:`float`): Outermost atoms. Targets beyond are clamped.
-        - step (:obj:`float`): Distance of two atoms.
+        - low (:obj:`float`), high (:obj:`float`): The outermost atoms; targets are clamped to them.
+        - step (:obj:`float`): Distance between two atoms.
     Raises:
-        - ValueError: Where the steps do not end at `high`.
+        - ValueError: If the steps do not end at `high`.
     """
 
     def __init__(self, low: float, high: float, step: float) -> None:
@@ -44,11 +44,11 @@ class Support(nn.Module):
 
     def two_hot(self, x: Tensor, smoothing: float = 0.0) -> Tensor:
         """
-        Raw scalars (...) -> (..., V): the two atoms around h(x) share the mass linearly, and `smoothing` of it is
-        spread evenly over all of them.
+        Raw scalars (...) -> (..., V): the two atoms around h(x) share the mass linearly, and a share `smoothing` of it
+        is spread evenly over all atoms.
         """
         position = (compress(x.float()).clamp(self.low, self.high) - self.low) / self.step
-        below = position.floor().long().clamp(0, len(self) - 2)  # a NaN falls on atom 0; its share stays NaN
+        below = position.floor().long().clamp(0, len(self) - 2)  # a NaN falls on atom 0; its share remains NaN
         share = (position - below).unsqueeze(-1)
         mass = torch.cat([1 - share, share], -1)
         code = torch.zeros(*x.shape, len(self), device=x.device)

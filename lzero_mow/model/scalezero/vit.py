@@ -1,4 +1,4 @@
-"""Vision transformer: the encoder of ScaleZero."""
+"""Vision transformer: ScaleZero's encoder."""
 from typing import Sequence
 
 import torch
@@ -9,7 +9,7 @@ from .staged_linear import StagedLinear, Staging
 
 
 class ViTBlock(nn.Module):
-    """x + Attention(LN(x)), then x + MLP(LN(x)); heads may be wider or narrower together than the tokens."""
+    """x + Attention(LN(x)), then x + MLP(LN(x)); the heads' total width may differ from that of the tokens."""
 
     def __init__(
             self, width: int, num_heads: int, head_width: int, mlp_width: int, dropout: float, staging: Staging
@@ -44,16 +44,16 @@ class ViTBlock(nn.Module):
 class ViT(nn.Module):
     """
     Overview:
-        Patches and a class token through a pre-norm transformer; the class token is the latent.
+        A pre-norm transformer over patches and a class token, whose output is the latent.
     Arguments:
         - observation_shape (:obj:`Sequence`): (C, H, W).
-        - patch_size (:obj:`int`): Side of a patch.
+        - patch_size (:obj:`int`): Side of a patch in pixels.
         - width, num_layers, num_heads, head_width, mlp_width (:obj:`int`): Sizes.
-        - dropout (:obj:`float`): On tokens, attention weights and both sublayers.
+        - dropout (:obj:`float`): Of the tokens, the attention weights and both sublayers.
         - out_features (:obj:`int`): Width of the latent.
-        - staging (:obj:`Staging`): Adapters of the attention's and the MLPs' layers.
+        - staging (:obj:`Staging`): Adapters of the attention and MLP layers.
     Raises:
-        - ValueError: Where patches do not tile the frame.
+        - ValueError: If patches do not tile the frame.
     """
 
     def __init__(

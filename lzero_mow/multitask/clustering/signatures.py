@@ -1,4 +1,4 @@
-"""What a task asks of the shared modules: the gradient of its own loss, shortened to a vector (paper section 3.6)."""
+"""Signatures of the tasks: the gradient of each task's loss, reduced to a short vector (paper section 3.6)."""
 from typing import Callable, Dict, Iterable, Iterator, List, Sequence, Tuple
 
 import torch
@@ -9,7 +9,7 @@ from lzero_mow.model.common.grouped import GroupedLayerNorm, GroupedLinear
 from lzero_mow.model.mow.world_model import WorldModel
 from lzero_mow.model.mow.world_model_loss import world_model_terms
 
-# The parts of a world model that exist once per cluster.
+# The parts of a world model of which each cluster has its own.
 CLUSTERED = ('vae', 'prior_head', 'reward_head', 'continuation_head')
 LossFn = Callable[[Dict[str, Tensor]], Tensor]
 
@@ -19,17 +19,17 @@ def task_gradients(
 ) -> Iterator[Tuple[int, List[Tensor]]]:
     """
     Overview:
-        The gradient of every task's own loss L_k, one task after the other: all of them together cost one batch, and
-        only one task's gradients are held at a time. The model should be in eval mode, so that a task does not
-        feel the others' rows (batch norm) and no dropout is drawn.
+        The gradients of the tasks' losses L_k, one task at a time: together they cost as much as one batch, and only
+        one task's gradients are in memory. The model should be in eval mode, so that the other tasks' rows have no
+        influence (batch norm) and there is no dropout.
     Arguments:
-        - model (:obj:`WorldModel`), batch (:obj:`SequenceBatch`): On one device.
-        - parameters (:obj:`Sequence[nn.Parameter]`): What to differentiate for; their ``grad`` is left alone.
+        - model (:obj:`WorldModel`), batch (:obj:`SequenceBatch`): On the same device.
+        - parameters (:obj:`Sequence[nn.Parameter]`): Differentiate with respect to these; their ``grad`` stays as it is.
         - loss_fn (:obj:`LossFn`): From the terms of `world_model_terms`, (K,) each, to the losses L, (K,).
         - free_bits (:obj:`float`): See `world_model_terms`.
     Returns:
         - gradients (:obj:`Iterator`): (k, gradients in the parameters' shapes) for each task of the batch, ascending;
-          zeros where L_k does not depend on a parameter.
+          zeros if L_k does not depend on a parameter.
     """
     for k in sorted(set(batch.task)):
         own = batch.of_task(k)
@@ -38,7 +38,7 @@ def task_gradients(
 
 
 def clustered_parameters(model: WorldModel) -> List[Tuple[nn.Parameter, int]]:
-    """The parameters of VAE and predictors, each with its axis of output channels."""
+    """The parameters of the VAEs and predictors, each with the axis of its output channels."""
     pairs = []
     for part in CLUSTERED:
         for module in getattr(model, part).modules():
@@ -50,16 +50,16 @@ def clustered_parameters(model: WorldModel) -> List[Tuple[nn.Parameter, int]]:
 def signatures(model: WorldModel, batches: Iterable[SequenceBatch], loss_fn: LossFn, free_bits: float) -> Tensor:
     """
     Overview:
-        g_k: the gradient of L_k for VAE and predictors, averaged inside each layer to one number an output channel
-        and over batches, weighed layer by layer (see `signal_weighted`), less its mean over tasks: what all of them ask for alike
-        does not tell them apart.
+        g_k: the gradient of L_k with respect to VAE and predictors, averaged over batches and within each output
+        channel, weighted layer by layer (see `signal_weighted`), minus its mean over tasks, which does not tell them
+        apart.
 
-        Why so, measured after short warm-ups as adjusted Rand index against planted groups. Raw gradients: some
-        layers are thousands of times as long as others and the decoder's decide, hence colours: 1.0 for exact copies,
-        but -0.1 to 0.1 for the five MinAtar games in three palettes each, and chance for tasks that differ in their
-        reward only. Layers of length 1: 0.1 to 0.4 on MinAtar, and exact copies are missed now and then, because layers
-        that are noise count as much as others. Times the share that is no noise: copies always found. Less the mean: on
-        MinAtar 0.35 to 0.55 with 8 batches, 0.7 with 32.
+        The reasons, measured after short warm-ups as the adjusted Rand index against planted groups. Raw gradients:
+        some layers are thousands of times as long as others, and the decoder's, hence colours, dominate: 1.0 for exact
+        copies, but -0.1 to 0.1 for the five MinAtar games in three palettes each, and chance level for tasks that only
+        differ in their reward. Layers normalised to length 1: 0.1 to 0.4 on MinAtar, and exact copies are sometimes
+        missed, because layers of pure noise count as much as others. Multiplied by the share of signal: copies are
+        always found. Minus the mean: on MinAtar 0.35 to 0.55 with 8 batches, 0.7 with 32.
     Arguments:
         - batches (:obj:`Iterable[SequenceBatch]`): At least two, with rows of every task.
     Returns:
@@ -79,11 +79,11 @@ def signatures(model: WorldModel, batches: Iterable[SequenceBatch], loss_fn: Los
 def signal_weighted(layer: Tensor) -> Tensor:
     """
     Overview:
-        One layer's part of the signatures: its direction, times the share of its squared length that is no noise.
+        One layer's part of the signatures: its direction times the share of signal in its squared length.
     Arguments:
         - layer (:obj:`Tensor`): (batches, K, channels).
     Returns:
-        - weighed (:obj:`Tensor`): (K, channels), length 0 (all noise) to 1.
+        - weighted (:obj:`Tensor`): (K, channels), of length 0 (all noise) to 1.
     """
     mean = layer.mean(0)
     square = mean.square().sum(1, keepdim=True)  # (K, 1)
@@ -93,5 +93,5 @@ def signal_weighted(layer: Tensor) -> Tensor:
 
 
 def _channel_means(gradient: Tensor, axis: int) -> Tensor:
-    """(..., C, ...) with C channels along `axis` -> (C,)."""
+    """Mean over all axes but the one of the C channels: (..., C, ...) -> (C,)."""
     return gradient.movedim(axis, 0).reshape(gradient.shape[axis], -1).mean(1)

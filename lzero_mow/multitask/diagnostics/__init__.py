@@ -1,1 +1,1 @@
-"""Plasticity diagnostics: what a network can still learn, and how much its tasks get in each other's way."""
+"""Plasticity diagnostics: what a network can still learn, and how much its tasks interfere with each other."""

@@ -1,4 +1,4 @@
-"""Gradient conflict: whether tasks pull the weights they share the same way, past each other, or apart."""
+"""Gradient conflict: whether tasks pull the weights they share in the same, in unrelated or in opposite directions."""
 from typing import Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
@@ -10,9 +10,10 @@ from torch import Tensor
 class TaskGradients:
     """
     Overview:
-        The tasks' gradients of one part of a model, summed over batches, because that of one batch is mostly noise.
+        The tasks' gradients for one part of a model, summed over batches, because a single batch is mostly noise.
     Arguments:
-        - owners (:obj:`Sequence`): Which copy of the part each of the K tasks uses: those of one copy are compared.
+        - owners (:obj:`Sequence`): Which copy of the part each of the K tasks uses; tasks with the same copy are
+          compared.
     """
 
     def __init__(self, owners: Sequence[int]) -> None:
@@ -22,7 +23,7 @@ class TaskGradients:
 
     @torch.no_grad()
     def add(self, k: int, gradients: Sequence[Tensor]) -> None:
-        """Add what task k asks for in one batch."""
+        """Add the gradients of task k on one batch."""
         g = torch.cat([gradient.flatten() for gradient in gradients]).float()
         self._squares.setdefault(k, []).append(g.square().sum())
         self._sums[k] = self._sums[k].add_(g) if k in self._sums else g
@@ -30,26 +31,23 @@ class TaskGradients:
     @torch.no_grad()
     def cosines(self) -> np.ndarray:
         """
-        Overview:
-            Cosines between the tasks' sums.
-        Returns:
-            - cosine (:obj:`np.ndarray`): (K, K), NaN for tasks without a gradient and for pairs that use different
-              copies, 0 where a gradient is zero.
+        Cosines between the tasks' sums: (K, K), NaN for tasks without a gradient and for pairs that use different
+        copies, 0 if a gradient is zero.
         """
         cosine = np.full((len(self._owners), ) * 2, np.nan)
         for owner in set(self._owners):
             tasks = [k for k in self._sums if self._owners[k] == owner]
             if tasks:
                 directions = F.normalize(torch.stack([self._sums[k] for k in tasks]), dim=1)
-                with torch.autocast(directions.device.type, enabled=False):  # the gradients may be computed under one
+                with torch.autocast(directions.device.type, enabled=False):  # the caller may be under autocast
                     cosine[np.ix_(tasks, tasks)] = (directions @ directions.T).cpu().numpy()
         return cosine
 
     @torch.no_grad()
     def signal(self) -> float:
         """
-        The share of the sums' squared length that is no noise between batches, mean over tasks: about the cosine that a
-        task's sum would have with that of as many other batches. NaN for one batch.
+        The share of the sums' squared length that is not noise between batches, averaged over tasks: about the cosine
+        between a task's sum and the sum over an equal number of other batches. NaN for one batch.
         """
         shares = []
         for k, squares in self._squares.items():
@@ -60,9 +58,7 @@ class TaskGradients:
 
 
 def conflict(cosine: np.ndarray) -> Dict[str, float]:
-    """
-    Mean cosine over all pairs of tasks, and the share of pairs whose gradients are opposed; nothing without a pair.
-    """
+    """Mean cosine over all pairs of tasks, and the share of pairs with a negative one; empty without pairs."""
     pairs = cosine[np.triu_indices(len(cosine), 1)]
     pairs = pairs[~np.isnan(pairs)]
     if not len(pairs):
@@ -73,10 +69,10 @@ def conflict(cosine: np.ndarray) -> Dict[str, float]:
 def conflicts(parts: Mapping[str, TaskGradients]) -> Tuple[Dict[str, float], Dict[str, np.ndarray]]:
     """
     Overview:
-        What there is to say of each part of a model.
+        The results for the parts of a model that several tasks share.
     Returns:
-        - scalars (:obj:`dict`): Name -> number, of parts that several tasks share.
-        - matrices (:obj:`dict`): Part -> (K, K) cosines, of the same.
+        - scalars (:obj:`dict`): Name -> number.
+        - matrices (:obj:`dict`): Part -> (K, K) cosines.
     """
     scalars, matrices = {}, {}
     for part, gradients in parts.items():

@@ -1,26 +1,24 @@
-"""Dormant units (Sokar et al., ICML 2023): those that put out next to nothing, whatever the input."""
+"""Dormant units (Sokar et al., ICML 2023): units whose output is close to zero for every input."""
 from typing import Dict, List, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
 
-# A unit is dormant if its mean absolute activation is at most this share of its layer's mean over units.
+# A unit is dormant if its mean absolute activation is at most this share of the mean over its layer's units.
 TAU = 0.025
-# Layers whose outputs are the units. One that is called with a second argument gets rows sorted by group, and that
-# argument's `sizes` are the rows of each group, as in `lzero_mow.model.common.grouped.GroupedReLU`.
+# Layers whose outputs are the units. If one is called with a second argument, its rows are sorted by group, and the
+# `sizes` of that argument are the rows of each group, as in `lzero_mow.model.common.grouped.GroupedReLU`.
 ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU)
 
 
 class DormantUnits:
     """
     Overview:
-        Watches the activation layers inside named modules while data flows through them. A unit is a channel of a
-        feature map (B, C, H, W), else a place on the last axis; in layers that exist once per group each group has
-        units of its own, compared with its own layer alone. What no row of the data reaches does not count.
+        Context manager that watches the activation layers in named modules while data flows through them. A unit is a
+        channel of a feature map (B, C, H, W), otherwise an index of the last axis. In grouped layers each group has its
+        own units, which are compared within the group. Units that no data reaches do not count.
     Arguments:
-        - modules (:obj:`Dict[str, Optional[nn.Module]]`): The modules by name; a method may lack some (None).
-    Interfaces:
-        Context manager, inside which the data has to flow; ``ratios``.
+        - modules (:obj:`Dict[str, Optional[nn.Module]]`): The modules by name; None for those that a method lacks.
     """
 
     def __init__(self, modules: Dict[str, Optional[nn.Module]]) -> None:
@@ -28,8 +26,8 @@ class DormantUnits:
             name: [layer for layer in module.modules() if isinstance(layer, ACTIVATIONS)]
             for name, module in modules.items() if module is not None
         }
-        self._sums: Dict[nn.Module, List[Tensor]] = {}  # a layer's sums of |activation|, (U,) a group
-        self._rows: Dict[nn.Module, List[int]] = {}  # and over how many rows
+        self._sums: Dict[nn.Module, List[Tensor]] = {}  # sums of |activation|, (U,) per group
+        self._rows: Dict[nn.Module, List[int]] = {}  # the number of rows in each sum
         self._hooks = []
 
     def __enter__(self) -> 'DormantUnits':
@@ -54,13 +52,13 @@ class DormantUnits:
         self._sums[layer], self._rows[layer] = sums, rows
 
     def ratios(self) -> Dict[str, float]:
-        """The share of dormant units in each module that data has reached, and in 'all' of them."""
+        """The share of dormant units in each module that data has reached, and in 'all' of them together."""
         counts = {name: self._count(layers) for name, layers in self._layers.items()}
         counts['all'] = tuple(map(sum, zip(*counts.values())))
         return {name: dormant / units for name, (dormant, units) in counts.items() if units}
 
     def _count(self, layers: List[nn.Module]) -> Tuple[int, int]:
-        """Dormant units, and all units, of some layers."""
+        """The numbers of dormant units and of all units in some layers."""
         means = [
             total / rows for layer in layers if layer in self._sums
             for total, rows in zip(self._sums[layer], self._rows[layer]) if rows

@@ -1,4 +1,4 @@
-"""How evenly experts are used."""
+"""How evenly the experts are used."""
 import math
 from typing import Dict, Sequence
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def evenness(shares: Tensor) -> Tensor:
-    """Entropy of distributions (..., N) over log N: 1 where N share evenly, 0 where one has everything."""
+    """Entropy of distributions (..., N) divided by log N: 1 if uniform, 0 if one has everything."""
     if shares.shape[-1] == 1:
         return torch.ones_like(shares[..., 0])
     return torch.special.entr(shares).sum(-1) / math.log(shares.shape[-1])
@@ -16,9 +16,9 @@ def evenness(shares: Tensor) -> Tensor:
 def expert_use(chosen: Sequence[Sequence[int]], scores: Tensor) -> Dict[str, float]:
     """
     Overview:
-        Evenness of the shares that experts have in all choices, and mean evenness of a router's scores.
+        Evenness of the experts' shares of all choices, and mean evenness of a router's scores.
     Arguments:
-        - chosen (:obj:`Sequence`): The experts that each task (or token) has chosen.
+        - chosen (:obj:`Sequence`): The experts chosen by each task (or token).
         - scores (:obj:`Tensor`): (K, N_e) probabilities.
     """
     choices = torch.bincount(torch.as_tensor(chosen).flatten(), minlength=scores.shape[-1])

@@ -1,4 +1,4 @@
-"""What is measured of MoW: units and states in one pass over real sequences, gradients of the tasks over several."""
+"""Diagnostics of MoW: units and states in one pass over real sequences, gradients of the tasks over several."""
 import copy
 from typing import Any, Dict, Iterable, List, Sequence
 
@@ -17,29 +17,29 @@ from lzero_mow.multitask.clustering.signatures import LossFn, task_gradients
 from .conflict import TaskGradients, conflicts
 from .dormant import DormantUnits
 from .expert_use import expert_use
-from .latent_norm import norm_by_task
+from .latent_norm import norm_scalars
 
 
 def diagnose(model: MoWModel, batches: Iterable[SequenceBatch], loss_fn: LossFn, cfg: EasyDict) -> Dict[str, Any]:
     """
     Overview:
-        Measure a model without leaving a trace in it: weights, running statistics, gradients and the state of torch's
-        random numbers stay what they are.
+        Measure a model without changing it: weights, running statistics, gradients and torch's random state stay the
+        same.
     Arguments:
-        - model (:obj:`MoWModel`): In eval mode, as it is between two updates.
-        - batches (:obj:`Iterable[SequenceBatch]`): Real sequences, on the model's device. The first one shows units and
-          states; gradients are summed over all of them.
+        - model (:obj:`MoWModel`): In eval mode, between two updates.
+        - batches (:obj:`Iterable[SequenceBatch]`): Real sequences, on the model's device. Units and states are measured
+          on the first one, gradients are summed over all of them.
         - loss_fn (:obj:`LossFn`): A task's loss from its terms, see `task_gradients`.
-        - cfg (:obj:`EasyDict`): MOW_CONFIG of `lzero_mow/policy/mow_config.py`.
+        - cfg (:obj:`EasyDict`): MOW_CONFIG of `lzero_mow/config/mow.py`.
     Returns:
         - diagnosis (:obj:`dict`): 'scalars': name -> number; 'conflict': shared part -> (K, K) cosines.
     """
     world, scalars = model.world_model, {}
     device = next(model.parameters()).device
-    together = [0] * world.num_tasks
-    parts = {'encoder': TaskGradients(world.cluster_of_task), 'actor': TaskGradients(together)}
+    same_copy = [0] * world.num_tasks
+    parts = {'encoder': TaskGradients(world.cluster_of_task), 'actor': TaskGradients(same_copy)}
     if world.shared is not None:
-        parts['shared'] = TaskGradients(together)
+        parts['shared'] = TaskGradients(same_copy)
     with torch.random.fork_rng([device] if device.type == 'cuda' else []):
         for batch in batches:
             if not scalars:
@@ -50,8 +50,8 @@ def diagnose(model: MoWModel, batches: Iterable[SequenceBatch], loss_fn: LossFn,
         if world.router is not None:
             use = expert_use(world.router.chosen_on_host, world.router.scores(world.embedding()))
             scalars.update({f'expert_use/{name}': value for name, value in use.items()})
-    of_gradients, matrices = conflicts(parts)
-    return dict(scalars={**scalars, **of_gradients}, conflict=matrices)
+    conflict_scalars, matrices = conflicts(parts)
+    return dict(scalars={**scalars, **conflict_scalars}, conflict=matrices)
 
 
 @torch.no_grad()
@@ -69,9 +69,9 @@ def _one_pass(model: MoWModel, batch: SequenceBatch, names: Sequence[str]) -> Di
         'agent.actor': agent.actor,
         'agent.critic': agent.critic,
     }
-    features: List[Tensor] = []  # what the posterior is computed from, (B, L, W)
-    note_features = lambda _, inputs: features.append(inputs[1].unsort(inputs[0]))
-    with DormantUnits(modules) as units, world.vae.posterior_head.register_forward_pre_hook(note_features):
+    features: List[Tensor] = []  # (B, L, W), the inputs of the posterior head
+    keep_features = lambda _, inputs: features.append(inputs[1].unsort(inputs[0]))
+    with DormantUnits(modules) as units, world.vae.posterior_head.register_forward_pre_hook(keep_features):
         latent = sample_straight_through(world.encode(batch.obs, routing))
         world.decode(latent, routing)
         hidden = world.dynamics(latent, batch.action, routing)
@@ -81,16 +81,14 @@ def _one_pass(model: MoWModel, batch: SequenceBatch, names: Sequence[str]) -> Di
         agent.critic(state, routing.clusters)
     scalars = {f'dormant/{name}': ratio for name, ratio in units.ratios().items()}
     for name, x in (('h', hidden), ('features', features[0])):
-        norms = norm_by_task(x, batch.task)
-        scalars[f'latent_norm/{name}'] = sum(norms.values()) / len(norms)
-        scalars.update({f'latent_norm/{name}/{names[k]}': norm for k, norm in norms.items()})
+        scalars.update(norm_scalars(name, x, batch.task, names))
     return scalars
 
 
 def _add_world_gradients(
         parts: Dict[str, TaskGradients], world: WorldModel, batch: SequenceBatch, loss_fn: LossFn, free_bits: float
 ) -> None:
-    """What each task's loss asks of the shared transformer and of the encoder that its cluster shares."""
+    """Add the gradients of each task's loss for the shared transformer and for its cluster's encoder."""
     shared = [] if world.shared is None else list(world.shared.parameters())
     for k in sorted(set(batch.task)):
         encoder = list(world.vae.encoders[world.cluster_of_task[k]].parameters())
@@ -101,7 +99,7 @@ def _add_world_gradients(
 
 
 def _add_actor_gradients(part: TaskGradients, model: MoWModel, batch: SequenceBatch, cfg: EasyDict) -> None:
-    """What each task's own loss asks of the actor, on an imagination as large as an update's."""
+    """Add the gradients of each task's loss for the actor, on imagined rollouts as large as an update's."""
     world, agent = model.world_model, copy.deepcopy(model.agent)  # computing its losses moves the return scale
     with torch.no_grad():
         latent = sample_straight_through(world.encode(batch.obs, world.route(batch.task)))

@@ -1,4 +1,4 @@
-"""What is measured of ScaleZero: units, latents, use of experts in one pass, gradients of the tasks over several."""
+"""Diagnostics of ScaleZero: units, latents and use of experts in one pass, gradients of the tasks over several."""
 from typing import Any, Callable, Dict, Iterable, List, Sequence
 
 import torch
@@ -10,7 +10,7 @@ from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 from .conflict import TaskGradients, conflicts
 from .dormant import DormantUnits
 from .expert_use import evenness
-from .latent_norm import norm_by_task
+from .latent_norm import norm_scalars
 
 
 def diagnose(
@@ -19,31 +19,31 @@ def diagnose(
 ) -> Dict[str, Any]:
     """
     Overview:
-        Measure a model without leaving a trace in it.
+        Measure a model without changing it.
     Arguments:
-        - model (:obj:`ScaleZeroModel`): In eval mode, as it is between two updates.
-        - batches (:obj:`Iterable[SearchBatch]`): Real sequences, on the model's device. The first one shows units,
-          latents and experts; gradients are summed over all of them.
-        - losses_fn (:obj:`Callable`): The tasks' losses on a batch, (K,).
-        - names (:obj:`Sequence[str]`): Of the tasks.
+        - model (:obj:`ScaleZeroModel`): In eval mode, between two updates.
+        - batches (:obj:`Iterable[SearchBatch]`): Real sequences, on the model's device. Units, latents and experts are
+          measured on the first one, gradients are summed over all of them.
+        - losses_fn (:obj:`Callable`): From a batch to the tasks' losses (K,).
+        - names (:obj:`Sequence[str]`): Names of the tasks.
     Returns:
         - diagnosis (:obj:`dict`): 'scalars': name -> number; 'conflict': shared part -> (K, K) cosines.
     """
-    scalars, together = {}, [0] * model.num_tasks
-    learning = {
+    scalars, same_copy = {}, [0] * model.num_tasks
+    trainable = {
         name: [p for p in module.parameters() if p.requires_grad]
         for name, module in (('encoder', model.encoder), ('backbone', model.backbone))
     }
-    parts = {name: TaskGradients(together) for name, parameters in learning.items() if parameters}
+    parts = {name: TaskGradients(same_copy) for name, parameters in trainable.items() if parameters}
     for batch in batches:
         if not scalars:
             scalars.update(_one_pass(model, batch, names))
         for k in sorted(set(batch.task)):
             loss = losses_fn(batch.of_task(k))[k]
             for name, gradients in parts.items():
-                gradients.add(k, torch.autograd.grad(loss, learning[name], retain_graph=True, materialize_grads=True))
-    of_gradients, matrices = conflicts(parts)
-    return dict(scalars={**scalars, **of_gradients}, conflict=matrices)
+                gradients.add(k, torch.autograd.grad(loss, trainable[name], retain_graph=True, materialize_grads=True))
+    conflict_scalars, matrices = conflicts(parts)
+    return dict(scalars={**scalars, **conflict_scalars}, conflict=matrices)
 
 
 @torch.no_grad()
@@ -55,9 +55,7 @@ def _one_pass(model: ScaleZeroModel, batch: SearchBatch, names: Sequence[str]) -
         latent = model.encode(batch.obs[:, :L].flatten(0, 1)).unflatten(0, (-1, L))  # (B, L, D)
         model(latent, batch.action[:, :L], model.route(batch.task))
     scalars = {f'dormant/{name}': ratio for name, ratio in units.ratios().items()}
-    norms = norm_by_task(latent, batch.task)
-    scalars['latent_norm/latent'] = sum(norms.values()) / len(norms)
-    scalars.update({f'latent_norm/latent/{names[k]}': norm for k, norm in norms.items()})
+    scalars.update(norm_scalars('latent', latent, batch.task, names))
     if expert_layers(model):
         shares = expert_shares(model, batch)  # (layers, K', E)
         scalars['expert_use/entropy'] = float(evenness(shares.mean(1)).mean())
@@ -66,18 +64,13 @@ def _one_pass(model: ScaleZeroModel, batch: SearchBatch, names: Sequence[str]) -
 
 
 def expert_layers(model: ScaleZeroModel) -> List[MoEFeedForward]:
-    """The layers that have experts, from the first to the last."""
+    """The layers with experts, from the first to the last."""
     return [module for module in model.backbone.modules() if isinstance(module, MoEFeedForward)]
 
 
 @torch.no_grad()
 def expert_shares(model: ScaleZeroModel, batch: SearchBatch) -> Tensor:
-    """
-    Overview:
-        What share of each task's tokens goes to each expert.
-    Returns:
-        - shares (:obj:`Tensor`): (layers, K', E), a row for each task of the batch, ascending.
-    """
+    """Share of each task's tokens that goes to each expert: (layers, K', E) for the K' tasks of the batch, ascending."""
     L, rows = batch.visits.shape[1], []
     for k in sorted(set(batch.task)):
         own = batch.of_task(k)

@@ -1,1 +1,1 @@
-"""Dynamic Parameter Scaling (ScaleZero section 4): solved tasks leave, and stage by stage a new adapter learns."""
+"""Dynamic Parameter Scaling (ScaleZero section 4): solved tasks rest, and each stage trains a new adapter."""

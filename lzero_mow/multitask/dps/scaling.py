@@ -1,4 +1,4 @@
-"""Dynamic Parameter Scaling as a policy uses it: which tasks are active, and which stage the networks are in."""
+"""Dynamic Parameter Scaling as a policy uses it: which tasks are active, and in which stage the networks are."""
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, Mapping
 
@@ -15,10 +15,10 @@ from .solved import SolvedTasks
 class ParameterScaling:
     """
     Overview:
-        Joins the three parts of ScaleZero's section 4: solved tasks leave, stages follow each other, and in each stage
-        its own tensors learn. With ``model.stages`` 1 no task ever leaves and nothing is frozen.
+        Joins the three parts of ScaleZero's section 4: solved tasks rest, stages follow one another, and each stage
+        trains its own parameters. With ``model.stages`` 1, no task ever rests and no parameter is frozen.
     Arguments:
-        - model (:obj:`ScaleZeroModel`), target (:obj:`ScaleZeroModel`): The model, and the copy that follows it.
+        - model (:obj:`ScaleZeroModel`), target (:obj:`ScaleZeroModel`): The model, and its slowly moving copy.
         - cfg (:obj:`EasyDict`): tasks, solved_returns, solved_patience, stage_min_updates, stage_max_updates,
           upstream_compat and model.stages are used.
     """
@@ -30,17 +30,17 @@ class ParameterScaling:
         self._solved = SolvedTasks(self._tasks, targets, cfg.solved_patience)
         self._controller = StageController(cfg.model.stages, cfg.stage_min_updates, cfg.stage_max_updates)
         self._adapters_learn = not cfg.upstream_compat
-        self.adopt_stage(model.stage)  # of a model that is handed in
+        self.adopt_stage(model.stage)  # the stage of a loaded model
 
     @property
     def active_tasks(self) -> List[int]:
-        """Ids of the tasks that are not solved, ascending."""
+        """Ids of the unsolved tasks, ascending."""
         return [self._tasks.index(task) for task in self._solved.active]
 
     def note_evaluation(self, returns: Mapping[str, float]) -> None:
-        """Take in the mean return of every task."""
+        """Take an evaluation into account: the mean return of every task."""
         before = self._solved.solved
-        self._solved.note(returns)
+        self._solved.record(returns)
         for task in self._tasks:
             if (task in before) != (task in self._solved.solved):
                 logging.info('%s is %s', task, 'no longer solved' if task in before else 'solved: it rests from now on')
@@ -48,31 +48,26 @@ class ParameterScaling:
     @contextmanager
     def solved_heads_frozen(self) -> Iterator[None]:
         """
-        Around a step of the optimizer: leaves the heads of resting tasks as they are, bit by bit. They get no gradient,
-        but momentum and weight decay would go on moving them.
+        Around a step of the optimizer: keeps the heads of solved tasks the same bit for bit. They get no gradient, but
+        momentum and weight decay would still move them.
         """
-        resting = [k for k, task in enumerate(self._tasks) if task in self._solved.solved]
-        heads = [p for head in self._model.task_heads() for p in head.parameters()] if resting else []
-        kept = [p.detach()[resting].clone() for p in heads]
+        solved = [k for k, task in enumerate(self._tasks) if task in self._solved.solved]
+        heads = [p for head in self._model.task_heads() for p in head.parameters()] if solved else []
+        kept = [p.detach()[solved].clone() for p in heads]
         yield
         with torch.no_grad():
             for parameter, rows in zip(heads, kept):
-                parameter[resting] = rows
+                parameter[solved] = rows
 
     def step(self, updates: int) -> None:
-        """
-        Overview:
-            Begin the next stage if it is time.
-        Arguments:
-            - updates (:obj:`int`): Updates so far.
-        """
+        """Begin the next stage if it is time, given the updates so far."""
         solved = len(self._solved.solved)
         if self._controller.step(updates, solved, len(self._tasks) - solved):
             logging.info('stage %d begins after update %d', self._controller.stage, updates)
             self._enter()
 
     def adopt_stage(self, stage: int) -> None:
-        """Take over the stage of networks that were loaded."""
+        """Continue in the stage of networks that were loaded."""
         self._controller.stage = stage
         self._enter()
 
@@ -81,7 +76,7 @@ class ParameterScaling:
         set_stage(self._target, self._controller.stage)
 
     def scalars(self) -> Dict[str, float]:
-        """The stage, how many tasks are solved, and which; nothing where there is one stage."""
+        """The stage, the number of solved tasks, and which ones; empty with a single stage."""
         if not self._scaled:
             return {}
         solved = self._solved.solved
@@ -92,7 +87,7 @@ class ParameterScaling:
         }
 
     def state_dict(self) -> Dict[str, Any]:
-        """Everything but the networks, as primitives."""
+        """The whole state except the networks, as primitives."""
         return dict(solved=self._solved.state_dict(), controller=self._controller.state_dict())
 
     def load_state_dict(self, state: Dict[str, Any]) -> None:

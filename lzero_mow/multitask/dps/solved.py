@@ -1,4 +1,4 @@
-"""Which tasks count as solved: they are neither collected nor trained, until they are seen to fail again."""
+"""Which tasks count as solved: they are neither collected nor trained on until they fail again."""
 from collections import Counter
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
@@ -6,28 +6,21 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 class SolvedTasks:
     """
     Overview:
-        A task is solved after several evaluations in a row at or above its target, and no longer solved after several
-        in a row below it: one lucky evaluation proves nothing, one unlucky one neither. Solved tasks go on being
-        evaluated.
+        A task becomes solved after several consecutive evaluations at or above its target, and unsolved after several
+        below it, because a single lucky or unlucky evaluation proves nothing. Solved tasks are still evaluated.
     Arguments:
         - tasks (:obj:`Sequence[str]`): All tasks.
-        - targets (:obj:`Mapping`): Mean return of an evaluation from which on a task is solved; a task without one
-            never is.
-        - patience (:obj:`int`): Evaluations in a row, of either kind.
+        - targets (:obj:`Mapping`): Mean return at which a task counts as solved; a task without a target never does.
+        - patience (:obj:`int`): Consecutive evaluations that it takes in either direction.
     """
 
     def __init__(self, tasks: Sequence[str], targets: Mapping[str, Optional[float]], patience: int) -> None:
         self._tasks, self._targets, self._patience = list(tasks), dict(targets), patience
         self._solved = {task: False for task in tasks}
-        self._against = Counter()  # evaluations in a row that speak against what is held of a task
+        self._against = Counter()  # consecutive evaluations that contradict a task's status
 
-    def note(self, returns: Mapping[str, float]) -> None:
-        """
-        Overview:
-            Take in one evaluation.
-        Arguments:
-            - returns (:obj:`Mapping`): Mean return of each task.
-        """
+    def record(self, returns: Mapping[str, float]) -> None:
+        """Take one evaluation into account: the mean return of each task."""
         for task, mean_return in returns.items():
             target = self._targets.get(task)
             if target is None:
@@ -47,11 +40,11 @@ class SolvedTasks:
 
     @property
     def active(self) -> List[str]:
-        """The others."""
+        """The tasks that are not solved, in the order of all tasks."""
         return [task for task in self._tasks if not self._solved[task]]
 
     def state_dict(self) -> Dict[str, Any]:
-        """Everything, as primitives."""
+        """The whole state, as primitives."""
         return dict(solved=dict(self._solved), against=dict(self._against))
 
     def load_state_dict(self, state: Dict[str, Any]) -> None:
