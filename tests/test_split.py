@@ -128,5 +128,5 @@ def test_training_goes_on_for_each_cluster_alone():
 @pytest.mark.unittest
 def test_only_one_cluster_can_be_split():
     policy = tiny_policy(model=dict(num_clusters=2))
-    with pytest.raises(ValueError, match='the model has 2 clusters: only one can be split'):
+    with pytest.raises(ValueError, match='the model already has 2 clusters: only a single one'):
         split(policy._model, CLUSTERS)

@@ -47,8 +47,8 @@ class MoEFeedForward(nn.Module):
         - width (:obj:`int`), hidden (:obj:`int`): D, and the hidden width of an expert.
         - num_experts (:obj:`int`), experts_per_token (:obj:`int`): E and k.
         - num_shared (:obj:`int`): Width of the shared expert, in experts; 0 for none.
-        - router_norm (:obj:`str`): 'all': w is the softmax over all experts, so that a router with k = 1 learns too;
-          'topk': over the k chosen ones, as LightZero has it: 1 for k = 1, without gradient (docs/upstream.md, 1).
+        - router_norm (:obj:`str`): 'all': w is the softmax over all experts, so that the router also learns if k = 1;
+          'topk': over the k chosen ones, as in LightZero: if k = 1, w is 1 without gradient (docs/upstream.md, 1).
         - staging (:obj:`Staging`): Adapters of the routed experts.
     Raises:
         - ValueError: For another router_norm, or more experts per token than experts.
