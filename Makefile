@@ -36,7 +36,7 @@ test: $(VENV)/.installed
 # The two stamps are written last: an interrupted installation leaves none and is thrown away by the next make.
 $(VENV)/.packages: requirements.lock
 	@if [ -e $(VENV) ] && [ ! -e $(VENV)/.made-by-make ]; then \
-	    echo "$(VENV) was not made by make: move it away, or use it without make (see README)." >&2; exit 1; fi
+	    echo "$(VENV) was not made by make: move it away, or use it without make (see docs/usage.md)." >&2; exit 1; fi
 	@echo "[1/4] $(VENV) with $(python)"
 	@rm -rf $(VENV) && mkdir $(VENV) && touch $(VENV)/.made-by-make && $(python) -m venv $(VENV) $(log)
 	@echo "[2/4] $(TORCH) (a CUDA build is a download of 2 to 3 GB)"

@@ -123,6 +123,14 @@ def test_lines_fit(page):
 
 
 @pytest.mark.unittest
+@pytest.mark.parametrize('page', PAGES, ids=name_of)
+def test_rows_of_a_table_have_as_many_cells(page):
+    for table in re.findall(r'(?:^ *\|.*\n)+', FENCE.sub('', page.read_text()), re.MULTILINE):
+        cells = [len(re.findall(r'(?<!\\)\|', row)) for row in table.splitlines()]
+        assert len(set(cells)) == 1, table
+
+
+@pytest.mark.unittest
 def test_commands_exist_with_their_options():
     targets = re.findall(r'^(\w+):', (ROOT / 'Makefile').read_text(), re.MULTILINE)
     for page, (program, *words) in all_commands():
