@@ -15,7 +15,7 @@ def test_heads_of_a_resting_task_stand_still():
     )
     for seed in range(3):
         policy.learn_mode.forward(dict(search=random_search_batch(seed=seed)))
-    policy.note_evaluation(dict(red=0.0, green=2.0, blue=0.0))
+    policy.on_evaluation(dict(red=0.0, green=2.0, blue=0.0))
     assert policy.active_tasks == [0, 2]
     heads = {name: p for name, p in policy._model.named_parameters() if '_head.' in name}
     before = {name: p.detach().clone() for name, p in heads.items()}

@@ -150,7 +150,7 @@ def test_a_run_stopped_in_the_middle_of_a_stage_goes_on_bit_for_bit(tmp_path, mo
 def inspected(run):
     policy = run.workers.policy
     learning = sorted(name for name, p in policy._model.backbone.named_parameters() if p.requires_grad)
-    return policy._model.stage, run.workers.active_tasks, run.workers.state_dict(), [f'backbone.{n}' for n in learning]
+    return policy._model.stage, policy.active_tasks, run.workers.state_dict(), [f'backbone.{n}' for n in learning]
 
 
 @pytest.mark.unittest

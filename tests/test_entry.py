@@ -4,12 +4,12 @@ import importlib
 import numpy as np
 import pytest
 import torch
-from ding.policy import Policy
 from ding.utils import POLICY_REGISTRY
 
 from helpers.tiny_run import differences, load, tiny_config, train
 from lzero_mow.config.common import LIGHTZERO_CONFIG, LIGHTZERO_MODEL_CONFIG
 from lzero_mow.entry.run import checkpoint
+from lzero_mow.policy.multitask_policy import MultitaskPolicy
 from lzero_mow.report.tables.results import read_results
 
 ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')
@@ -21,13 +21,14 @@ def without_pictures(monkeypatch):
 
 
 @POLICY_REGISTRY.register('random_test')
-class RandomPolicy(Policy):
-    """Another method: none of MoW's keys, no ``check_finite``, no ``report``."""
+class RandomPolicy(MultitaskPolicy):
+    """Another method: none of MoW's keys, and none of the hooks overridden."""
 
     config = dict(
         **LIGHTZERO_CONFIG, type='random_test', device='cpu',
-        model=dict(LIGHTZERO_MODEL_CONFIG, observation_shape=(3, 64, 64), action_space_size=18), replay_buffer_size=200,
-        batch_size=2, batch_length=8, game_segment_length=6, num_unroll_steps=1, td_steps=1, discount_factor=0.99,
+        model=dict(
+            LIGHTZERO_MODEL_CONFIG, observation_shape=(3, 64, 64), action_space_size=18, continuous_action_space=False
+        ), replay_buffer_size=200, batch_size=2, batch_length=8, game_segment_length=6, num_unroll_steps=1, td_steps=1, discount_factor=0.99,
         train_start_after_envsteps=24, replay_ratio=0.5, eval_freq=50, checkpoint_freq=50, report_freq=50, log_freq=5,
         imagine_source='batch', imagine_batch_size=2, context_length=2, life_loss_as_termination=True
     )
@@ -39,32 +40,30 @@ class RandomPolicy(Policy):
         return torch.nn.Linear(1, 1)
 
     def _init_learn(self):
-        self.updates = 0
-
-    _init_collect = _init_eval = lambda self: None
+        self.updates, self.legal = 0, torch.ones(2, 18, dtype=torch.bool)
 
     def _forward_learn(self, data):
         self.updates += 1
         return {'loss': float(data['world_model'].reward.mean())}
 
-    def _forward_collect(self, data, action_mask=None, ready_env_id=None, timestep=(), **kwargs):
-        action = np.random.randint(4)
+    def _memory_sizes(self):
+        return 1, 1
+
+    def _action_table(self):
+        return self.legal
+
+    def _act(self, memory, obs, action_mask, env_ids, tasks, timestep, epsilon, evaluating):
         output = dict(
-            action=action, visit_count_distributions=[1 / 18] * 18, visit_count_distribution_entropy=4.2,
+            action=np.random.randint(4), visit_count_distributions=[1 / 18] * 18, visit_count_distribution_entropy=4.2,
             searched_value=0.0, predicted_value=0.0, timestep=0
         )
-        return {env_id: dict(output) for env_id in ready_env_id}
-
-    def _forward_eval(self, data, action_mask=None, to_play=(), ready_env_id=None, timestep=(), **kwargs):
-        return self._forward_collect(data, ready_env_id=ready_env_id)
+        return {env_id: dict(output) for env_id in env_ids}
 
     def _state_dict_learn(self):
         return {'updates': self.updates}
 
     def _load_state_dict_learn(self, state):
         self.updates = state['updates']
-
-    _process_transition = _get_train_sample = lambda self, *_: None
 
 
 @pytest.mark.unittest
@@ -101,3 +100,31 @@ def test_weights_of_a_policy_that_saves_none(tmp_path):
     checkpoint.write_atomically({'format': checkpoint.FORMAT, 'policy': {'updates': 3}}, path)
     with pytest.raises(checkpoint.CheckpointError, match='there are no networks in .*x.pth.tar'):
         train(tiny_config(tmp_path / 'run'), model_path=path)
+
+
+@pytest.mark.unittest
+def test_another_replay_trains_and_resumes_a_run(tmp_path):
+    """A replay is named in the configuration; it derives from nothing."""
+
+    def config_of(name):
+        config = tiny_config(tmp_path / name, policy=dict(imagine_source='batch'))
+        config['create']['replay_buffer'] = dict(type='list_replay', import_names=['helpers.list_replay'])
+        return config
+
+    train(config_of('whole'))
+    train(config_of('stopped'), max_env_step=72)
+    folder = tmp_path / 'stopped'
+    before = load(folder)
+    assert before['env_step'] < 96 and [path.name for path in (folder / 'ckpt' / 'replay').iterdir()] == \
+        [before['replay']['file']]
+    train(config_of('stopped'), resume=str(folder))
+    assert differences(load(folder)['policy'], load(tmp_path / 'whole')['policy']) == []
+    assert read_results(str(folder / 'results.csv'))[-2:] == read_results(str(tmp_path / 'whole' / 'results.csv'))[-2:]
+
+
+@pytest.mark.unittest
+def test_what_lacks_the_methods_of_a_replay_is_refused(tmp_path):
+    config = tiny_config(tmp_path / 'run')
+    config['create']['replay_buffer'] = dict(type='game_buffer_muzero', import_names=['lzero.mcts'])
+    with pytest.raises(ValueError, match="replay 'game_buffer_muzero' lacks methods of lzero_mow.buffer.replay.Replay"):
+        train(config)

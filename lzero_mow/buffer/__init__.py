@@ -2,4 +2,5 @@
 from .batch import SequenceBatch
 from .game_buffer_mow import MoWGameBuffer
 from .game_buffer_scalezero import ScaleZeroGameBuffer
+from .replay import Replay
 from .search_batch import SearchBatch

@@ -20,7 +20,7 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
         target, as stored, since ScaleZero reanalyses nothing. Where actions are numbers, the search had C samples of
         them to choose from; they are kept too, 2 C + 2 C A bytes per step in all.
     Interfaces:
-        ``sample``, ``sample_search``; the rest is inherited.
+        Those of `Replay`, and ``sample_search``.
     """
 
     def _more_fields(self) -> Fields:
@@ -48,33 +48,24 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
             steps['sampled_actions'] = meta['sampled_actions']
         return steps
 
-    def sample(self, batch_size: int, policy: Optional[Any] = None) -> Dict[str, SearchBatch]:
-        """
-        Overview:
-            The data of one update.
-        Arguments:
-            - batch_size (:obj:`int`): Sequences, all tasks together.
-            - policy (:obj:`Optional[Any]`): The sequences are of its ``active_tasks`` alone, where it has some.
-        Returns:
-            - batch (:obj:`Dict[str, SearchBatch]`): ``search``.
-        """
-        return dict(search=self.sample_search(batch_size, among=getattr(policy, 'active_tasks', None)))
+    def sample(self, batch_size: int, tasks: Optional[Sequence[int]] = None) -> Dict[str, SearchBatch]:
+        """See `Replay.sample`: the batch has the key ``search``."""
+        return dict(search=self.sample_search(batch_size, tasks=tasks))
 
     def sample_for_report(self, n: int, rng: np.random.Generator) -> SearchBatch:
-        """As in the base class."""
+        """See `Replay.sample_for_report`."""
         return self.sample_search(n, rng)
 
     def sample_search(
-            self, n: int, rng: Optional[np.random.Generator] = None, among: Optional[Sequence[int]] = None
+            self, n: int, rng: Optional[np.random.Generator] = None, tasks: Optional[Sequence[int]] = None
     ) -> SearchBatch:
         """
         Overview:
             Draw sequences of ``num_unroll_steps + td_steps`` steps as ``sample_sequences`` does.
         Arguments:
             - n (:obj:`int`): Sequences in all, B.
-            - rng (:obj:`Optional[np.random.Generator]`): Draw from this one and leave the buffer's own randomness \
-                and turns as they are.
-            - among (:obj:`Optional[Sequence[int]]`): Ids of the tasks to draw from, ascending; None for all.
+            - rng (:obj:`Optional[np.random.Generator]`): See ``sample_sequences``.
+            - tasks (:obj:`Optional[Sequence[int]]`): Ids of the tasks to draw from, ascending; None for all.
         Returns:
             - batch (:obj:`SearchBatch`): On the CPU, sorted by task.
         Raises:
@@ -83,7 +74,7 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
         length, continuous = self._cfg.num_unroll_steps, self._cfg.model.continuous_action_space
         of_search = ('visits', 'sampled_actions') if continuous else ('visits', )
         fields = (*SAMPLED_FIELDS, *of_search)
-        arrays, task = self._sample_arrays(n, length + self._cfg.td_steps, fields, rng, among)
+        arrays, task = self._sample_arrays(n, length + self._cfg.td_steps, fields, rng, tasks)
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         if not continuous:
             tensors['action'] = tensors['action'].long()

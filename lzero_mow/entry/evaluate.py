@@ -16,7 +16,7 @@ from .run.interrupts import interruptible
 from .run.last_evaluation import last_evaluation
 from .run.random_state import isolated_rng
 from .run.run import lock_run
-from .run.workers import build_workers, compile_run, reference_scores, resolve
+from .run.workers import build_workers, compile_run, resolve
 
 EVALUATION = 'evaluation.csv'
 
@@ -43,14 +43,13 @@ def evaluate(config: dict, run_dir: str, name: str) -> List[Result]:
     check_identity(state['identity'], run_identity(config), run_dir)
     cfg = compile_run(config)
     env_cls = get_env_cls(cfg.env)
-    if hasattr(env_cls, 'check'):
-        env_cls.check(cfg.env)
+    env_cls.check(cfg.env)
     with closing(lock_run(run_dir)), closing(build_workers(cfg, config['create'], run_dir)) as workers, interruptible():
         checkpoint.load_weights(workers.policy, state, path)
         logging.info('%s: %d episodes of each task', path, evaluation_episodes(cfg.env))
         with isolated_rng(config['seed']):
             episodes = workers.evaluator.eval_tasks(state['train_iter'], state['env_step'])
-    references = reference_scores(env_cls, cfg.env.tasks)
+    references = [env_cls.reference_scores(task) for task in cfg.env.tasks]
     rows = evaluation_rows(config['method'], config['seed'], cfg.env.tasks, references, state['env_step'], episodes)
     table = os.path.join(run_dir, EVALUATION)
     with suppress(FileNotFoundError):

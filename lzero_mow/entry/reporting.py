@@ -1,9 +1,11 @@
 """The pictures of a run folder: what the policy imagines, how its router chooses, how it learns."""
 import os
-from typing import Any, Sequence
+from typing import Sequence
 
 import numpy as np
 
+from lzero_mow.buffer.replay import Replay
+from lzero_mow.policy.multitask_policy import MultitaskPolicy
 from lzero_mow.report.pictures.conflict_map import write_conflict_map
 from lzero_mow.report.pictures.curves import write_curves
 from lzero_mow.report.pictures.router_map import write_router_map
@@ -14,28 +16,26 @@ FOLDER = 'report'
 CANDIDATES = 8  # sequences per task, of which the one is shown with the fewest ends of episodes in it
 
 
-def write_report(run_dir: str, results: str, policy: Any, buffer: Any, tasks: Sequence[str]) -> None:
+def write_report(run_dir: str, results: str, policy: MultitaskPolicy, buffer: Replay, tasks: Sequence[str]) -> None:
     """
     Overview:
         Write the run's pictures: ``report/open_loop_<task>.mp4``, ``open_loop.png``, ``router.png``, ``curves.png``
-        and ``gradient_conflict.png``. A policy without ``report`` gets the last two alone, and the last one needs a
-        diagnosis of several tasks.
+        and ``gradient_conflict.png``. The first three depend on the policy's ``report``, the last one on a diagnosis of
+        several tasks.
     Arguments:
         - results (:obj:`str`): The results table.
-        - buffer (:obj:`Any`): The replay from which sequences are drawn.
+        - buffer (:obj:`Replay`): The replay from which sequences are drawn.
     """
     folder = os.path.join(run_dir, FOLDER)
     write_curves(os.path.join(folder, 'curves.png'), [results])
     _write_conflict(os.path.join(folder, 'gradient_conflict.png'), os.path.join(run_dir, DIAGNOSTICS), tasks)
-    if not hasattr(policy, 'report'):
-        return
     rng = np.random.default_rng(np.random.randint(2 ** 31))
     report = policy.report(buffer.sample_for_report(len(tasks) * CANDIDATES, rng))
     if 'open_loop' in report:
         for task, open_loop in report['open_loop'].items():
             write_open_loop_video(os.path.join(folder, f'open_loop_{task}.mp4'), open_loop, report['context'])
         write_open_loop_sheet(os.path.join(folder, 'open_loop.png'), report['open_loop'], report['context'])
-    if report['router'] is not None:
+    if 'router' in report:
         write_router_map(os.path.join(folder, 'router.png'), report['router'], tasks)
 
 

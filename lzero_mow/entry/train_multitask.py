@@ -86,10 +86,8 @@ def _evaluate(run: Run, env_step: int) -> None:
     run.progress.write_evaluation(env_step, returns, score)
     if run.schedule.train_iter == 0:
         return
-    if hasattr(run.workers.policy, 'note_evaluation'):
-        run.workers.policy.note_evaluation(dict(zip(run.cfg.env.tasks, returns)))
-    if hasattr(run.workers.policy, 'diagnose'):
-        _diagnose(run, env_step)
+    run.workers.policy.on_evaluation(dict(zip(run.cfg.env.tasks, returns)))
+    _diagnose(run, env_step)
 
 
 def _diagnose(run: Run, env_step: int) -> None:
@@ -97,7 +95,9 @@ def _diagnose(run: Run, env_step: int) -> None:
     run.progress.phase('diagnosing')
     with isolated_rng(run.cfg.seed):
         batches = gradient_batches(run.workers.buffer, run.cfg.policy, DIAGNOSIS_BATCHES)
-        run.log.diagnosis(env_step, run.workers.policy.diagnose(batches))
+        diagnosis = run.workers.policy.diagnose(batches)
+    if diagnosis is not None:
+        run.log.diagnosis(env_step, diagnosis)
 
 
 def _report(run: Run) -> None:
@@ -126,13 +126,12 @@ def _collect(run: Run, epsilon: float) -> int:
 
 def _update(run: Run, updates: int) -> None:
     """Train the policy; a loss that is not finite ends the run here, before anything is saved."""
-    workers, env_step = run.workers, run.workers.env_step()
+    workers, policy, env_step = run.workers, run.workers.policy, run.workers.env_step()
     run.progress.phase('training')
     with run.cost.of('update', updates):
         for _ in range(updates):
-            data = workers.buffer.sample(run.cfg.policy.batch_size, workers.policy)
-            run.log.update(env_step, workers.policy.learn_mode.forward(data))
+            data = workers.buffer.sample(run.cfg.policy.batch_size, policy.active_tasks)
+            run.log.update(env_step, policy.learn_mode.forward(data))
             run.schedule.train_iter += 1
         run.schedule.due = 0
-        if hasattr(workers.policy, 'check_finite'):
-            workers.policy.check_finite()  # the one wait for the device
+        policy.check_finite()  # the one wait for the device

@@ -8,7 +8,8 @@ import torch
 import yaml
 from ditk import logging
 
-from lzero_mow.buffer.batch import SequenceBatch
+from lzero_mow.buffer.batch import TaskBatch
+from lzero_mow.buffer.replay import Replay
 from lzero_mow.config.clusters import by_name
 from lzero_mow.report.pictures.cluster_map import write_cluster_map
 from lzero_mow.report.tables.similarity import write_similarity
@@ -24,17 +25,15 @@ SAVE_EVERY, GRADIENT_BATCHES = 500, 32
 
 def warm_up(run: Run) -> None:
     """
-    What is left to do of the warm-up; nothing is collected meanwhile. A policy without ``group_tasks`` has none.
-    Checkpoints are written at its start, every ``SAVE_EVERY`` updates, before tasks are grouped and at its end.
+    What is left to do of the warm-up; nothing is collected meanwhile. Checkpoints are written at its start, every
+    ``SAVE_EVERY`` updates, before tasks are grouped and at its end.
     """
-    schedule, policy = run.schedule, run.workers.policy
+    schedule, steps = run.schedule, run.workers.policy.warmup_steps
     if schedule.warmed_up:
         return
-    if hasattr(policy, 'group_tasks'):
-        steps = run.cfg.policy.warmup_steps
-        if steps > 0:
-            _train(run, steps)
-        _group(run)
+    if steps > 0:
+        _train(run, steps)
+    _group(run)
     schedule.warmed_up = True
     if schedule.warm_up_iter > 0:
         run.save()
@@ -48,14 +47,14 @@ def _train(run: Run, steps: int) -> None:
         if schedule.warm_up_iter % SAVE_EVERY == 0:
             run.progress.phase('saving')
             run.save()
-        data = buffer.sample(run.cfg.policy.batch_size, policy)
+        data = buffer.sample(run.cfg.policy.batch_size, policy.active_tasks)
         curve.add(policy.learn_mode.forward(data))
         schedule.warm_up_iter += 1
         run.progress.warm_up(schedule.warm_up_iter, steps)
         checkpoint_next = schedule.warm_up_iter % SAVE_EVERY == 0 or schedule.warm_up_iter == steps
         if checkpoint_next or schedule.warm_up_iter % run.cfg.policy.log_freq == 0:
             curve.write(schedule.warm_up_iter)
-        if checkpoint_next and hasattr(policy, 'check_finite'):
+        if checkpoint_next:
             policy.check_finite()
     run.save()
 
@@ -66,6 +65,8 @@ def _group(run: Run) -> None:
     tasks, policy = list(run.cfg.env.tasks), run.cfg.policy
     with isolated_rng(run.cfg.seed):
         grouping = run.workers.policy.group_tasks(gradient_batches(run.workers.buffer, policy))
+    if grouping is None:
+        return
     with replacing(os.path.join(run.run_dir, CLUSTERS)) as temporary, open(temporary, 'w') as file:
         yaml.safe_dump(by_name(tasks, grouping['clusters']), file, sort_keys=False)
     if grouping['similarity'] is not None:
@@ -77,7 +78,7 @@ def _group(run: Run) -> None:
     logging.info('clusters: %s', '; '.join(', '.join(group) for group in names))
 
 
-def gradient_batches(buffer: Any, policy_cfg: Any, number: Optional[int] = None) -> Iterator[SequenceBatch]:
+def gradient_batches(buffer: Replay, policy_cfg: Any, number: Optional[int] = None) -> Iterator[TaskBatch]:
     """
     Overview:
         Batches to measure gradients on, one after the other: about as large as an update's, every task with as many

@@ -1,11 +1,10 @@
 """The `mow` policy: world-model update, imagination, agent update, and acting through LightZero's workers."""
 import copy
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Tuple
 
 import numpy as np
 import torch
 from ding.utils import POLICY_REGISTRY
-from easydict import EasyDict
 from torch import Tensor
 
 from lzero_mow.agent.actor_critic_loss import agent_losses, agent_terms
@@ -18,29 +17,18 @@ from lzero_mow.model.common.weighted_sum import weighted_sum
 from lzero_mow.model.mow.world_model_loss import balance_loss, weights_of_terms, world_model_terms
 from lzero_mow.multitask.diagnostics.mow import diagnose
 from .acting_memory import ActingMemory
-from .acting_policy import ActingPolicy
-from .finite import FiniteWatch
 from .mow_acting import act
 from .mow_grouping import GroupingPolicy
 from .optimise import clipped_step, load_optimizer
 
 
 @POLICY_REGISTRY.register('mow')
-class MoWPolicy(GroupingPolicy, ActingPolicy):
+class MoWPolicy(GroupingPolicy):
     """
     Overview:
         Mixture-of-World Models (arXiv 2602.01270): one world model and one agent for K tasks.
-    Interfaces:
-        DI-engine's learn, collect and eval modes; ``check_finite``, ``report`` and ``diagnose`` for the training entry.
     """
     config = copy.deepcopy(MOW_CONFIG)
-
-    def __init__(
-            self, cfg: EasyDict, model: Optional[torch.nn.Module] = None, enable_field: Optional[List[str]] = None
-    ) -> None:
-        if cfg.multi_gpu:
-            raise ValueError('policy.multi_gpu is not supported yet: train on one device')
-        super().__init__(cfg, model, enable_field)
 
     def default_model(self) -> Tuple[str, List[str]]:
         """Registered name of the model, and where it is."""
@@ -62,7 +50,6 @@ class MoWPolicy(GroupingPolicy, ActingPolicy):
         )
         self._world_model_weights = weights_of_terms(model.world_model, cfg.loss_weights)
         self._updates = 0
-        self._finite = FiniteWatch(cfg.tasks)
         model.eval()
 
     def _forward_learn(self, data: Dict[str, SequenceBatch]) -> Dict[str, Tensor]:
@@ -149,33 +136,19 @@ class MoWPolicy(GroupingPolicy, ActingPolicy):
         agent.update_slow_critic(cfg.critic_ema)
         return {name: value.detach() for name, value in {**terms, **metrics}.items()}, norm
 
-    def check_finite(self) -> None:
-        """Raise ``FloatingPointError`` if a loss has ceased to be finite; see `FiniteWatch.check`."""
-        self._finite.check()
-
     def report(self, batch: SequenceBatch) -> Dict[str, Any]:
-        """
-        Overview:
-            What there is to look at: open-loop predictions of one sequence a task, and the router's scores.
-        Arguments:
-            - batch (:obj:`SequenceBatch`): At least one sequence of each task to be shown.
-        Returns:
-            - pictures (:obj:`dict`): 'open_loop': task name -> (3, L, C, H, W) float array in [0, 1], rows true,
-              imagined, difference; 'context': real frames at its start; 'router': (K, N_e) scores, zero for experts
-              that a task does not use, or None.
-        """
+        """Open-loop predictions of one sequence per task, and the router's scores, 0 for experts that aren't chosen."""
         model = self._model.world_model
         frames = open_loop(model, batch.to(self._device), self._cfg.context_length)
-        router = None
-        if model.router is not None:
-            scores = model.router.scores(model.embedding()).detach()
-            router = torch.zeros_like(scores).scatter_(1, model.router.chosen, scores.gather(1, model.router.chosen))
-            router = router.cpu().numpy()
         names = {self._cfg.tasks[k]: frame for k, frame in frames.items()}
-        return dict(open_loop=names, context=self._cfg.context_length, router=router)
+        pictures = dict(open_loop=names, context=self._cfg.context_length)
+        if model.router is not None:
+            scores, chosen = model.router.scores(model.embedding()).detach(), model.router.chosen
+            pictures['router'] = torch.zeros_like(scores).scatter_(1, chosen, scores.gather(1, chosen)).cpu().numpy()
+        return pictures
 
     def diagnose(self, batches: Iterable[SequenceBatch]) -> Dict[str, Any]:
-        """Plasticity on real sequences of the tasks, leaving no trace: see `lzero_mow.multitask.diagnostics.mow.diagnose`."""
+        """See `lzero_mow.multitask.diagnostics.mow.diagnose`."""
         batches = (batch.to(self._device) for batch in batches)
         with self._autocast():
             return diagnose(self._model, batches, self._task_losses, self._cfg)

@@ -1,9 +1,8 @@
-"""What a policy needs for module sets a cluster of tasks: begin with one set, group the tasks, go on with N_m."""
+"""One module set per cluster of tasks: begin with one set, group the tasks, go on with N_m sets."""
 from typing import Any, Dict, Iterable, Optional
 
 import numpy as np
 import torch
-from ding.policy import Policy
 from easydict import EasyDict
 from torch import Tensor
 
@@ -12,15 +11,19 @@ from lzero_mow.config.clusters import BY_GRADIENT, assign
 from lzero_mow.model.mow.split import split
 from lzero_mow.multitask.clustering.grouping import cosine_similarities, group
 from lzero_mow.multitask.clustering.signatures import signatures
+from .multitask_policy import MultitaskPolicy
 
 
-class GroupingPolicy(Policy):
+class GroupingPolicy(MultitaskPolicy):
     """
     Overview:
         Part of `MoWPolicy`: clusters i_k by ``policy.clustering``, after ``policy.warmup_steps`` updates.
-    Interfaces:
-        ``group_tasks`` for the training entry, ``task_similarity``, ``load_networks``.
     """
+
+    @property
+    def warmup_steps(self) -> int:
+        """See the base class."""
+        return self._cfg.warmup_steps
 
     def _create_model(self, cfg: EasyDict, model: Optional[torch.nn.Module] = None) -> torch.nn.Module:
         """One module set where a warm-up is to come, and where gradients are to decide."""

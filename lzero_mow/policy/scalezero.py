@@ -17,21 +17,18 @@ from lzero_mow.multitask.diagnostics.scalezero import diagnose, expert_layers, e
 from lzero_mow.multitask.dps.freeze import folded
 from lzero_mow.multitask.dps.scaling import ParameterScaling
 from .acting_memory import ActingMemory
-from .acting_policy import ActingPolicy
-from .finite import FiniteWatch
+from .multitask_policy import MultitaskPolicy
 from .optimise import clipped_step, decay_groups, load_optimizer
 from .scalezero_acting import act_by_search
 from .scalezero_upstream import as_upstream, doubled_weights, encoder_clip
 
 
 @POLICY_REGISTRY.register('scalezero')
-class ScaleZeroPolicy(ActingPolicy):
+class ScaleZeroPolicy(MultitaskPolicy):
     """
     Overview:
         ScaleZero (Pu et al., ICLR 2026, arXiv 2509.07945). Dense multi-task UniZero is the same with
         ``model.num_experts=0``. Actions of several numbers are searched for among samples: see `SampledActions`.
-    Interfaces:
-        DI-engine's learn, collect and eval modes; ``check_finite`` for the training entry.
     """
     config = copy.deepcopy(SCALEZERO_CONFIG)
     _folded: Optional[ScaleZeroModel] = None
@@ -39,8 +36,6 @@ class ScaleZeroPolicy(ActingPolicy):
     def __init__(
             self, cfg: EasyDict, model: Optional[torch.nn.Module] = None, enable_field: Optional[List[str]] = None
     ) -> None:
-        if cfg.multi_gpu:
-            raise ValueError('policy.multi_gpu is not supported yet: train on one device')
         super().__init__(as_upstream(cfg) if cfg.upstream_compat else cfg, model, enable_field)
 
     def default_model(self) -> Tuple[str, List[str]]:
@@ -58,7 +53,6 @@ class ScaleZeroPolicy(ActingPolicy):
         self._log_alpha = torch.zeros((), device=self._device, requires_grad=True)  # ln of the entropy's weight
         self._alpha_optimizer = torch.optim.Adam([self._log_alpha], lr=cfg.entropy_learning_rate)
         self._updates = 0
-        self._finite = FiniteWatch(cfg.tasks)
         self._scaling = ParameterScaling(model, self._target, cfg)
         model.eval()
 
@@ -141,38 +135,27 @@ class ScaleZeroPolicy(ActingPolicy):
         torch._foreach_lerp_(slow, fast, self._cfg.target_momentum)
 
     @property
-    def slow_copies(self) -> List[torch.nn.Module]:
-        """Networks beside the model that learning needs."""
+    def target_networks(self) -> List[torch.nn.Module]:
+        """See the base class."""
         return [self._target]
 
     @property
     def active_tasks(self) -> List[int]:
-        """Ids of the tasks that are collected and trained: those that are not solved."""
+        """The tasks that are not solved."""
         return self._scaling.active_tasks
 
-    def note_evaluation(self, returns: Mapping[str, float]) -> None:
-        """Take in an evaluation's mean return of every task; it may change ``active_tasks``."""
+    def on_evaluation(self, returns: Mapping[str, float]) -> None:
+        """A task may be solved now, or no longer."""
         self._scaling.note_evaluation(returns)
 
-    def check_finite(self) -> None:
-        """Raise ``FloatingPointError`` if a loss has ceased to be finite; see `FiniteWatch.check`."""
-        self._finite.check()
-
     def report(self, batch: SearchBatch) -> Dict[str, Any]:
-        """
-        Overview:
-            What there is to look at: how the tokens of each task are shared out over the experts.
-        Arguments:
-            - batch (:obj:`SearchBatch`): At least one sequence of each task.
-        Returns:
-            - pictures (:obj:`dict`): 'router': (K, E) shares, mean over layers; None without experts.
-        """
+        """The share of each task's tokens that each expert gets, averaged over the layers."""
         if not expert_layers(self._model):
-            return dict(router=None)
+            return {}
         return dict(router=expert_shares(self._model, batch.to(self._device)).mean(0).cpu().numpy())
 
     def diagnose(self, batches: Iterable[SearchBatch]) -> Dict[str, Any]:
-        """Plasticity on real sequences of the tasks, leaving no trace: see `lzero_mow.multitask.diagnostics.scalezero`."""
+        """See `lzero_mow.multitask.diagnostics.scalezero.diagnose`."""
         batches = (batch.to(self._device) for batch in batches)
         losses_fn = lambda batch: self._task_losses(self._terms(batch), self._entropy_weight())
         diagnosis = diagnose(self._model, batches, losses_fn, self._cfg.tasks)

@@ -9,8 +9,9 @@ import pickle
 from typing import Any, BinaryIO, Dict, Optional
 
 import torch
-from ding.policy import Policy
 
+from lzero_mow.buffer.replay import Replay
+from lzero_mow.policy.multitask_policy import MultitaskPolicy
 from lzero_mow.utils.files import replacing
 from lzero_mow.utils.paths import LATEST
 
@@ -88,14 +89,14 @@ def read(path: str) -> dict:
     return state
 
 
-def save_run(run_dir: str, state: dict, buffer: Any) -> None:
+def save_run(run_dir: str, state: dict, buffer: Replay) -> None:
     """
     Overview:
         Save a run: first the replay's new shards, then the checkpoint that lists them, and only then remove the shards
         that no checkpoint lists any more. A stop at any point leaves a checkpoint and all of its shards.
     Arguments:
         - state (:obj:`dict`): Everything but the replay.
-        - buffer (:obj:`Any`): The replay, with ``save``, ``load`` and ``prune``.
+        - buffer (:obj:`Replay`): The replay.
     """
     folder = os.path.join(run_dir, REPLAY)
     try:
@@ -118,7 +119,7 @@ def load_run(run_dir: str) -> dict:
     return read(path)
 
 
-def load_weights(policy: Policy, state: dict, path: str) -> None:
+def load_weights(policy: MultitaskPolicy, state: dict, path: str) -> None:
     """
     Overview:
         Take over the networks of a checkpoint of a run with the same ones. Nothing else is: optimizers, counters and
@@ -132,7 +133,7 @@ def load_weights(policy: Policy, state: dict, path: str) -> None:
     networks = state['policy'].get('model')
     if networks is None:
         raise CheckpointError(f'there are no networks in {path}: its policy saves none')
-    getattr(policy, 'load_networks', policy._model.load_state_dict)(networks)
+    policy.load_networks(networks)
 
 
 def warm_up_texts(run_dir: str) -> Dict[str, str]:

@@ -23,7 +23,7 @@ from .progress import Progress
 from .random_state import load_random_state, random_state
 from .run_log import RunLog
 from .schedule import Schedule
-from .workers import Workers, build_workers, compile_run, reference_scores
+from .workers import Workers, build_workers, compile_run
 
 
 class Run:
@@ -49,8 +49,7 @@ class Run:
         state = self._saved_state() if resume else None
         self.cfg = compile_run(config)
         env_cls = get_env_cls(self.cfg.env)
-        if hasattr(env_cls, 'check'):
-            env_cls.check(self.cfg.env)
+        env_cls.check(self.cfg.env)
         self.log: Optional[RunLog] = None
         self.workers: Optional[Workers] = None
         self._saved_step: Optional[int] = None
@@ -59,7 +58,7 @@ class Run:
         self._lock = lock_run(self.run_dir)
         with contextlib.ExitStack() as on_failure:
             on_failure.push(self._close)
-            self._open(reference_scores(env_cls, self.cfg.env.tasks), model, state)
+            self._open([env_cls.reference_scores(task) for task in self.cfg.env.tasks], model, state)
             on_failure.pop_all()
 
     def _open(self, references: list, model: Optional[torch.nn.Module], state: Optional[dict]) -> None:
@@ -130,7 +129,7 @@ class Run:
         """Write down that the run has reached its end, and what it cost; show its last evaluation."""
         cost, env_step = self.cost.state_dict(), self.workers.env_step()
         policy = self.workers.policy
-        networks = [policy._model, *getattr(policy, 'slow_copies', [])]
+        networks = [policy._model, *policy.target_networks]
         record = RunRecord(
             method=self.config['method'], seed=self.config['seed'], tasks=list(self.cfg.env.tasks), env_step=env_step,
             interactions=self.workers.interactions(), updates=self.schedule.warm_up_iter + self.schedule.train_iter,

@@ -3,23 +3,25 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence
 from zlib import crc32
 
 import numpy as np
 import torch
 from ding.config import compile_config
 from ding.envs import BaseEnvManager, create_env_manager, get_vec_env_setting
-from ding.policy import Policy, create_policy, get_policy_cls
+from ding.policy import create_policy, get_policy_cls
 from ding.utils import SERIAL_EVALUATOR_REGISTRY, deep_merge_dicts, import_module, set_pkg_seed
 from ding.worker.collector.base_serial_collector import get_serial_collector_cls
 from ding.worker.replay_buffer.base_buffer import get_buffer_cls
 from easydict import EasyDict
 
+from lzero_mow.buffer.replay import Replay
 from lzero_mow.config.algorithms import ALGORITHMS
 from lzero_mow.config.build import fill_derived, refuse_unknown
 from lzero_mow.config.envs import evaluation_episodes
 from lzero_mow.config.validate import validate
+from lzero_mow.policy.multitask_policy import MultitaskPolicy
 from .scalar_writer import NoScalars
 
 COLLECTING, EVALUATING = 0, 1
@@ -29,19 +31,14 @@ COLLECTING, EVALUATING = 0, 1
 class Workers:
     """What a run consists of, besides its log."""
     cfg: EasyDict
-    policy: Policy
+    policy: MultitaskPolicy
     collector: Any
     evaluator: Any
-    buffer: Any
+    buffer: Replay
 
     def __post_init__(self) -> None:
         # Steps that tasks sat out while others were collected.
         self._sat_out = np.zeros(len(self.cfg.env.tasks), dtype=np.int64)
-
-    @property
-    def active_tasks(self) -> List[int]:
-        """Ids of the tasks that are collected and trained: all, unless the policy has ``active_tasks``."""
-        return list(getattr(self.policy, 'active_tasks', range(len(self.cfg.env.tasks))))
 
     def env_step(self) -> int:
         """
@@ -65,7 +62,7 @@ class Workers:
         Returns:
             - steps (:obj:`int`): The steps that each active task took.
         """
-        before, taken, active = self.env_step(), self._steps_taken(), self.active_tasks
+        before, taken, active = self.env_step(), self._steps_taken(), self.policy.active_tasks
         if not active:
             self._sat_out += min(self.cfg.policy.eval_freq, until - before)
             return 0
@@ -80,7 +77,6 @@ class Workers:
             env_ids=[task * envs_a_task + i for task in active for i in range(envs_a_task)]
         )
         self.buffer.push_game_segments(segments)
-        self.buffer.remove_oldest_data_to_fit()
         resting = [task for task in range(len(taken)) if task not in active]
         self._sat_out[resting] += (self._steps_taken() - taken)[active].min()
         return self.env_step() - before
@@ -137,13 +133,6 @@ def compile_run(config: dict) -> EasyDict:
     )
 
 
-def reference_scores(env_cls: type, tasks: Sequence[str]) -> List[Optional[Tuple[float, float]]]:
-    """For each task the (random, human) returns that its scores are normalised by, or None where there are none."""
-    if not hasattr(env_cls, 'reference_scores'):
-        return [None] * len(tasks)
-    return [env_cls.reference_scores(task) for task in tasks]
-
-
 def build_workers(cfg: EasyDict, create_cfg: dict, run_dir: str, model: Optional[torch.nn.Module] = None) -> Workers:
     """
     Overview:
@@ -177,7 +166,12 @@ def _workers_on(
     set_pkg_seed(cfg.seed, use_cuda=torch.cuda.is_available())
 
     policy = create_policy(cfg.policy, model=model, enable_field=['learn', 'collect', 'eval'])
-    buffer = get_buffer_cls(create_cfg.replay_buffer)(cfg.policy, tasks=list(cfg.env.tasks))
+    if not isinstance(policy, MultitaskPolicy):
+        raise ValueError(f"policy '{cfg.policy.type}' must derive from {MultitaskPolicy.__module__}.MultitaskPolicy")
+    buffer_cls = get_buffer_cls(create_cfg.replay_buffer)
+    if not issubclass(buffer_cls, Replay):
+        raise ValueError(f"replay '{create_cfg.replay_buffer.type}' lacks methods of {Replay.__module__}.Replay")
+    buffer = buffer_cls(cfg.policy, tasks=list(cfg.env.tasks))
     # LightZero's workers log below './' + exp_name, which an absolute path would not survive.
     shared = dict(tb_logger=NoScalars(), exp_name=os.path.relpath(run_dir), policy_config=cfg.policy)
     collector = get_serial_collector_cls(create_cfg.collector)(env=collector_env, policy=policy.collect_mode, **shared)

@@ -19,7 +19,6 @@ from lzero_mow.config.saved import TOTAL_CONFIG, save_config
 from lzero_mow.config.suites import RANDOM, REFERENCES, check_player
 from lzero_mow.config.validate import check_run_folder
 from lzero_mow.entry.run.cost import Cost
-from lzero_mow.entry.run.workers import reference_scores
 from lzero_mow.report.tables.results import append_results, evaluation_rows
 from lzero_mow.report.tables.run_record import RunRecord, write_run_record
 from lzero_mow.utils.paths import RESULTS
@@ -73,9 +72,9 @@ def reference_play(config: dict, player: str, episodes: int) -> None:
     tasks, rows = list(main_config.env.tasks), []
     # One environment per task plays what an evaluation's share.
     cfgs = env_cls.create_evaluator_env_cfg(EasyDict(main_config.env, evaluator_env_num=1))
-    for cfg, reference in zip(cfgs, reference_scores(env_cls, tasks)):
+    for cfg in cfgs:
         ends = {name: values[None] for name, values in play(env_cls, cfg, player, seed, episodes).items()}
-        rows += evaluation_rows(player, seed, [cfg.task], [reference], 0, ends)
+        rows += evaluation_rows(player, seed, [cfg.task], [env_cls.reference_scores(cfg.task)], 0, ends)
     append_results(os.path.join(run_dir, RESULTS), rows)
     spent = cost.state_dict()
     seconds = round(spent['cpu'], 1), round(spent['wall'], 1)

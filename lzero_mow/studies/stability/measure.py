@@ -143,7 +143,7 @@ def warm_up(
                 workers.collect(0, epsilon=1.0, until=config['max_env_step'])
             for length in lengths:
                 for _ in range(length - done):
-                    policy.learn_mode.forward(workers.buffer.sample(cfg.policy.batch_size, policy))
+                    policy.learn_mode.forward(workers.buffer.sample(cfg.policy.batch_size))
                     step()
                 done = length
                 policy.check_finite()

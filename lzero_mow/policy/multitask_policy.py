@@ -1,0 +1,196 @@
+"""What all policies share: the hooks that the training entry calls, and acting through LightZero's workers."""
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+
+import numpy as np
+import torch
+from ding.policy import Policy
+from easydict import EasyDict
+from torch import Tensor
+
+from lzero_mow.buffer.batch import TaskBatch
+from .acting_memory import ActingMemory
+from .finite import FiniteWatch
+
+
+class MultitaskPolicy(Policy):
+    """
+    Overview:
+        Base of all policies. To DI-engine's learn, collect and eval modes it adds the hooks that the training entry
+        calls; each does nothing, or the simplest thing, unless a policy overrides it. In collect and eval mode one
+        call acts in the environments of all tasks that are ready, each with a memory of its current episode.
+    Interfaces:
+        A policy must write ``_act``, ``_memory_sizes`` and ``_action_table``, and DI-engine's ``_forward_learn``,
+        ``_state_dict_learn`` and ``_load_state_dict_learn``.
+    """
+
+    _allowed: Optional[np.ndarray] = None  # the table of legal actions, on the host
+
+    def __init__(
+            self, cfg: EasyDict, model: Optional[torch.nn.Module] = None, enable_field: Optional[List[str]] = None
+    ) -> None:
+        if cfg.get('multi_gpu'):
+            raise ValueError('policy.multi_gpu is not supported yet: train on one device')
+        self._finite = FiniteWatch(cfg.tasks)
+        super().__init__(cfg, model, enable_field)
+
+    # ------------------------------------------------------------------ hooks of the training entry
+
+    @property
+    def warmup_steps(self) -> int:
+        """Updates on random play alone, before ``group_tasks`` is called."""
+        return 0
+
+    def group_tasks(self, batches: Iterable[TaskBatch]) -> Optional[Dict[str, Any]]:
+        """
+        Overview:
+            Group the tasks, once, after the warm-up and before the first update of training.
+        Arguments:
+            - batches (:obj:`Iterable[TaskBatch]`): Real sequences of every task, drawn when they are iterated over.
+        Returns:
+            - grouping (:obj:`Optional[dict]`): 'clusters': the cluster of each task; 'similarity': (K, K), or None.
+              None for a policy that doesn't group tasks.
+        """
+        return None
+
+    @property
+    def active_tasks(self) -> List[int]:
+        """Ids of the tasks that are collected and trained, ascending."""
+        return list(range(len(self._cfg.tasks)))
+
+    def on_evaluation(self, returns: Mapping[str, float]) -> None:
+        """Called after each evaluation, with the mean return of every task; it may change ``active_tasks``."""
+
+    def check_finite(self) -> None:
+        """
+        Called once per cycle of updates: raises ``FloatingPointError`` if a value that was recorded in ``self._finite``
+        is no longer finite.
+        """
+        self._finite.check()
+
+    def report(self, batch: TaskBatch) -> Dict[str, Any]:
+        """
+        Overview:
+            What there is to look at.
+        Arguments:
+            - batch (:obj:`TaskBatch`): At least one sequence of each task.
+        Returns:
+            - pictures (:obj:`dict`): Any of: 'open_loop', task name -> (3, L, C, H, W) array in [0, 1] with the rows
+              true, imagined and difference, and with it 'context', the number of real frames at its start; 'router',
+              (K, E) weights of each task's experts.
+        """
+        return {}
+
+    def diagnose(self, batches: Iterable[TaskBatch]) -> Optional[Dict[str, Any]]:
+        """
+        Overview:
+            Measure the networks' plasticity on real sequences of the tasks without changing anything.
+        Returns:
+            - diagnosis (:obj:`Optional[dict]`): 'scalars': name -> number; 'conflict': shared part -> (K, K) cosines of
+              the tasks' gradients. None if nothing is measured.
+        """
+        return None
+
+    @property
+    def target_networks(self) -> List[torch.nn.Module]:
+        """Networks that learning needs in addition to the model."""
+        return []
+
+    def load_networks(self, networks: Dict[str, Tensor]) -> None:
+        """
+        Overview:
+            Load the networks of another run.
+        Raises:
+            - RuntimeError: if they do not fit.
+        """
+        self._model.load_state_dict(networks)
+
+    # ------------------------------------------------------------------ collect and eval
+
+    def _memory_sizes(self) -> Tuple[int, int]:
+        """The number of steps of an episode that are remembered, and the width of a latent."""
+        raise NotImplementedError
+
+    def _action_table(self) -> Tensor:
+        """(K, A) bool, a buffer of the model: the legal actions of each task."""
+        raise NotImplementedError
+
+    def _act(
+            self, memory: ActingMemory, obs: Tensor, action_mask: np.ndarray, env_ids: List[int], tasks: List[int],
+            timestep: List, epsilon: float, evaluating: bool
+    ) -> Dict[int, Dict]:
+        """
+        Arguments:
+            - memory (:obj:`ActingMemory`): Read, and extended by this step.
+            - obs (:obj:`Tensor`): (R, C, H, W) uint8; action_mask (:obj:`np.ndarray`): (R, A) bool, the legal actions.
+            - env_ids (:obj:`list`), tasks (:obj:`list`), timestep (:obj:`list`): R each.
+            - epsilon (:obj:`float`): Share of uniformly random legal actions; 1 is random play.
+            - evaluating (:obj:`bool`): Act without exploration.
+        Returns:
+            - output (:obj:`dict`): By env id, see `lzero_mow.policy.worker_output`.
+        """
+        raise NotImplementedError
+
+    def _memory(self, envs_per_task: int) -> ActingMemory:
+        num_envs, model = envs_per_task * len(self._cfg.tasks), self._cfg.model
+        action_dim = model.action_space_size if model.continuous_action_space else 0
+        return ActingMemory(num_envs, *self._memory_sizes(), action_dim, self._device)
+
+    def _init_collect(self) -> None:
+        self._collect_model = self._model  # DI-engine's collect_mode.state_dict reads it
+        self._collect_memory = self._memory(self._cfg.collector_env_num)
+
+    def _init_eval(self) -> None:
+        self._eval_model = self._model
+        self._eval_memory = self._memory(self._cfg.evaluator_env_num)
+
+    def _forward_collect(
+            self, data: Tensor, action_mask: List = None, temperature: float = 1.0, to_play: List = (-1, ),
+            epsilon: float = 0.0, ready_env_id=None, timestep: List = (0, ), task_id: int = None, **kwargs
+    ) -> Dict[int, Dict]:
+        """See ``_act``; the signature is LightZero's."""
+        return self._act_when_ready(self._collect_memory, data, action_mask, ready_env_id, timestep, epsilon, False)
+
+    def _forward_eval(
+            self, data: Tensor, action_mask: List = None, to_play: List = (-1, ), ready_env_id=None,
+            timestep: List = (0, ), task_id: int = None, **kwargs
+    ) -> Dict[int, Dict]:
+        """Like `_forward_collect`, without exploration; LightZero's evaluator passes float frames in 0..255."""
+        return self._act_when_ready(self._eval_memory, data, action_mask, ready_env_id, timestep, 0.0, True)
+
+    def _act_when_ready(
+            self, memory: ActingMemory, data: Tensor, action_mask: List, ready_env_id, timestep: List, epsilon: float,
+            evaluating: bool
+    ) -> Dict[int, Dict]:
+        env_ids = list(ready_env_id)
+        envs_per_task = len(memory.steps) // len(self._cfg.tasks)
+        tasks = [env_id // envs_per_task for env_id in env_ids]
+        mask = np.asarray(action_mask, dtype=bool).reshape(len(env_ids), -1)
+        self._allow(tasks, mask)
+        return self._act(memory, data.to(torch.uint8), mask, env_ids, tasks, timestep, epsilon, evaluating)
+
+    def _allow(self, tasks: List[int], action_mask: np.ndarray) -> None:
+        """Record which actions the tasks' environments allow; training is restricted to them too."""
+        table = self._action_table()
+        if self._allowed is None:
+            self._allowed = table.cpu().numpy()
+        if not np.array_equal(self._allowed[tasks], action_mask):
+            self._allowed[tasks] = action_mask
+            table.copy_(torch.from_numpy(self._allowed))
+
+    def _autocast(self) -> torch.autocast:
+        """bfloat16 on a GPU, float32 on CPU."""
+        return torch.autocast('cuda', torch.bfloat16, enabled=self._cuda and self._cfg.bf16)
+
+    def _reset_collect(self, env_id=None, current_steps=None, reset_init_data=True, task_id=None, **kwargs) -> None:
+        self._collect_memory.reset(env_id)
+
+    def _reset_eval(self, env_id=None, current_steps=None, reset_init_data=True, task_id=None, **kwargs) -> None:
+        self._eval_memory.reset(env_id)
+
+    # LightZero's collectors build segments themselves; DI-engine's transition interface is not used by them.
+
+    def _process_transition(self, obs: Any, policy_output: Any, timestep: Any) -> None:
+        raise RuntimeError(f"policy {self._cfg.type} collects segments: use LightZero's collectors, not DI-engine's")
+
+    def _get_train_sample(self, data: Any) -> None:
+        raise RuntimeError(f"policy {self._cfg.type} has its own replay: use LightZero's collectors, not DI-engine's")
