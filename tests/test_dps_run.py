@@ -119,7 +119,7 @@ class Stopped(Exception):
 
 def prior_in_place_of_a_search(model, window, cfg, rng=None):
     """LightZero 0.2.0's trees break ties by the clock, so nothing that searches can be repeated."""
-    roots = model.open(window.latent, window.action, torch.from_numpy(window.length), model.plan(window.task))
+    roots = model.open(window.latent, window.action, torch.from_numpy(window.length), model.route(window.task))
     visits = roots.policy.masked_fill(~torch.from_numpy(window.legal), -torch.inf).softmax(-1).numpy()
     value = model.value_support.mean(roots.value).numpy()
     return SearchResult(visits, value, value, roots.policy.numpy(), AllActions(window.legal).root_actions)

@@ -119,7 +119,7 @@ def test_another_replay_trains_and_resumes_a_run(tmp_path):
         [before['replay']['file']]
     train(config_of('stopped'), resume=str(folder))
     assert differences(load(folder)['policy'], load(tmp_path / 'whole')['policy']) == []
-    assert read_results(str(folder / 'results.csv'))[-2:] == read_results(str(tmp_path / 'whole' / 'results.csv'))[-2:]
+    assert (folder / 'results.csv').read_text() == (tmp_path / 'whole' / 'results.csv').read_text()
 
 
 @pytest.mark.unittest
