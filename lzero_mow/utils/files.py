@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever finds half of one, and nobody else writes them."""
+"""Writing files atomically, and locking them against other processes."""
 import fcntl
 import os
 from contextlib import contextmanager
@@ -9,15 +9,15 @@ from typing import IO, Iterator
 def replacing(path: str) -> Iterator[str]:
     """
     Overview:
-        Yield a temporary name beside ``path``, with the same extension, for the block to write. When the block ends
-        without an error that file takes the place of ``path`` at once and for good (fsync of file and folder);
-        otherwise, or if the process is killed, ``path`` stays as it was.
+        Yield a temporary path in the folder of ``path``, with the same extension, for the block to write. If the block
+        ends without an error, that file replaces ``path`` atomically and durably (fsync of file and folder). Otherwise,
+        or if the process is killed, ``path`` stays as it was.
     Arguments:
-        - path (:obj:`str`): The file to write. Its folder is made if it is not there.
+        - path (:obj:`str`): The file to write. Its folder is created if necessary.
     Returns:
-        - temporary (:obj:`str`): Where the block has to write.
+        - temporary (:obj:`str`): The path for the block to write.
     Raises:
-        - OSError: that names ``path`` if the system refuses to write, for example because the disk is full.
+        - OSError: with ``path`` in its message, if writing fails, for example because the disk is full.
     """
     folder, name = os.path.split(os.path.abspath(path))
     os.makedirs(folder, exist_ok=True)
@@ -39,11 +39,12 @@ def replacing(path: str) -> Iterator[str]:
 def locked(path: str, wait: bool = False) -> IO:
     """
     Overview:
-        Open ``path`` and hold it against other processes, until it is closed or this process ends, however it ends.
+        Open ``path`` and lock it until it is closed or this process ends, in whatever way.
     Arguments:
-        - wait (:obj:`bool`): Wait for another process that holds it.
+        - path (:obj:`str`): The file to lock.
+        - wait (:obj:`bool`): Wait until another process releases the lock.
     Raises:
-        - BlockingIOError: if another process holds it and ``wait`` is not set.
+        - BlockingIOError: if another process has the lock and ``wait`` is not set.
     """
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     file = open(path, 'a')

@@ -1,4 +1,4 @@
-"""How the process keeps its memory."""
+"""How the process manages its memory."""
 import ctypes
 import platform
 
@@ -8,12 +8,12 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 def keep_freed_memory() -> None:
     """
-    Have glibc keep large freed blocks for the next allocation. Training on CPU allocates the same tensors at each
-    update; by default each is mapped anew and cleared by the kernel, which costs about a third of an update. Does
-    nothing where the C library is another one.
+    Have glibc keep large freed blocks for the next allocation. Training on a CPU allocates the same tensors in every
+    update; by default the kernel maps and clears each of them again, which takes about a third of an update. Has no
+    effect with other C libraries.
     """
     if platform.libc_ver()[0] == 'glibc':
         libc = ctypes.CDLL(None)
-        # mallopt returns 0 where it refuses a value, as older releases do this one; then all is left as it was.
+        # mallopt returns 0 if it refuses a value, as older releases do here; then the defaults stay.
         if libc.mallopt(M_MMAP_THRESHOLD, 2 ** 30):
             libc.mallopt(M_TRIM_THRESHOLD, 2 ** 31 - 1)

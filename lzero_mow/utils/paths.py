@@ -1,11 +1,12 @@
+"""Paths of the package and of the files in a run folder."""
 import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
-# A wheel carries the presets inside the package; in a clone, and in an editable install, they stand beside it.
-# In this order: `config` beside an installed package would be somebody else's.
+# A wheel has the presets inside the package; a clone, and an editable install, next to it. The order matters: a
+# `config` folder next to an installed package would be somebody else's.
 CONFIG_FOLDERS = (PACKAGE / '_config', PACKAGE.parent / 'config')
-# In a run folder: the evaluations, and what a resumed run goes on from.
+# In a run folder: the evaluations, and the checkpoint from which a run resumes.
 RESULTS = 'results.csv'
 LATEST = os.path.join('ckpt', 'latest.pth.tar')
 
@@ -13,13 +14,13 @@ LATEST = os.path.join('ckpt', 'latest.pth.tar')
 def config_file(name: str) -> Path:
     """
     Overview:
-        Find a file of the ``config`` folder, in a clone as well as in an installed package.
+        Find a file of the ``config`` folder, in a clone or in an installed package.
     Arguments:
-        - name (:obj:`str`): the file's name, e.g. ``atari.yaml``.
+        - name (:obj:`str`): Name of the file, e.g. ``atari.yaml``.
     Returns:
-        - path (:obj:`Path`): where the file is.
+        - path (:obj:`Path`): Path of the file.
     Raises:
-        - FileNotFoundError: when it is in neither place; the message names both.
+        - FileNotFoundError: if it is in neither place; the message names both.
     """
     for folder in CONFIG_FOLDERS:
         if (folder / name).is_file():

@@ -1,4 +1,4 @@
-"""Importing DI-engine and LightZero: without their banners, and with one clear line where they are missing."""
+"""Importing DI-engine and LightZero without their banners, and with one clear line if they are missing."""
 import contextlib
 import importlib
 import logging
@@ -8,7 +8,7 @@ from typing import Iterator
 
 REQUIRED = ('ding', 'ditk', 'lzero')  # what DI-engine and LightZero install
 DEPRECATIONS = (FutureWarning, DeprecationWarning, PendingDeprecationWarning)
-# gym turns every deprecation warning of the whole process visible. This is the filter it adds.
+# gym makes all deprecation warnings of the process visible, by adding this filter.
 GYM_FILTER = ('once', None, DeprecationWarning, None, 0)
 
 
@@ -16,9 +16,9 @@ GYM_FILTER = ('once', None, DeprecationWarning, None, 0)
 def quiet_imports() -> Iterator[None]:
     """
     Silence what importing DI-engine and LightZero is known to print: gym's notice that it is unmaintained, deprecation
-    warnings (treevalue, wandb), and log lines below ERROR about optional packages that are missing (pyecharts,
-    transformers). Errors, other warnings and anything else written to stderr are shown as ever, and the process is left
-    as it would be without those imports' global logging and warning settings.
+    warnings (treevalue, wandb), and log lines below ERROR about missing optional packages (pyecharts, transformers).
+    Errors, other warnings and all other output to stderr are shown as usual, and changes that these imports make to the
+    process's logging and warning settings are undone.
 
     A missing DI-engine or LightZero is a ``ModuleNotFoundError`` that says how to install them.
     """
@@ -43,7 +43,7 @@ def _no_gym_notice() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _no_deprecation_warnings() -> Iterator[None]:
-    # Not `catch_warnings`, which would also undo the filters that numpy, torch and others set for good reasons.
+    # Not `catch_warnings`, which would also undo filters that numpy, torch and others set for good reasons.
     had_gym_filter = GYM_FILTER in warnings.filters
     show = warnings.showwarning
 
@@ -62,7 +62,7 @@ def _no_deprecation_warnings() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _no_log_lines() -> Iterator[None]:
-    # With no handler on the root logger, the first `logging.warning` of an imported module would install one for good.
+    # If the root logger has no handler, the first `logging.warning` of an imported module would add one permanently.
     root = logging.getLogger()
     disabled = root.manager.disable
     guard = logging.StreamHandler(sys.stderr)

@@ -1,4 +1,4 @@
-"""The screen that log lines and a run's live lines share. Light: imports no torch."""
+"""The screen, shared by log lines and a run's live lines. Imports no torch."""
 import logging
 from pathlib import Path
 
@@ -7,16 +7,16 @@ from rich.logging import RichHandler
 
 from .paths import PACKAGE
 
-# LightZero's workers, and ours that derive from them, report here; it goes to files of the run folder.
+# The loggers of LightZero's workers and of ours, which derive from them; they write to files in the run folder.
 WORKER_LOGGERS = ('collector_logger', 'evaluator_logger')
 SCREEN = Console(stderr=True)
 
 
 def set_up_screen() -> None:
     """
-    Send this package's log lines, and everybody's warnings, to the screen: above the live lines on a terminal, as plain
-    lines elsewhere. What DI-engine and LightZero log below that stays in the run's log files. For command lines: it
-    takes the root logger's handlers away.
+    Send this package's log lines, and all warnings, to the screen: above the live lines on a terminal, as plain lines
+    elsewhere. What DI-engine and LightZero log below that level stays in the run's log files. Only for command lines,
+    because it replaces the root logger's handlers.
     """
     if SCREEN.is_terminal:
         handler = RichHandler(console=SCREEN, show_path=False, log_time_format='%H:%M:%S')
@@ -27,7 +27,7 @@ def set_up_screen() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    logging.raiseExceptions = False  # a log file on a full disk: no traceback for each line that is lost
+    logging.raiseExceptions = False  # if the disk is full, no traceback for each lost line
 
 
 def _is_for_the_screen(record: logging.LogRecord) -> bool:
