@@ -47,6 +47,7 @@ setup(
         'imageio-ffmpeg',
         'tensorboardX',
         'jinja2',
+        'pydantic>=2',
     ],
     extras_require={
         # The table and the curves of several seeds: python -m lzero_mow summary, curves.

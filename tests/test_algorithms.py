@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lzero_mow.config.build import build_config, load_suite
-from lzero_mow.config.common import COMMON_CONFIG
+from lzero_mow.config.common import PolicyKeys
 from lzero_mow.config.suites import suite_names
 from lzero_mow.config.validate import validate
 
@@ -26,7 +26,7 @@ def test_all_but_the_method_is_the_same(suite, preset):
         validate(other)
         for key in ('seed', 'max_env_step', 'env'):
             assert other[key] == mow[key], key
-        for key in COMMON_CONFIG:
+        for key in PolicyKeys.model_fields:
             assert other['policy'][key] == mow['policy'][key], key
         for key in set(mow['create']) - {'policy', 'replay_buffer'}:
             assert other['create'][key] == mow['create'][key], key
@@ -54,29 +54,29 @@ def test_the_dense_model_and_dps_differ_from_scalezero_in_what_their_names_say()
         ('policy.td_steps=12', "is 20: LightZero's collector needs segments as long, policy.game_segment_length is 16"),
         ('policy.model.num_heads=5', 'policy.model.embed_dim 64 is not divisible by policy.model.num_heads 5'),
         ('policy.model.patch_size=5', 'policy.model.patch_size is 5: frames of 16 pixels are no multiple of it'),
-        ('policy.model.encoder=cnn', "policy.model.encoder is 'cnn': expected vit or resnet"),
-        ('policy.model.num_experts=-1', 'policy.model.num_experts is -1: expected 0 or more'),
-        ('policy.model.num_shared_experts=-1', 'policy.model.num_shared_experts is -1: expected 0 or more'),
+        ('policy.model.encoder=cnn', "policy.model.encoder must be 'vit' or 'resnet', got 'cnn'"),
+        ('policy.model.num_experts=-1', 'policy.model.num_experts must be at least 0, got -1'),
+        ('policy.model.num_shared_experts=-1', 'policy.model.num_shared_experts must be at least 0, got -1'),
         ('policy.model.experts_per_token=0', 'policy.model.experts_per_token is 0: choose 1 to'),
         ('policy.model.experts_per_token=5', 'policy.model.experts_per_token is 5: choose 1 to'),
-        ('policy.model.value_support=[-50,50,0]', 'policy.model.value_support is [-50, 50, 0]: expected its lowest'),
+        ('policy.model.value_support=[-50,50,0]', 'policy.model.value_support must be its lowest and highest atom and their distance'),
         ('policy.model.value_support=[-5,5,0.3]', 'and their distance, of which the range is a multiple'),
-        ('policy.model.value_support=[a,b,c]', "policy.model.value_support is ['a', 'b', 'c']: expected its lowest"),
-        ('policy.model.reward_support=[-50,50]', 'policy.model.reward_support is [-50, 50]: expected its lowest'),
-        ('policy.entropy_target=[0.98]', 'policy.entropy_target is [0.98]: expected two shares'),
-        ('policy.entropy_target=[x,y]', "policy.entropy_target is ['x', 'y']: expected two shares"),
-        ('policy.entropy_weight_bounds=[a,b]', "policy.entropy_weight_bounds is ['a', 'b']: expected low"),
-        ('policy.entropy_weight_bounds=[10.0,0.1]', 'policy.entropy_weight_bounds is [10.0, 0.1]: expected low'),
-        ('policy.loss_weights.policy=-1.0', 'policy.loss_weights.policy is -1.0: expected 0 or more'),
+        ('policy.model.value_support=[a,b,c]', "the range is a multiple, got ['a', 'b', 'c']"),
+        ('policy.model.reward_support=[-50,50]', 'policy.model.reward_support must be its lowest'),
+        ('policy.entropy_target=[0.98]', 'policy.entropy_target must be two shares from 0 to 1, got [0.98]'),
+        ('policy.entropy_target=[x,y]', "policy.entropy_target must be two shares from 0 to 1, got ['x', 'y']"),
+        ('policy.entropy_weight_bounds=[a,b]', "policy.entropy_weight_bounds must be low and high, above 0, got ['a', 'b']"),
+        ('policy.entropy_weight_bounds=[10.0,0.1]', 'policy.entropy_weight_bounds must be low and high, above 0, got [10.0, 0.1]'),
+        ('policy.loss_weights.policy=-1.0', 'policy.loss_weights.policy must be at least 0, got -1.0'),
         ('policy.policy_weight=2.0', "unknown key 'policy.policy_weight': did you mean 'policy.loss_weights.policy'?"),
-        ('policy.value_delta_max=0.0', 'policy.value_delta_max is 0.0: expected more than 0'),
+        ('policy.value_delta_max=0.0', 'policy.value_delta_max must be more than 0, got 0.0'),
         ('policy.solved_returns={Breakot: 3}', "policy.solved_returns names the unknown game 'Breakot'"),
         ('policy.solved_return={Breakout: 3}', "did you mean 'policy.solved_returns'?"),
-        ('policy.solved_returns=5', 'policy.solved_returns is 5: expected a number per game'),
-        ('policy.solved_returns=[Breakout]', "policy.solved_returns is ['Breakout']: expected a number per game"),
-        ('policy.solved_returns={Breakout: .nan}', 'policy.solved_returns.Breakout is nan: expected a number'),
+        ('policy.solved_returns=5', 'policy.solved_returns must be a dict, such as {Pong: 20}, got 5'),
+        ('policy.solved_returns=[Breakout]', "policy.solved_returns must be a dict, such as {Pong: 20}, got ['Breakout']"),
+        ('policy.solved_returns={Breakout: .nan}', 'policy.solved_returns.Breakout must be a finite number, got nan'),
         ('policy.solved_returns.Breakout=2.0', 'is a part of policy.solved_returns: give the whole'),
-        ('policy.solved_returns={Breakout: high}', "policy.solved_returns.Breakout is 'high': expected a number"),
+        ('policy.solved_returns={Breakout: high}', "policy.solved_returns.Breakout must be a number, got 'high'"),
     ]
 )
 def test_what_cannot_work(override, message):

@@ -21,16 +21,16 @@ from lzero_mow.envs.atari import AtariMoWEnv
     'cfg, message', [
         (dict(tasks=['Pong', 'Brekout']), "unknown game 'Brekout'.*Breakout"),
         (dict(tasks=[]), 'is empty'),
-        (dict(obs_shape=(64, 64, 3)), r'env.obs_shape is \[?\(?64'),
-        (dict(obs_shape=64), 'env.obs_shape is 64'),
-        (dict(action_space='all'), "env.action_space is 'all'.*'full' or 'minimal'"),
-        (dict(frame_skip=0), 'env.frame_skip is 0'),
-        (dict(frame_skip='4'), "env.frame_skip is '4'"),
-        (dict(noop_max=-1), 'env.noop_max is -1'),
-        (dict(repeat_action_probability=1), 'env.repeat_action_probability is 1'),
-        (dict(max_episode_steps=0.5), 'env.max_episode_steps is 0.5'),
-        (dict(collector_env_num=0), 'env.collector_env_num is 0'),
-        (dict(evaluator_env_num=True), 'env.evaluator_env_num is True'),
+        (dict(obs_shape=(64, 64, 3)), r'env.obs_shape must be \(3, height, width\), got \[64'),
+        (dict(obs_shape=64), 'env.obs_shape must be .*, got 64'),
+        (dict(action_space='all'), "env.action_space must be 'full' or 'minimal', got 'all'"),
+        (dict(frame_skip=0), 'env.frame_skip must be at least 1, got 0'),
+        (dict(frame_skip='4'), "env.frame_skip must be a whole number, got '4'"),
+        (dict(noop_max=-1), 'env.noop_max must be at least 0, got -1'),
+        (dict(repeat_action_probability=1), 'env.repeat_action_probability must be less than 1, got 1'),
+        (dict(max_episode_steps=0.5), 'env.max_episode_steps must be a whole number, got 0.5'),
+        (dict(collector_env_num=0), 'env.collector_env_num must be at least 1'),
+        (dict(evaluator_env_num=True), 'env.evaluator_env_num must be a whole number, got True'),
     ]
 )
 def test_check_refuses_a_bad_configuration_with_one_line(cfg, message):

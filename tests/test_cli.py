@@ -44,7 +44,7 @@ def no_torch(tmp_path):
         (['--resume', 'nowhere'], "'nowhere' is no run folder"),
         (['--resume', 'nowhere', '--preset', 'debug'], '--preset cannot go with --resume'),
         (['--sed', '3'], 'unrecognized arguments: --sed'),
-        (['--clusters', '0'], 'policy.model.num_clusters is 0: expected a whole number of at least 1'),
+        (['--clusters', '0'], 'policy.model.num_clusters must be at least 1, got 0'),
         (['--clusters', '27'], 'policy.model.num_clusters is 27, more than there are tasks'),
         (['--clusters', 'nowhere.yaml'], "policy.clustering is 'nowhere.yaml': no file, and none of gradient, auto"),
         (['--preset', 'debug', '--clusters', '2'], "policy.clustering is 'gradient' but policy.warmup_steps is 0"),

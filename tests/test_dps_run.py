@@ -11,7 +11,7 @@ from helpers.collection import collect_logs, make_collector, real_steps
 from helpers.tiny_run import load, train
 from helpers.two_task_env import TASKS
 from lzero_mow.buffer.game_buffer_scalezero import ScaleZeroGameBuffer
-from lzero_mow.config.build import build_config, fill_derived
+from lzero_mow.config.build import build_config, settle
 from lzero_mow.mcts.choices import AllActions
 from lzero_mow.mcts.tree_search import SearchResult
 from lzero_mow.policy import scalezero_acting
@@ -34,7 +34,7 @@ def config_of(run_dir):
     config['env']['tasks'] = list(TASKS)
     config['policy']['solved_returns'] = {FIRST: 10.0}
     config['create']['env'] = dict(type='two_task_mow', import_names=['helpers.two_task_env'])
-    return fill_derived(config)
+    return settle(config)
 
 
 def episodes(*returns):

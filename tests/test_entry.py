@@ -7,7 +7,7 @@ import torch
 from ding.utils import POLICY_REGISTRY
 
 from helpers.tiny_run import differences, load, tiny_config, train
-from lzero_mow.config.common import LIGHTZERO_CONFIG, LIGHTZERO_MODEL_CONFIG
+from lzero_mow.config.common import LightZeroKeys, LightZeroModelKeys
 from lzero_mow.entry.run import checkpoint
 from lzero_mow.policy.multitask_policy import MultitaskPolicy
 from lzero_mow.report.tables.results import read_results
@@ -25,10 +25,12 @@ class RandomPolicy(MultitaskPolicy):
     """Another method: none of MoW's keys, and none of the hooks overridden."""
 
     config = dict(
-        **LIGHTZERO_CONFIG, type='random_test', device='cpu',
+        **LightZeroKeys.defaults(), type='random_test', device='cpu',
         model=dict(
-            LIGHTZERO_MODEL_CONFIG, observation_shape=(3, 64, 64), action_space_size=18, continuous_action_space=False
-        ), replay_buffer_size=200, batch_size=2, batch_length=8, game_segment_length=6, num_unroll_steps=1, td_steps=1, discount_factor=0.99,
+            LightZeroModelKeys.defaults(), observation_shape=(3, 64, 64), action_space_size=18,
+            continuous_action_space=False
+        ), replay_buffer_size=200, batch_size=2, batch_length=8, game_segment_length=6, num_unroll_steps=1, td_steps=1,
+        discount_factor=0.99,
         train_start_after_envsteps=24, replay_ratio=0.5, eval_freq=50, checkpoint_freq=50, report_freq=50, log_freq=5,
         imagine_source='batch', imagine_batch_size=2, context_length=2, life_loss_as_termination=True
     )

@@ -11,7 +11,7 @@ import pytest
 from easydict import EasyDict
 
 from helpers.metaworld import skip_without_metaworld
-from lzero_mow.config.metaworld import MT50, check_config
+from lzero_mow.config.metaworld import METAWORLD, MT50
 from lzero_mow.config.suites import load_suite
 from lzero_mow.envs import rendering
 from lzero_mow.envs.metaworld import MetaWorldMoWEnv
@@ -168,16 +168,16 @@ def test_what_is_no_action_is_refused(action):
     'cfg, message', [
         (dict(tasks=['raech']), "unknown task 'raech': did you mean reach"),
         (dict(tasks=['reach', 'reach']), 'names reach twice'),
-        (dict(tasks=['reach'], camera='left'), "env.camera is 'left'"),
+        (dict(tasks=['reach'], camera='left'), "env.camera must be 'topview', 'corner', "),
         (dict(tasks=['reach'], action_repeat=2), 'is 1000: Meta-World ends an episode after 500 steps'),
-        (dict(tasks=['reach'], action_space='minimal'), "env.action_space is 'minimal': it must be 'full'"),
-        (dict(tasks=['reach'], goals='some'), "env.goals is 'some'"),
+        (dict(tasks=['reach'], action_space='minimal'), "env.action_space must be 'full', its only choice, got 'minimal'"),
+        (dict(tasks=['reach'], goals='some'), "env.goals must be 'fixed' or 'free', got 'some'"),
         (dict(tasks=['reach'], evaluator_env_num=2, evaluation_episodes=5), 'a multiple of env.evaluator_env_num'),
     ]
 )
 def test_what_cannot_be_is_refused(cfg, message):
     with pytest.raises(ValueError) as raised:
-        check_config(cfg)
+        METAWORLD.check(cfg)
     assert message in str(raised.value) and '\n' not in str(raised.value)
 
 

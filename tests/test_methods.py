@@ -162,6 +162,18 @@ def test_another_policy_keeps_its_name(tmp_path):
 
 
 @pytest.mark.unittest
+def test_a_pair_may_start_from_the_policys_default_config(tmp_path):
+    from lzero_mow.entry.run.workers import resolve
+    from lzero_mow.policy.mow import MoWPolicy
+    main_config, create_config = lightzero_configs(tiny_config(tmp_path))
+    main_config.policy = MoWPolicy.default_config()
+    main_config.policy.update(batch_size=4, imagine_batch_size=4, warmup_steps=1)
+    main_config.policy.model.num_clusters = 2
+    policy = resolve(main_config, create_config, 0, 2000)['policy']
+    assert policy['batch_size'] == 4 and policy['tasks'] == ['Direct', 'Shifted'] and policy['model']['num_tasks'] == 2
+
+
+@pytest.mark.unittest
 def test_a_task_has_the_same_episodes_whatever_is_trained_beside_it(tmp_path):
     from lzero_mow.entry.run.workers import COLLECTING, EVALUATING, build_workers, compile_run, env_seeds, resolve
     seen = {}

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from easydict import EasyDict
 
-from lzero_mow.config.minatar import GAMES, check_config, game_and_palette
+from lzero_mow.config.minatar import GAMES, MINATAR, game_and_palette
 
 pytest.importorskip('minatar', reason='MinAtar, an optional extra, is not installed')
 from lzero_mow.envs.minatar import MinAtarMoWEnv
@@ -127,17 +127,17 @@ def test_an_episode_is_cut_at_the_limit():
 @pytest.mark.parametrize(
     'cfg, words', [
         (dict(tasks=[]), 'name at least one'), (dict(tasks=['Brekout']), 'did you mean Breakout'),
-        (dict(tasks='Breakout'), r'must be a list.*\[Breakout\]'), (dict(tasks=[3]), 'unknown game 3'),
+        (dict(tasks='Breakout'), "must be a list of names.*, got 'Breakout'"), (dict(tasks=[3]), r'must be a list .*got \[3\]'),
         (dict(tasks=['Breakout', 'Breakout']), 'twice'), (dict(tasks=['Breakout@0']), 'must be 1 to 9'),
         (dict(tasks=['Breakout@x']), 'must be 1 to 9'),
-        (dict(tasks=['Breakout'], obs_shape=(3, 8, 8)), 'env.obs_shape'),
-        (dict(tasks=['Breakout'], sticky_action_prob=2), 'env.sticky_action_prob'),
-        (dict(tasks=['Breakout'], difficulty_ramping=1), 'env.difficulty_ramping')
+        (dict(tasks=['Breakout'], obs_shape=(3, 8, 8)), r'env.obs_shape must be \(3, size, size\) with a size of at least 10'),
+        (dict(tasks=['Breakout'], sticky_action_prob=2), 'env.sticky_action_prob must be at most 1, got 2'),
+        (dict(tasks=['Breakout'], difficulty_ramping=1), 'env.difficulty_ramping must be true or false, got 1')
     ]
 )
 def test_bad_configurations_are_refused_in_one_line(cfg, words):
     with pytest.raises(ValueError, match=words) as caught:
-        check_config(cfg)
+        MINATAR.check(cfg)
     assert '\n' not in str(caught.value)
 
 

@@ -12,7 +12,7 @@ from helpers.search import CONFIG, PointingModel, python_trees, random_window, t
 from helpers.tiny_run import differences, load, train
 from helpers.two_task_env import TASKS
 from lzero_mow.buffer.game_buffer_scalezero import ScaleZeroGameBuffer
-from lzero_mow.config.build import build_config, fill_derived
+from lzero_mow.config.build import build_config, settle
 from lzero_mow.config.validate import validate
 from lzero_mow.mcts import trees
 from lzero_mow.mcts.tree_search import search
@@ -191,7 +191,7 @@ def config_of(run_dir, method):
     run_config['env']['tasks'] = list(TASKS)
     run_config['policy']['solved_returns'] = None
     run_config['create']['env'] = dict(type='corner_mow', import_names=['helpers.corner_env'])
-    return fill_derived(run_config)
+    return settle(run_config)
 
 
 class Stopped(Exception):
@@ -250,7 +250,7 @@ def test_presets_of_metaworld_are_valid(method, preset):
 @pytest.mark.parametrize(
     'overrides, message', [
         (['policy.num_sampled_actions=1'], 'policy.num_sampled_actions is 1: a search needs at least 2'),
-        (['policy.num_sampled_actions=0'], 'policy.num_sampled_actions is 0'),
+        (['policy.num_sampled_actions=0'], 'policy.num_sampled_actions must be at least 1, got 0'),
         (['policy.upstream_compat=true'], 'policy.upstream_compat is True: it copies'),
         (['policy.model.continuous_action_space=false'], 'the actions of metaworld_mow are continuous'),
         (['policy.model.action_space_size=5'], 'an environment of metaworld_mow has 4 actions'),

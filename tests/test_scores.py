@@ -4,7 +4,7 @@ Reference scores: one table, keyed by name, checked against a published package.
 import numpy as np
 import pytest
 
-from lzero_mow.config.atari import ATARI_100K, ale_id, check_games
+from lzero_mow.config.atari import ATARI, ATARI_100K, ale_id
 from lzero_mow.config.atari_scores import REFERENCE_SCORES, human_normalised, reference_scores
 from lzero_mow.config.tree import nearest
 
@@ -64,17 +64,17 @@ def test_nearest_finds_what_was_meant(typed, meant):
         (['Enduro'], "unknown game 'Enduro'"),
         (['Pong', 'Boxing', 'Pong'], 'names Pong twice'),
         ([], 'is empty'),
-        ('Pong', r'must be a list.*\[Pong\]'),
-        ([3], 'unknown game 3'),
-        (7, 'env.tasks is 7: it must be a list'),
+        ('Pong', "must be a list of names, .*, got 'Pong'"),
+        ([3], r'must be a list of names, .*, got \[3\]'),
+        (7, 'env.tasks must be a list of names, .*, got 7'),
     ]
 )
 def test_check_games_refuses_with_one_line(tasks, message):
     with pytest.raises(ValueError, match=message) as error:
-        check_games(tasks)
+        ATARI.check(dict(tasks=tasks))
     assert '\n' not in str(error.value)
 
 
 @pytest.mark.unittest
 def test_check_games_accepts_all_games_in_any_order():
-    check_games(list(reversed(ATARI_100K)))
+    ATARI.check(dict(tasks=list(reversed(ATARI_100K))))

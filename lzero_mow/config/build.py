@@ -8,10 +8,10 @@ layers below have:
     defaults (the environment's, the policy's, config/<suite>.yaml) <- preset <- method
         <- layers (a script's, options) <- overrides (policy.batch_size=8)
 
-``lightzero_configs`` splits the tree into LightZero's pair of ``main_config`` and ``create_config``.
+``settle`` then brings the values into their types and fills in the keys that follow from others, once. What does not
+fit together is found by ``lzero_mow.config.validate``.
 """
 import copy
-import importlib
 import os
 from typing import Any, Dict, List, Sequence, Tuple
 
@@ -20,11 +20,14 @@ from easydict import EasyDict
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from .algorithms import ALGORITHMS, FIXED_KEYS
+from .algorithms import ALGORITHMS
 from .clusters import inlined, is_assignment, read_assignment
+from .common import UnknownPolicyKeys
+from .envs import UnknownEnvKeys
+from .fields import Part, RunKeys, typed
 from .keys import DERIVED_KEYS, WHOLE
-from .suites import DEFAULT_METHOD, DEFAULT_SUITE, algorithm_of, load_suite, method_layer
-from .tree import _unknown_key, did_you_mean, leaves, merge
+from .suites import DEFAULT_METHOD, DEFAULT_SUITE, algorithm_of, load_suite, method_layer, record_of, suite_name
+from .tree import did_you_mean, leaves, merge
 
 
 def build_config(
@@ -36,91 +39,112 @@ def build_config(
         Build the configuration of a new run.
     Arguments:
         - preset (:obj:`str`): Name of a preset.
-        - games (:obj:`Sequence[str]`): Task names, or the name of a suite of them; none for the preset's own.
+        - games (:obj:`Sequence[str]`): Task names, or the name of a list of them; none for the preset's own.
         - layers (:obj:`Sequence[dict]`): Trees of changed keys; a later one wins.
         - overrides (:obj:`Sequence[str]`): Changed leaves in the form ``policy.batch_size=8``.
-        - suite (:obj:`str`): The file under ``config/``.
+        - suite (:obj:`str`): Name of a suite, or the path of its YAML file.
         - method (:obj:`str`): A method of ``config/methods.yaml``.
     Returns:
-        - config (:obj:`dict`): The configuration, with derived keys filled in. Clusters that a preset has beyond the
-            number of tasks are left out, unless a layer or an override asks for them.
+        - config (:obj:`dict`): The configuration, settled. A preset's clusters beyond the number of tasks are left out,
+            unless a layer or an override asks for them.
     Raises:
-        - ValueError: in one line for an unknown suite, preset, method or key and for a value of the wrong type.
+        - ValueError: in one line for an unknown suite, preset, method or key and for a value that cannot be.
     """
-    shared = load_suite(suite)
+    shared, algorithm = load_suite(suite), ALGORITHMS[algorithm_of(method)]
     if preset not in shared['presets']:
         raise ValueError(f"unknown preset '{preset}'{did_you_mean(preset, list(shared['presets']))}")
-    algorithm = algorithm_of(method)
-    layer = copy.deepcopy(shared['presets'][preset])
+    defaults, layer = shared['defaults'], dict(shared['presets'][preset])
     tasks = resolve_games(games or layer['games'], shared['suites'])
-    own = [layer.pop(name, {}) for name in ALGORITHMS][list(ALGORITHMS).index(algorithm)]
+    own = {name: layer.pop(name, {}) for name in ALGORITHMS}[algorithm_of(method)]
     del layer['games']
-    defaults = shared['defaults']
-    module, name = shared['env_defaults'].rsplit('.', 1)
-    env = copy.deepcopy(getattr(importlib.import_module(module), name))
-    create = {**defaults['create'], **copy.deepcopy(ALGORITHMS[algorithm].create)}
-    policy = merge(copy.deepcopy(ALGORITHMS[algorithm].config), defaults['policy'])
-    config = dict(defaults, method=method, env=env, policy=policy, create=create)
-    for changes in (layer, {'policy': own}, method_layer(method), {'env': {'tasks': tasks}}):
+    create = {**defaults['create'], **algorithm.create}
+    config = dict(
+        defaults, method=method, env=record_of(create['env']).keys.defaults(),
+        policy=merge(algorithm.keys.defaults(), defaults['policy']), create=create
+    )
+    changed = [*layers, parse_overrides(overrides)]
+    _refuse_derived(changed)
+    for changes in (layer, {'policy': own}, method_layer(method), {'env': {'tasks': tasks}}, *changed):
         config = merge(config, changes)
-    config = change(config, layers, overrides)
-    model, changed = config['policy']['model'], [*layers, parse_overrides(overrides)]
-    asked_for = {key for layer in changed for key in leaves(layer)}
-    if 'num_clusters' in model and 'policy.model.num_clusters' not in asked_for:
-        model['num_clusters'] = min(model['num_clusters'], model['num_tasks'])
     if config['exp_name'] is None:
-        named = [name for name in (suite, method) if name not in (DEFAULT_SUITE, DEFAULT_METHOD)]
+        named = [name for name in (suite_name(suite), method) if name not in (DEFAULT_SUITE, DEFAULT_METHOD)]
         config['exp_name'] = os.path.join('data_mow', '_'.join([*named, preset, f"seed{config['seed']}"]))
+    config = settle(config)
+    model, asked_for = config['policy']['model'], {key for layer in changed for key in leaves(layer)}
+    if 'num_clusters' in model and 'policy.model.num_clusters' not in asked_for:
+        model['num_clusters'] = min(model['num_clusters'], max(1, model['num_tasks']))
     return config
 
 
 def change(config: dict, layers: Sequence[dict] = (), overrides: Sequence[str] = ()) -> dict:
     """
     Overview:
-        Lay changed keys over a configuration, and fill in the keys that follow from them.
+        Lay changed keys over the configuration of a run, and settle it again.
     Arguments:
         - config, layers, overrides: See ``build_config``.
     Returns:
         - config (:obj:`dict`): A new configuration.
+    Raises:
+        - ValueError: in one line as ``build_config`` does, and if the run has been begun before a key was there.
     """
+    changed = [*layers, parse_overrides(overrides)]
+    _refuse_derived(changed)
     policy = config['create']['policy']['type']
-    fixed = ALGORITHMS[policy].fixed if policy in ALGORITHMS else FIXED_KEYS
-    for layer in (*layers, parse_overrides(overrides)):
-        for key in leaves(layer):
-            if key in DERIVED_KEYS:
-                raise ValueError(f'{key} follows from {DERIVED_KEYS[key]}: set that instead')
-            if key in fixed:
-                raise ValueError(f'{key} cannot be changed: LightZero needs it, {policy} works with its value alone')
+    if policy in ALGORITHMS:
+        there = set(leaves(config))
+        for key in leaves(ALGORITHMS[policy].keys.defaults(), 'policy.'):
+            if key not in there and key not in WHOLE:
+                raise ValueError(f'{key} is missing: continue this run with the version of lzero_mow that began it')
+    for layer in changed:
         config = merge(config, layer)
-    return fill_derived(config)
+    return settle(config)
 
 
-def fill_derived(config: dict) -> dict:
+def settle(config: dict) -> dict:
     """
-    Set the keys of ``DERIVED_KEYS`` in place, wherever ``config`` (a tree, or LightZero's main config) has them, put
-    the content of an assignment file for its name, and count its clusters.
+    Overview:
+        Bring every value into its type, and fill in the keys that follow from others: those of ``DERIVED_KEYS``, the
+        content of a file of clusters in place of its name, and how many clusters it has.
+    Arguments:
+        - config (:obj:`dict`): A tree; keys of a known policy and of a known suite's environments may be missing. Of
+            others only the keys that they share with ours are looked at.
+    Returns:
+        - config (:obj:`dict`): A new tree.
+    Raises:
+        - ValueError: in one line for the first key that is unknown or whose value cannot be.
     """
-    env, policy = config['env'], config['policy']
-    policy['collector_env_num'] = env['collector_env_num']
-    policy['evaluator_env_num'] = env['evaluator_env_num']
-    policy['cuda'] = str(policy['device']).startswith('cuda')
+    run = {key: value for key, value in config.items() if key not in ('env', 'policy', 'create')}
+    run = typed(RunKeys, run, '')
+    create = {name: typed(Part, part, f'create.{name}.', complete=False) for name, part in config['create'].items()}
+    suite, algorithm = record_of(create['env']), ALGORITHMS.get(create['policy']['type'])
+    env = typed(suite.keys if suite else UnknownEnvKeys, config['env'], 'env.', complete=suite is not None)
+    policy_keys = algorithm.keys if algorithm else UnknownPolicyKeys
+    policy = typed(policy_keys, config['policy'], 'policy.', complete=algorithm is not None)
+    config = dict(run, env=env, policy=policy, create=create)
+    _derive(env, policy)
+    return config
+
+
+def _derive(env: dict, policy: dict) -> None:
+    model = policy['model']
+    policy['collector_env_num'], policy['evaluator_env_num'] = env['collector_env_num'], env['evaluator_env_num']
+    policy['cuda'] = policy['device'].startswith('cuda')
     policy['tasks'] = list(env['tasks'])
-    policy['model']['num_tasks'] = len(env['tasks'])
+    model['num_tasks'] = len(env['tasks'])
     if 'obs_shape' in env:
-        policy['model']['observation_shape'] = env['obs_shape']
-    if 'max_steps' in policy['model']:
-        policy['model']['max_steps'] = policy['num_unroll_steps']
+        model['observation_shape'] = env['obs_shape']
+    if 'max_steps' in model:
+        model['max_steps'] = policy['num_unroll_steps']
     if 'clustering' in policy:
         policy['clustering'] = inlined(policy['clustering'], policy['tasks'])
-        if is_assignment(policy['clustering']) and policy['model']['num_clusters'] > 1:
-            policy['model']['num_clusters'] = max(read_assignment(policy['clustering'], policy['tasks'])) + 1
-    return config
+        if is_assignment(policy['clustering']) and model['num_clusters'] > 1:
+            model['num_clusters'] = max(read_assignment(policy['clustering'], policy['tasks'])) + 1
 
 
 def resolve_games(games: Any, suites: Dict[str, List[str]]) -> List[str]:
     """
-    Turn ``'Pong,Boxing'``, ``['Pong', 'Boxing']`` or the name of a suite (in capitals too: MT10) into a list of names,
-    as they are written.
+    Turn ``'Pong,Boxing'``, ``['Pong', 'Boxing']`` or the name of a list of tasks (in capitals too: MT10) into a list of
+    names, as they are written.
     """
     names = games.split(',') if isinstance(games, str) else [name for game in games for name in game.split(',')]
     names = [name.strip() for name in names if name.strip()]
@@ -141,28 +165,11 @@ def parse_overrides(overrides: Sequence[str]) -> dict:
         raise ValueError(f"cannot read {' '.join(overrides)}: {' '.join(str(error).split())}") from error
 
 
-def refuse_unknown(base: dict, layer: dict, prefix: str) -> None:
-    """
-    Overview:
-        Refuse keys that a policy's defaults do not have, where a config was written in Python and not merged.
-    Arguments:
-        - base (:obj:`dict`), layer (:obj:`dict`): The defaults, and what was given.
-        - prefix (:obj:`str`): Where both stand in a configuration, such as ``policy.``.
-    Raises:
-        - ValueError: that names the nearest right key.
-    """
-    known = [*leaves(base, prefix), *DERIVED_KEYS]
-    for path in leaves(layer, prefix):
-        is_group = any(key.startswith(path + '.') for key in known)  # an empty one
-        in_leaf = any(path.startswith(key + '.') for key in known)  # whose value is a group itself
-        if path not in known and not is_group and not in_leaf:
-            raise _unknown_key(path, known)
-
-
-
-
-
-
+def _refuse_derived(layers: Sequence[dict]) -> None:
+    for layer in layers:
+        for key in leaves(layer):
+            if key in DERIVED_KEYS:
+                raise ValueError(f'{key} follows from {DERIVED_KEYS[key]}: set that instead')
 
 
 def refuse_own_keys(method: str, changes: dict) -> None:
@@ -178,10 +185,6 @@ def refuse_own_keys(method: str, changes: dict) -> None:
     for key in leaves(changes):
         if key in own:
             raise ValueError(f"{key} is what makes the method '{method}': change it in another method, or in none")
-
-
-
-
 
 
 def lightzero_configs(config: dict) -> Tuple[EasyDict, EasyDict]:

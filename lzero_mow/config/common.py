@@ -1,65 +1,87 @@
-"""What every policy has: LightZero's fixed keys, those of data and of the schedule. Light: imports nothing."""
-from math import isfinite
-from typing import Any, Sequence
+"""What every policy has: LightZero's fixed keys, those of data and of the schedule. Light: imports no torch."""
+from typing import Annotated, Literal, Sequence
 
-# Keys that LightZero's collectors, evaluators and segments read; our workers and replays need these values.
-LIGHTZERO_MODEL_CONFIG = dict(frame_stack_num=1, image_channel=3, model_type='conv')
-LIGHTZERO_CONFIG = dict(
-    env_type='not_board_games', action_type='fixed_action_space', sampled_algo=False, gumbel_algo=False,
-    use_ture_chance_label_in_chance_encoder=False, collect_with_pure_policy=False, use_priority=False,
-    priority_prob_alpha=0.6, priority_prob_beta=0.4, use_wandb=False, ignore_done=False, gray_scale=False,
-    transform2string=False
-)
+from .fields import FIXED, Count, Frame, Keys, Names, Positive
+from .suites import record_of
 
-COMMON_CONFIG = dict(
-    **LIGHTZERO_CONFIG,
-    # (list) Names of the tasks. Filled in from `env.tasks` when training starts.
-    tasks=[],
-    # (bool) Train on the GPU. Set by `--device`.
-    cuda=False,
+
+class LightZeroModelKeys(Keys):
+    """Keys of the networks that LightZero's collectors, evaluators and segments read, with the values ours need."""
+    frame_stack_num: Literal[1] = 1
+    image_channel: Literal[3] = 3
+    model_type: Literal['conv'] = 'conv'
+
+
+class LightZeroKeys(Keys):
+    """The same for the policy's keys."""
+    env_type: Literal['not_board_games'] = 'not_board_games'
+    action_type: Literal['fixed_action_space'] = 'fixed_action_space'
+    sampled_algo: Literal[False] = False
+    gumbel_algo: Literal[False] = False
+    use_ture_chance_label_in_chance_encoder: Literal[False] = False
+    collect_with_pure_policy: Literal[False] = False
+    use_priority: Literal[False] = False
+    priority_prob_alpha: Literal[0.6] = 0.6
+    priority_prob_beta: Literal[0.4] = 0.4
+    use_wandb: Literal[False] = False
+    ignore_done: Literal[False] = False
+    gray_scale: Literal[False] = False
+    transform2string: Literal[False] = False
+
+
+class ModelKeys(LightZeroModelKeys):
+    """What the networks of every policy have."""
+    # (tuple) Shape of one frame: channels, height, width; filled in from `env.obs_shape`. Frames are squares of 16, 32,
+    # 64 or 128 pixels.
+    observation_shape: Frame = (3, 64, 64)
+    # (int) Number of discrete actions, shared by all tasks; or of how many numbers an action consists.
+    action_space_size: Count = 18
+    # (bool) Whether an action consists of that many numbers, each from -1 to 1.
+    continuous_action_space: bool = False
+    # (int) Number of tasks K. Filled in from `env.tasks`.
+    num_tasks: Count = 1
+
+
+class PolicyKeys(LightZeroKeys):
+    """What every policy has."""
+    # (list) Names of the tasks. Filled in from `env.tasks`.
+    tasks: Names = []
+    # (bool) Train on the GPU. Follows from `device`.
+    cuda: bool = False
     # (bool) DI-engine's switch for training on several GPUs; not supported yet, so it must stay False.
-    multi_gpu=False,
-    # (str) Device that LightZero's collector and evaluator put observations on. Follows `cuda`.
-    device='cpu',
+    multi_gpu: Literal[False] = False
+    # (str) Device of the networks and of the observations: 'cpu', 'cuda', or 'auto', a GPU where there is one.
+    device: Literal['auto', 'cpu', 'cuda'] = 'cpu'
     # (bool) Compute in bfloat16 where it is safe on a GPU; on CPU it would be slower and is never done.
-    bf16=True,
+    bf16: bool = True
     # (bool) Data comes from a replay.
-    on_policy=False,
+    on_policy: Literal[False] = False
     # ------------------------------------------------------------------ data
     # (int) Environments per task while collecting and while evaluating. Filled in from `env`.
-    collector_env_num=1,
-    evaluator_env_num=5,
+    collector_env_num: Count = 1
+    evaluator_env_num: Count = 5
     # (int) Steps per task that the replay keeps.
-    replay_buffer_size=100000,
+    replay_buffer_size: Annotated[Count, FIXED] = 100000
     # (bool) Whether a life loss is learned as an end: by MoW's continuation head, by ScaleZero's value targets.
-    life_loss_as_termination=True,
-    # (int) Steps a task of random play before the first update.
-    train_start_after_envsteps=1024,
+    life_loss_as_termination: bool = True
+    # (int) Steps of random play per task before the first update.
+    train_start_after_envsteps: Count = 1024
     # (float) Updates for each environment step of one task.
-    replay_ratio=1.0,
+    replay_ratio: Positive = 1.0
     # ------------------------------------------------------------------ schedule
     # (int) Environment steps per task between evaluations, checkpoints and reports (videos, router map, curves).
-    eval_freq=5000,
-    checkpoint_freq=5000,
-    report_freq=20000,
+    eval_freq: Count = 5000
+    checkpoint_freq: Count = 5000
+    report_freq: Count = 20000
     # (int) Updates between two writes of the training curves.
-    log_freq=50,
-)
+    log_freq: Count = 50
+
+
+class UnknownPolicyKeys(PolicyKeys, extra='allow'):
+    """Of a policy that is none of ours: what it has of the keys above is checked, the rest is its own."""
+
 
 FRAME_SIZES = (16, 32, 64, 128)  # halvings lead to 4 x 4
-# By environment: how many actions there are, or of how many numbers one consists.
-ACTIONS = {'atari_mow': 18, 'minatar_mow': 6, 'metaworld_mow': 4}
-CONTINUOUS = ('metaworld_mow', )
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a finite number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
-
-
-def are_numbers(values: Any, count: int) -> bool:
-    """Whether a value is a list of so many finite numbers."""
-    return isinstance(values, (list, tuple)) and len(values) == count and all(map(is_number, values))
 
 
 def check_frames(config: dict) -> None:
@@ -68,16 +90,19 @@ def check_frames(config: dict) -> None:
     if shape[1] != shape[2] or shape[1] not in FRAME_SIZES:
         sizes = ', '.join(map(str, FRAME_SIZES))
         raise ValueError(f'env.obs_shape is {list(shape)}: the networks take square frames of {sizes} pixels')
-    model, suite = config['policy']['model'], config['create']['env']['type']
-    actions = model['action_space_size']
-    if suite in ACTIONS and model['continuous_action_space'] != (suite in CONTINUOUS):
+    model, suite = config['policy']['model'], record_of(config['create']['env'])
+    if suite is None:
+        return
+    actions, continuous = model['action_space_size'], model['continuous_action_space']
+    if continuous != suite.continuous:
         raise ValueError(
-            f"policy.model.continuous_action_space is {model['continuous_action_space']}: the actions of {suite} are "
-            f"{'continuous' if suite in CONTINUOUS else 'discrete'}"
+            f'policy.model.continuous_action_space is {continuous}: the actions of {suite.env_type} are '
+            f"{'continuous' if suite.continuous else 'discrete'}"
         )
-    if suite in ACTIONS and actions != ACTIONS[suite]:
+    if actions != suite.num_actions:
         raise ValueError(
-            f'policy.model.action_space_size is {actions}: an environment of {suite} has {ACTIONS[suite]} actions'
+            f'policy.model.action_space_size is {actions}: an environment of {suite.env_type} has {suite.num_actions} '
+            'actions'
         )
 
 
@@ -86,7 +111,7 @@ def check_replay(config: dict, length: int, named: str, batches: Sequence[str]) 
     Overview:
         Check that batches can be drawn from the replay when training starts.
     Arguments:
-        - length (:obj:`int`): Steps in a sequence; named (:obj:`str`): The keys that it comes from.
+        - length (:obj:`int`), named (:obj:`str`): Steps in a sequence, and the keys that they come from.
         - batches (:obj:`Sequence[str]`): The keys of the policy that are numbers of sequences.
     """
     policy, n_envs, K = config['policy'], config['env']['collector_env_num'], len(config['env']['tasks'])

@@ -1,90 +1,83 @@
 """
-The part ``env`` of a configuration, as far as all suites share it: defaults, what values may be, one copy an
+The part ``env`` of a configuration: the keys that all suites share, what a suite is, one copy of the keys for each
 environment. Light: imports no game.
 """
 import copy
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Annotated, Any, Callable, List, Literal, NamedTuple, Tuple, Type
 
 from easydict import EasyDict
 
-SHARED_CONFIG = dict(
+from .fields import MAY_CHANGE, Count, Frame, Keys, Names, typed
+
+
+class EnvKeys(Keys):
+    """Keys of every suite's environments. Only what is marked MAY_CHANGE may differ when a run is resumed."""
     # (list) Names of the tasks.
-    tasks=[],
+    tasks: Annotated[Names, MAY_CHANGE] = []  # compared by themselves
     # (tuple) Channels, height and width of an observation: RGB, uint8.
-    obs_shape=(3, 64, 64),
+    obs_shape: Frame = (3, 64, 64)
     # (str) Every task has the suite's whole set of actions. 'full': all of them are legal in every task. 'minimal': the
     # action mask leaves only those that do something in the task.
-    action_space='full',
+    action_space: Literal['full', 'minimal'] = 'full'
     # (int) Steps after which an episode is truncated.
-    max_episode_steps=27000,
+    max_episode_steps: Count = 27000
     # (int) Environments per task that collect.
-    collector_env_num=1,
+    collector_env_num: Count = 1
     # (int) Environments per task that evaluate.
-    evaluator_env_num=5,
+    evaluator_env_num: Annotated[Count, MAY_CHANGE] = 5
     # (dict) DI-engine's subprocess manager cannot share the memory of observations that are dicts.
-    manager=dict(shared_memory=False),
-)
+    manager: Annotated[dict, MAY_CHANGE] = dict(shared_memory=False)
 
 
-def is_count(value: Any, least: int) -> bool:
-    """Whether a value is a whole number of at least ``least``."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+class UnknownEnvKeys(EnvKeys, extra='allow'):
+    """Of an environment that belongs to no suite: what it has of the keys above is checked, the rest is its own."""
 
 
-# key: (what its value must be, in words; whether a value is that)
-Rules = Dict[str, Tuple[str, Callable[[Any], bool]]]
-SHARED_RULES: Rules = {
-    'obs_shape': (
-        '(3, height, width)', lambda value: isinstance(value, (list, tuple)) and len(value) == 3 and value[0] == 3 and
-        all(is_count(size, 1) for size in value)
-    ),
-    'action_space': ("'full' or 'minimal'", lambda value: value in ('full', 'minimal')),
-    'max_episode_steps': ('a whole number of at least 1', lambda value: is_count(value, 1)),
-    'collector_env_num': ('a whole number of at least 1', lambda value: is_count(value, 1)),
-    'evaluator_env_num': ('a whole number of at least 1', lambda value: is_count(value, 1)),
-}
-
-
-def check_values(cfg: dict, rules: Rules) -> None:
+class Suite(NamedTuple):
     """
     Overview:
-        Refuse values that make no sense.
-    Raises:
-        - ValueError: one line that names the key.
+        What a configuration needs to know of a suite of tasks. ``config/<suite>.yaml`` names it in ``create.env.suite``.
     """
-    for key, (wanted, accepts) in {**SHARED_RULES, **rules}.items():
-        if not accepts(cfg[key]):
-            raise ValueError(f"env.{key} is {cfg[key]!r}: it must be {wanted}")
+    env_type: str  # registered name of its environment
+    keys: Type[EnvKeys]
+    check_task: Callable[[str], Any]  # raises ValueError for a name that is none of its tasks
+    num_actions: int  # or of how many numbers an action consists; the same in every task
+    continuous: bool = False  # whether actions are numbers
+    check_keys: Callable[[dict], None] = lambda env: None  # raises ValueError for keys that do not fit each other
+    players: Tuple[str, ...] = ()  # reference players besides random play
+
+    def check(self, env: dict) -> None:
+        """
+        Overview:
+            Refuse keys that no environment can be built from; those that are missing have their defaults.
+        Arguments:
+            - env (:obj:`dict`): The part ``env`` of a configuration; keys of DI-engine's own are left alone.
+        Raises:
+            - ValueError: in one line for an unknown or repeated task and for values that make no sense.
+        """
+        env = typed(self.keys, {key: env[key] for key in self.keys.model_fields if key in env}, 'env.')
+        check_tasks(env['tasks'], self.check_task)
+        self.check_keys(env)
+
+
+def check_tasks(tasks: List[str], check_task: Callable[[str], Any] = lambda task: None) -> None:
+    """Refuse a list of tasks with no task, with one that ``check_task`` refuses or with one that is there twice."""
+    if not tasks:
+        raise ValueError('env.tasks is empty: name at least one task')
+    for position, task in enumerate(tasks):
+        check_task(task)
+        if task in tasks[:position]:
+            raise ValueError(f'env.tasks names {task} twice: tasks must be unique')
 
 
 def evaluation_episodes(cfg: dict) -> int:
-    """How many episodes per task an evaluation consists of: one in each environment, unless the suite says otherwise."""
+    """How many episodes per task an evaluation has: one in each environment, unless the suite has a key for it."""
     return cfg.get('evaluation_episodes', 0) or cfg['evaluator_env_num']
 
 
 def episodes_key(cfg: dict) -> str:
-    """The key that decides how many they are."""
+    """The key that decides how many there are."""
     return 'evaluation_episodes' if 'evaluation_episodes' in cfg else 'evaluator_env_num'
-
-
-def check_tasks(tasks: List[str], check_task: Callable[[str], Any]) -> None:
-    """
-    Overview:
-        Refuse a list of tasks that no run can be built from.
-    Arguments:
-        - tasks (:obj:`List[str]`): Their names.
-        - check_task (:obj:`Callable`): Raises ``ValueError`` for a name that the suite does not know.
-    Raises:
-        - ValueError: one line, if there is no task, if one is unknown or named twice.
-    """
-    if not tasks:
-        raise ValueError('env.tasks is empty: name at least one task')
-    if not isinstance(tasks, (list, tuple)):
-        raise ValueError(f'env.tasks is {tasks!r}: it must be a list of tasks, such as [{tasks}]')
-    for position, task in enumerate(tasks):
-        check_task(task)
-        if task in tasks[:position]:
-            raise ValueError(f'env.tasks names {task} twice: every task of a run must be another one')
 
 
 def with_defaults(defaults: dict, cfg: dict) -> EasyDict:
@@ -95,7 +88,7 @@ def with_defaults(defaults: dict, cfg: dict) -> EasyDict:
 def task_configs(defaults: dict, cfg: dict, count_key: str) -> List[EasyDict]:
     """
     Overview:
-        One configuration per environment.
+        One configuration for each environment.
     Arguments:
         - defaults (:obj:`dict`), cfg (:obj:`dict`): The part ``env`` of a run's configuration; left as it is.
         - count_key (:obj:`str`): The key that says how many environments a task has.

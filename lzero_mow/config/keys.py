@@ -1,6 +1,9 @@
-"""TODO"""
-
-WHOLE = ('policy.solved_returns', )  # keys whose value is a tree of its own, replaced as a whole
+"""
+Which keys follow from others, and which may differ between two runs. What a key is, stands beside its default; here
+stands how a configuration as a whole is compared, for each purpose.
+"""
+# Keys whose value is a tree of its own, which is replaced as a whole.
+WHOLE = ('policy.solved_returns', )
 # Keys that follow from another one; setting them would only make the two disagree.
 DERIVED_KEYS = {
     'method': '--method',
@@ -13,33 +16,25 @@ DERIVED_KEYS = {
     'policy.evaluator_env_num': 'env.evaluator_env_num',
     'policy.cuda': 'policy.device',
 }
-# Keys that a resumed run may not change: they give the stored weights, environments and replay their shapes, and the
-# tasks their rules.
-IDENTITY = (
-    'seed', 'create.policy.type', 'create.env.type', 'env.obs_shape', 'env.action_space', 'env.frame_skip',
-    'env.noop_max', 'env.repeat_action_probability', 'env.sticky_action_prob', 'env.difficulty_ramping',
-    'env.max_episode_steps', 'env.collector_env_num', 'env.camera', 'env.render_profile', 'env.action_repeat',
-    'env.goals', 'env.goal_seed', 'env.reward_version', 'policy.model', 'policy.task_weighting', 'policy.clustering',
-    'policy.warmup_steps', 'policy.acting_window', 'policy.context_length', 'policy.num_unroll_steps',
-    'policy.td_steps', 'policy.num_sampled_actions', 'policy.replay_buffer_size', 'policy.game_segment_length',
-    'policy.upstream_compat'
-)
-# What may differ between a run that is there and the one that is asked for: it changes no row of the results.
-INDIFFERENT = {
+
+# A run that is resumed keeps these, besides its tasks, its networks (`policy.model`), every key of its environments that
+# is not marked MAY_CHANGE, and the keys of its policy that are marked FIXED (see run_identity in validate.py).
+RUN_IDENTITY = ('seed', 'create.policy.type', 'create.env.type')
+# They change no row of the results: an experiment may be continued, and runs compared, with other values.
+NO_INFLUENCE = {
     'exp_name', 'max_env_step', 'policy.device', 'policy.cuda', 'policy.checkpoint_freq', 'policy.report_freq',
-    'policy.log_freq', 'create.env_manager.type'
+    'policy.log_freq', 'create.env_manager.type', 'create.env.suite'
 }
-# The same between runs of several methods: which games there are, and how many are stepped at once. The last two decide
-# how many episodes an evaluation has, which must not differ.
-INDIFFERENT_ENV = (
-    'env.tasks', 'env.collector_env_num', 'env.manager', 'env.evaluator_env_num', 'env.evaluation_episodes'
+# Every run of an experiment has its own, by these options.
+SET_BY_EXPERIMENT = {'exp_name': '--runs', 'seed': '--seeds', 'env.tasks': '--games'}
+# Methods that are compared share these, and the keys of their environments; but for how many are stepped at once. The
+# number of episodes in an evaluation, which may follow from that, is compared by itself.
+COMPARED_SCHEDULE = ('max_env_step', 'policy.train_start_after_envsteps', 'policy.replay_ratio', 'policy.eval_freq')
+COMPARED_ENVS_MAY_DIFFER = (
+    'env.tasks', 'env.collector_env_num', 'env.evaluator_env_num', 'env.evaluation_episodes', 'env.manager'
 )
-# What every run of an experiment has for itself.
-OWN_KEYS = {'exp_name': '--runs', 'seed': '--seeds', 'env.tasks': '--games'}
-# Keys of a trained run that may not, besides its environments'.
-SCHEDULE = ('max_env_step', 'policy.train_start_after_envsteps', 'policy.replay_ratio', 'policy.eval_freq')
-# What may differ from call to call: measurements depend on all the other keys, but not on these.
-FREE = (
+# A study of the grouping's stability chooses these itself, call by call; its measurements depend on all the others.
+SET_BY_STABILITY = (
     'seed', 'exp_name', 'max_env_step', 'policy.device', 'policy.cuda', 'policy.clustering', 'policy.warmup_steps',
-    'policy.model.num_clusters'
+    'policy.model.num_clusters', 'create.env.suite'
 )

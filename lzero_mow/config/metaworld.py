@@ -1,9 +1,9 @@
-"""
-The part ``env`` of a configuration, for Meta-World. Light: imports no simulator.
-"""
+"""The suite of Meta-World tasks. Light: imports no simulator."""
+from typing import Annotated, Literal, get_args
 
-
-from .envs import SHARED_CONFIG, Rules, check_tasks, check_values, is_count, with_defaults
+from .envs import EnvKeys, Suite
+from .fields import MAY_CHANGE, Count, Whole
+from .suites import EXPERT
 from .tree import nearest
 
 # In the package's order (its names end in -v3), which is not alphabetical.
@@ -16,78 +16,65 @@ MT50 = (
     'plate-slide-back-side', 'peg-insert-side', 'peg-unplug-side', 'soccer', 'stick-push', 'stick-pull', 'push',
     'push-wall', 'push-back', 'reach', 'reach-wall', 'shelf-place', 'sweep-into', 'sweep', 'window-open', 'window-close'
 )
-ACTION_DIM = 4  # dx, dy, dz of the hand (1 is a centimetre), gripper
-CAMERAS = ('topview', 'corner', 'corner2', 'corner3', 'corner4', 'behindGripper', 'gripperPOV')
 MOVED = {'corner2': (0.75, 0.075, 0.7)}  # where a camera stands, if not where the package has it
-PROFILES = ('fast', 'full')  # of pictures
+Profile = Literal['fast', 'full']  # of pictures
+PROFILES = get_args(Profile)
 MAX_STEPS = 500  # of the simulator, which refuses more
 NUM_GOALS = 50
 
-METAWORLD_CONFIG = dict(
-    SHARED_CONFIG,
+
+class MetaWorldKeys(EnvKeys):
+    """Keys of Meta-World's environments."""
+    # (str) Actions are numbers, of which all are legal.
+    action_space: Literal['full'] = 'full'
     # (str) One of the package's cameras. corner2 is moved twice as near (MOVED), to where papers that learn from
     # pictures have had it since MWM (Seo et al. 2022).
-    camera='corner2',
+    camera: Literal['topview', 'corner', 'corner2', 'corner3', 'corner4', 'behindGripper', 'gripperPOV'] = 'corner2'
     # (str) 'fast': without shadows, reflections and anti-aliasing, for drawing without a GPU; 'full': with them.
-    render_profile='fast',
+    render_profile: Profile = 'fast'
     # (int) Simulator steps for which an action is held; one environment step, whose reward is their sum.
-    action_repeat=1,
-    # (str) 'fixed': the benchmark's 50 goals and object positions a task, drawn from goal_seed; in evaluation one after
-    # the other. 'free': another one every episode.
-    goals='fixed',
+    action_repeat: Count = 1
+    # (str) 'fixed': the benchmark's 50 goals and object positions per task, drawn from goal_seed; in evaluation one
+    # after the other. 'free': another one every episode.
+    goals: Literal['fixed', 'free'] = 'fixed'
     # (int) Decides the 50 goals.
-    goal_seed=0,
+    goal_seed: Whole = 0
     # (str) The package's reward function.
-    reward_version='v2',
+    reward_version: Literal['v1', 'v2'] = 'v2'
     # (int) Environment steps after which an episode is truncated; nothing else ends it.
-    max_episode_steps=MAX_STEPS,
+    max_episode_steps: Count = MAX_STEPS
     # (int) Episodes per task in an evaluation, a multiple of evaluator_env_num; 0: one in each environment. Other suites
     # do not have it: LightZero's evaluator shares episodes out evenly only where all of them are equally long.
-    evaluation_episodes=0,
-    # (dict) The first reset draws the goals and opens the renderer: seconds each, and many at once where processes are
-    # more than cores. DI-engine would wait for a minute.
-    manager=dict(SHARED_CONFIG['manager'], connect_timeout=1800),
-)
-_RULES: Rules = {
-    'action_space': ("'full': actions are numbers, of which all are legal", lambda value: value == 'full'),
-    'camera': (' or '.join(CAMERAS), lambda value: value in CAMERAS),
-    'render_profile': (' or '.join(PROFILES), lambda value: value in PROFILES),
-    'action_repeat': ('a whole number of at least 1', lambda value: is_count(value, 1)),
-    'goals': ("'fixed' or 'free'", lambda value: value in ('fixed', 'free')),
-    'goal_seed': ('a whole number of at least 0', lambda value: is_count(value, 0)),
-    'evaluation_episodes': ('a whole number of at least 0', lambda value: is_count(value, 0)),
-    'reward_version': ("'v1' or 'v2'", lambda value: value in ('v1', 'v2')),
-}
+    evaluation_episodes: Annotated[Whole, MAY_CHANGE] = 0
+    # (dict) The first reset draws the goals and opens the renderer: seconds each, and many at once where there are more
+    # processes than cores. DI-engine would wait for a minute.
+    manager: Annotated[dict, MAY_CHANGE] = dict(shared_memory=False, connect_timeout=1800)
 
 
-def check_config(cfg: dict) -> None:
-    """
-    Overview:
-        Refuse a configuration that no environment can be built from.
-    Arguments:
-        - cfg (:obj:`dict`): The part ``env`` of a run's configuration.
-    Raises:
-        - ValueError: one line, for unknown or repeated tasks and values that make no sense.
-    """
-    cfg = with_defaults(METAWORLD_CONFIG, cfg)
-    check_tasks(cfg.tasks, _check_task)
-    check_values(cfg, _RULES)
-    if cfg.evaluation_episodes % cfg.evaluator_env_num:
+def check_keys(env: dict) -> None:
+    """Refuse keys that do not fit each other."""
+    episodes, shared_by = env['evaluation_episodes'], env['evaluator_env_num']
+    if episodes % shared_by:
         raise ValueError(
-            f'env.evaluation_episodes is {cfg.evaluation_episodes}: it must be a multiple of env.evaluator_env_num, '
-            f'{cfg.evaluator_env_num}'
+            f'env.evaluation_episodes is {episodes}: it must be a multiple of env.evaluator_env_num, {shared_by}'
         )
-    steps = cfg.max_episode_steps * cfg.action_repeat
+    steps = env['max_episode_steps'] * env['action_repeat']
     if steps > MAX_STEPS:
         raise ValueError(
             f'env.max_episode_steps x env.action_repeat is {steps}: Meta-World ends an episode after {MAX_STEPS} steps '
-            f'of the simulator: lower env.max_episode_steps to {MAX_STEPS // cfg.action_repeat}'
+            f"of the simulator: lower env.max_episode_steps to {MAX_STEPS // env['action_repeat']}"
         )
 
 
-def _check_task(task: str) -> None:
+def check_task(task: str) -> None:
+    """Refuse a name that is no task's, in one line that names the nearest ones."""
     if task not in MT50:
         raise ValueError(
             f"env.tasks names the unknown task {task!r}: did you mean {', '.join(nearest(task, MT50))}? "
             '(names are as in MT50, without -v3)'
         )
+
+
+METAWORLD = Suite(
+    'metaworld_mow', MetaWorldKeys, check_task, num_actions=4, continuous=True, check_keys=check_keys, players=(EXPERT, )
+)

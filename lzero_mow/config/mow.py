@@ -1,137 +1,153 @@
 """Every key of the `mow` policy with its default: the sizes of the paper. Light: imports no torch.
 
-`MoWPolicy.config` is this dict. Presets (`config/*.yaml`) and the command line change leaves of it.
+`MoWPolicy.config` is `MOW_CONFIG`. Presets (`config/*.yaml`) and the command line change leaves of it.
 """
-from .clusters import check_clustering
-from .common import COMMON_CONFIG, LIGHTZERO_MODEL_CONFIG, check_frames, check_replay
+from typing import Annotated, List, Literal, Optional
 
-MODEL_CONFIG = dict(
-    # (tuple) Shape of one frame: channels, height, width; filled in from `env.obs_shape`. Frames are squares of 16, 32,
-    # 64 or 128 pixels, which two to five halvings bring to 4 x 4.
-    observation_shape=(3, 64, 64),
-    # (int) Number of discrete actions, or of the numbers of a continuous one, shared by all tasks.
-    action_space_size=18,
-    # (bool) Whether an action is that many numbers from -1 to 1, rather than one of so many.
-    continuous_action_space=False,
-    # (int) Number of tasks K. Filled in from `env.tasks` when training starts.
-    num_tasks=1,
+from pydantic import Field
+
+from .clusters import check_clustering
+from .common import ModelKeys, PolicyKeys, check_frames, check_replay
+from .fields import FIXED, Count, Dropout, Keys, Positive, Share, Weight, Whole
+
+
+class MoWModelKeys(ModelKeys):
+    """The networks."""
     # ------------------------------------------------------------------ perception (paper section 3.2)
     # (int) Number of clusters N_m: each owns a VAE, a set of predictors and a critic.
-    num_clusters=12,
+    num_clusters: Count = 12
     # (list or None) Cluster i_k of each task; follows from `policy.clustering`. None: shared out evenly in their order.
-    cluster_of_task=None,
+    cluster_of_task: Optional[List[int]] = None
     # (int) Channels after the first convolution; they double with each further halving on the way to 4 x 4.
-    stem_channels=32,
+    stem_channels: Count = 32
     # (str) Normalisation inside the VAEs: 'batch' (STORM), 'group' or 'layer'.
-    norm='batch',
+    norm: Literal['batch', 'group', 'layer'] = 'batch'
     # (int) Number of categorical variables in a latent, and classes in each.
-    categories=32,
-    classes=32,
+    categories: Count = 32
+    classes: Count = 32
     # (float) Share of the uniform distribution mixed into every categorical.
-    unimix=0.01,
+    unimix: Annotated[float, Field(gt=0, le=0.99)] = 0.01
     # (int) Width of the task embedding e_k, kept on the unit sphere; 0 for none.
-    task_embedding_dim=64,
+    task_embedding_dim: Whole = 64
     # ------------------------------------------------------------------ dynamics (paper section 3.3)
     # (int) Number of expert transformers N_e; 0 for none.
-    num_experts=12,
+    num_experts: Whole = 12
     # (int) Experts a task uses, n_k.
-    experts_per_task=2,
+    experts_per_task: Whole = 2
     # (str) How the prediction losses reach the router: 'straight_through' or 'none' (the letter of the paper).
-    router_gradient='straight_through',
+    router_gradient: Literal['straight_through', 'none'] = 'straight_through'
     # (float) Temperature of the router at the start ...
-    temperature_start=5.0,
+    temperature_start: Positive = 5.0
     # (int) ... annealed to 1 over this many updates.
-    temperature_steps=10000,
+    temperature_steps: Count = 10000
     # (bool) Whether the shared transformer follows the experts.
-    shared_transformer=True,
+    shared_transformer: bool = True
     # (int) Width D, layers and heads of every transformer (expert or shared), and its longest sequence.
-    width=512,
-    num_layers=2,
-    num_heads=8,
-    max_length=64,
+    width: Count = 512
+    num_layers: Count = 2
+    num_heads: Count = 8
+    max_length: Count = 64
     # (float) Dropout inside the transformers.
-    dropout=0.1,
+    dropout: Dropout = 0.1
     # (bool) Whether a head predicts the task from h (one head for all tasks).
-    task_head=True,
+    task_head: bool = True
     # ------------------------------------------------------------------ agent (paper section 3.5)
     # (int) Hidden layers and width of actor and critics.
-    agent_layers=2,
-    agent_width=512,
-)
+    agent_layers: Count = 2
+    agent_width: Count = 512
 
-MOW_CONFIG = dict(
-    **COMMON_CONFIG,
+
+class MoWLossWeights(Keys):
+    """Weight of each term of a task's loss, see `world_model_terms`."""
+    # (float) Of a sum over pixels: objects of few pixels (small frames) need more, or the KL terms win and the objects
+    # are never seen.
+    reconstruction: Positive = 1.0
+    reward: Weight = 1.0
+    continuation: Weight = 1.0
+    dynamics: Weight = 0.5
+    representation: Weight = 0.1
+    # (float) Has no effect without `model.task_head`.
+    task: Weight = 1.0
+
+
+class MoWAgentLossWeights(Keys):
+    """Weight of each term of the agent's loss, see `agent_terms`; the entropy is a bonus."""
+    actor: Weight = 1.0
+    critic: Weight = 1.0
+    slow_critic: Weight = 1.0
+    entropy: Weight = 3e-4
+
+
+class MoWKeys(PolicyKeys):
+    """The policy."""
     # (str) Registered name of the policy.
-    type='mow',
+    type: Literal['mow'] = 'mow'
     # (dict) The networks.
-    model=dict(**MODEL_CONFIG, **LIGHTZERO_MODEL_CONFIG),
+    model: MoWModelKeys = MoWModelKeys()
     # ------------------------------------------------------------------ data
     # (int) Sequences in a training batch, shared out over the tasks.
-    batch_size=52,
+    batch_size: Count = 52
     # (int) Steps in a sequence, L.
-    batch_length=64,
+    batch_length: Count = 64
     # (int) Steps that LightZero's collector gathers in a segment; `collect` returns about that many a task.
-    game_segment_length=16,
-    # Fixed. A segment carries this many steps of the next one as padding; MoW needs none, LightZero at least these.
-    num_unroll_steps=1,
-    td_steps=1,
+    game_segment_length: Annotated[Count, FIXED] = 16
+    # (int) Fixed. A segment carries this many steps of the next one as padding; MoW needs none, LightZero at least these.
+    num_unroll_steps: Literal[1] = 1
+    td_steps: Literal[1] = 1
     # ------------------------------------------------------------------ clusters (paper section 3.6)
     # (str) How tasks come into clusters: 'gradient' (model.num_clusters groups, by their gradients after the warm-up),
     # 'auto' (the same, 2 to model.num_clusters groups, by silhouette), 'random' (groups of about equal size, drawn),
     # 'task' (a cluster each), 'order' (shared out evenly in their order), or a YAML file {task: cluster}. With
     # model.num_clusters = 1 there is one cluster, whatever stands here.
-    clustering='gradient',
+    clustering: Annotated[str, FIXED] = 'gradient'
     # (int) Updates on random play alone, with one module set, before tasks are grouped; 0 for none.
-    warmup_steps=5000,
+    warmup_steps: Annotated[Whole, FIXED] = 5000
     # ------------------------------------------------------------------ world model
     # (float) Learning rate of Adam, and largest gradient norm.
-    learning_rate=1e-4,
-    grad_clip=1000.0,
-    # (float) Weight of each term of a task's loss, see `world_model_terms`. The reconstruction's is a sum over pixels:
-    # objects of few pixels (small frames) need more, or the KL terms win and the objects are never seen.
-    loss_weights=dict(
-        reconstruction=1.0, reward=1.0, continuation=1.0, dynamics=0.5, representation=0.1,
-        task=1.0  # has no effect without `model.task_head`
-    ),
+    learning_rate: Positive = 1e-4
+    grad_clip: Positive = 1000.0
+    # (dict) Weights of the terms of the losses.
+    loss_weights: MoWLossWeights = MoWLossWeights()
     # (float) Free bits of the KL terms, dynamics and representation, in nats.
-    free_bits=1.0,
+    free_bits: Weight = 1.0
     # (str) How task losses are added up: 'harmonious' (sum of L_k / sigma_k + ln(1 + sigma_k)) or 'sum'.
-    task_weighting='harmonious',
+    task_weighting: Annotated[Literal['harmonious', 'sum'], FIXED] = 'harmonious'
     # (float) Learning rate of the weights sigma_k.
-    task_weight_learning_rate=1e-3,
+    task_weight_learning_rate: Weight = 1e-3
     # (float) Weight of the expert-balance loss, which is one for all tasks and added to their weighted sum.
-    balance_weight=0.1,
+    balance_weight: Weight = 0.1
     # ------------------------------------------------------------------ imagination
     # (str) Where imagined rollouts start: 'replay' (fresh sequences, STORM) or 'batch' (latents of the training batch).
-    imagine_source='replay',
+    imagine_source: Literal['replay', 'batch'] = 'replay'
     # (int) Rollouts started at each update, shared out over the tasks.
-    imagine_batch_size=1040,
+    imagine_batch_size: Count = 1040
     # (int) Real steps before imagination begins, and imagined steps.
-    context_length=8,
-    horizon=16,
+    context_length: Annotated[Count, FIXED] = 8
+    horizon: Count = 16
     # ------------------------------------------------------------------ agent
     # (float) Discount and lambda of the lambda-return.
-    discount_factor=0.985,
-    lambda_=0.95,
+    discount_factor: Share = 0.985
+    lambda_: Share = 0.95
     # (str) Value mixed into the lambda-return: 'next' (the formula) or 'current' (STORM's code).
-    lambda_bootstrap='next',
+    lambda_bootstrap: Literal['next', 'current'] = 'next'
     # (float) Learning rate and epsilon of the agent's Adam, and largest gradient norm.
-    agent_learning_rate=3e-5,
-    agent_eps=1e-5,
-    agent_grad_clip=100.0,
-    # (float) Weight of each term of the agent's loss, see `agent_terms`; the entropy is a bonus.
-    agent_loss_weights=dict(actor=1.0, critic=1.0, slow_critic=1.0, entropy=3e-4),
+    agent_learning_rate: Positive = 3e-5
+    agent_eps: Positive = 1e-5
+    agent_grad_clip: Positive = 100.0
+    agent_loss_weights: MoWAgentLossWeights = MoWAgentLossWeights()
     # (float) Decay of the slow critic, and of the percentiles that scale returns.
-    critic_ema=0.98,
-    return_ema=0.99,
+    critic_ema: Share = 0.98
+    return_ema: Share = 0.99
     # (float) Smallest scale that advantages are divided by. Where a task's returns are far below it, that task hardly
     # counts in the actor that all tasks share; where rewards are very rare, a small one lets the actor follow noise.
-    return_scale_floor=1.0,
+    return_scale_floor: Positive = 1.0
     # (int) Longest window of past steps that an action is chosen from.
-    acting_window=16,
+    acting_window: Annotated[Count, FIXED] = 16
     # (bool) Take the likeliest action in evaluation instead of a sample.
-    eval_greedy=False,
-)
+    eval_greedy: bool = False
+
+
+MOW_MODEL_CONFIG, MOW_CONFIG = MoWModelKeys.defaults(), MoWKeys.defaults()
 
 
 def check_mow(config: dict) -> None:
@@ -180,8 +196,6 @@ def _check_networks(model: dict) -> None:
             f"policy.model.width {model['width']} is not divisible by policy.model.num_heads {model['num_heads']}"
         )
     n_experts, used = model['num_experts'], model['experts_per_task']
-    if n_experts < 0 or used < 0:
-        raise ValueError('policy.model.num_experts and policy.model.experts_per_task cannot be negative')
     if used > n_experts:
         raise ValueError(
             f'policy.model.experts_per_task is {used} but policy.model.num_experts is {n_experts}: a task cannot use '

@@ -4,6 +4,7 @@ import os
 import yaml
 
 from lzero_mow.utils.files import replacing
+from .fields import DI_ENGINE_KEYS
 from .suites import DEFAULT_METHOD
 from .tree import plain
 
@@ -14,8 +15,6 @@ def save_config(config: dict, path: str) -> None:
     """Write a configuration as YAML."""
     with replacing(path) as temporary, open(temporary, 'w') as file:
         yaml.safe_dump(plain(config), file, sort_keys=False, width=120)
-
-
 
 
 def load_run_config(run_dir: str) -> dict:
@@ -36,4 +35,6 @@ def load_run_config(run_dir: str) -> dict:
         raise ValueError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
     if missing:
         raise ValueError(f"{path} is damaged: it has no {', '.join(sorted(missing))}")
+    for key in DI_ENGINE_KEYS:  # which earlier versions kept
+        config['policy'].pop(key, None)
     return config if 'method' in config else dict(config, method=DEFAULT_METHOD)  # there were none at first

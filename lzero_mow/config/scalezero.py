@@ -2,148 +2,159 @@
 
 `ScaleZeroPolicy.config` is `SCALEZERO_CONFIG`. Presets (`config/*.yaml`) and the command line change leaves of it.
 """
-from typing import Sequence
+from typing import Annotated, Dict, Literal, Optional
 
-from .common import COMMON_CONFIG, LIGHTZERO_MODEL_CONFIG, are_numbers, check_frames, check_replay, is_number
+from .common import ModelKeys, PolicyKeys, check_frames, check_replay
+from .fields import FIXED, Count, Dropout, Keys, Positive, Share, Weight, Whole, numbers
 
-SCALEZERO_MODEL_CONFIG = dict(
-    # (tuple) Shape of one frame: channels, height, width; filled in from `env.obs_shape`. Frames are squares of 16, 32,
-    # 64 or 128 pixels.
-    observation_shape=(3, 64, 64),
-    # (int) Number of discrete actions, shared by all tasks; or of how many numbers an action consists.
-    action_space_size=18,
-    # (bool) Whether an action consists of that many numbers, each from -1 to 1.
-    continuous_action_space=False,
-    # (int) Number of tasks K. Filled in from `env.tasks` when training starts.
-    num_tasks=1,
+Support = numbers(
+    3, 'its lowest and highest atom and their distance, of which the range is a multiple', lambda low, high, step: step > 0
+    and low < high and abs((high - low) / step - round((high - low) / step)) < 1e-6
+)
+Bounds = numbers(2, 'low and high, above 0', lambda low, high: 0 < low <= high)
+Shares = numbers(2, 'two shares from 0 to 1', lambda *shares: all(0 <= share <= 1 for share in shares))
+
+
+class ScaleZeroModelKeys(ModelKeys):
+    """The networks."""
     # ------------------------------------------------------------------ encoder
     # (str) 'vit' (ScaleZero) or 'resnet' (UniZero).
-    encoder='vit',
+    encoder: Literal['vit', 'resnet'] = 'vit'
     # (int) Side of a patch of the ViT, in pixels: 64 patches at 64 x 64.
-    patch_size=8,
+    patch_size: Count = 8
     # (int) Width of the ViT's tokens, its layers, heads, the width of a head, and the hidden width of its MLPs.
     # LightZero also names a larger size (12 layers, 12 heads, 3072), which its configs never reach.
-    vit_width=768,
-    vit_layers=6,
-    vit_heads=6,
-    vit_head_width=64,
-    vit_mlp_width=2048,
+    vit_width: Count = 768
+    vit_layers: Count = 6
+    vit_heads: Count = 6
+    vit_head_width: Count = 64
+    vit_mlp_width: Count = 2048
     # (float) Dropout inside the ViT.
-    vit_dropout=0.1,
+    vit_dropout: Dropout = 0.1
     # (int) Channels of the ResNet's last feature map, and its residual blocks at 8 x 8.
-    resnet_channels=256,
-    resnet_blocks=2,
+    resnet_channels: Count = 256
+    resnet_blocks: Count = 2
     # (int) Width D of a latent and of the backbone's tokens.
-    embed_dim=768,
+    embed_dim: Count = 768
     # (str) Normalisation of latents, encoded or predicted: 'layer' (ScaleZero) or 'sim' (UniZero's SimNorm).
-    latent_norm='layer',
+    latent_norm: Literal['layer', 'sim'] = 'layer'
     # ------------------------------------------------------------------ backbone
     # (int) Layers and heads of the transformer.
-    num_layers=4,
-    num_heads=24,
+    num_layers: Count = 4
+    num_heads: Count = 24
     # (int) Longest sequence in steps, of two tokens each: in training, and in a search context and path together.
     # Filled in from `policy.num_unroll_steps`: positions that training does not reach mean nothing in a search.
-    max_steps=10,
+    max_steps: Count = 10
     # (float) Dropout inside the backbone.
-    dropout=0.1,
+    dropout: Dropout = 0.1
     # (int) Hidden width of the dense feed-forward layer, and of each expert.
-    feed_forward_width=3072,
+    feed_forward_width: Count = 3072
     # (int) Routed experts in each feed-forward layer; 0 for the dense layer (multi-task UniZero).
-    num_experts=8,
+    num_experts: Whole = 8
     # (int) Experts that a token uses, the top k of its router.
-    experts_per_token=1,
+    experts_per_token: Whole = 1
     # (int) Width of the shared expert, which every token uses, in experts; 0 for none.
-    num_shared_experts=1,
+    num_shared_experts: Whole = 1
     # (str) Weights of the chosen experts: 'all', their share of the softmax over all experts, or 'topk', the softmax
     # over the chosen ones (LightZero); with one expert a token that is always 1 and its router never learns.
-    router_norm='all',
+    router_norm: Literal['all', 'topk'] = 'all'
     # ------------------------------------------------------------------ heads
     # (tuple) Atoms of the value and reward distributions in compressed space: lowest, highest, step.
-    value_support=(-50, 50, 1),
-    reward_support=(-50, 50, 1),
+    value_support: Support = (-50, 50, 1)
+    reward_support: Support = (-50, 50, 1)
     # ------------------------------------------------------------------ dynamic parameter scaling
     # (int) Stages S + 1: the base weights, then one adapter each; 1 for none.
-    stages=1,
+    stages: Count = 1
     # (int) Rank of an adapter.
-    adapter_rank=64,
+    adapter_rank: Whole = 64
     # (float) Adapters count alpha / rank.
-    adapter_alpha=32.0,
+    adapter_alpha: Positive = 32.0
     # (float) Dropout on what adapters read.
-    adapter_dropout=0.1,
+    adapter_dropout: Dropout = 0.1
     # (bool) Whether the ViT's layers have adapters too, as those of the attention and of the experts.
-    adapt_encoder=False,
-)
+    adapt_encoder: bool = False
 
-SCALEZERO_CONFIG = dict(
-    **COMMON_CONFIG,
+
+class ScaleZeroLossWeights(Keys):
+    """Weight of each term of a task's loss, see `scalezero_terms`. The entropy's is learned."""
+    latent: Weight = 10.0
+    reward: Weight = 1.0
+    value: Weight = 0.5
+    policy: Weight = 1.0
+
+
+class ScaleZeroKeys(PolicyKeys):
+    """The policy."""
     # (str) Registered name of the policy.
-    type='scalezero',
+    type: Literal['scalezero'] = 'scalezero'
     # (dict) The networks.
-    model=dict(**SCALEZERO_MODEL_CONFIG, **LIGHTZERO_MODEL_CONFIG),
+    model: ScaleZeroModelKeys = ScaleZeroModelKeys()
     # ------------------------------------------------------------------ data
     # (int) Sequences in a training batch, shared out over the tasks.
-    batch_size=512,
+    batch_size: Count = 512
     # (int) Steps that are learned from in a sequence, and further ones for the value targets.
-    num_unroll_steps=10,
-    td_steps=5,
+    num_unroll_steps: Annotated[Count, FIXED] = 10
+    td_steps: Annotated[Count, FIXED] = 5
     # (bool) Learn from the sign of rewards, as LightZero does in Atari: the supports are made for that. Evaluations
     # tell raw returns.
-    clip_rewards=True,
+    clip_rewards: bool = True
     # (int) Steps that LightZero's collector gathers in a segment, no fewer than the two together.
-    game_segment_length=20,
+    game_segment_length: Annotated[Count, FIXED] = 20
     # ------------------------------------------------------------------ search
     # (int) Simulations from each root while collecting, and in evaluation.
-    num_simulations=50,
-    eval_simulations=50,
+    num_simulations: Count = 50
+    eval_simulations: Count = 50
     # (int) Actions that a search chooses from in each node, drawn from the policy, where they are numbers.
-    num_sampled_actions=20,
+    num_sampled_actions: Annotated[Count, FIXED] = 20
     # (int) Real steps that a search starts from, the present one included.
-    context_length=4,
+    context_length: Annotated[Count, FIXED] = 4
     # (float) Concentration and share of the noise at the roots, while collecting.
-    root_dirichlet_alpha=0.3,
-    root_noise_weight=0.25,
+    root_dirichlet_alpha: Positive = 0.3
+    root_noise_weight: Share = 0.25
     # (float) Constants of PUCT.
-    pb_c_base=19652,
-    pb_c_init=1.25,
+    pb_c_base: Positive = 19652.0
+    pb_c_init: Positive = 1.25
     # (float) Smallest range of values that is stretched to 0..1 in the search.
-    value_delta_max=0.01,
+    value_delta_max: Positive = 0.01
     # (float) While collecting, an action is drawn by its visits to the power of 1 / temperature.
-    temperature=0.25,
+    temperature: Positive = 0.25
     # (float) Discount of rewards.
-    discount_factor=0.997,
+    discount_factor: Share = 0.997
     # ------------------------------------------------------------------ learning
     # (float) Learning rate and weight decay of AdamW, and largest gradient norm.
-    learning_rate=1e-4,
-    weight_decay=1e-4,
-    grad_clip=5.0,
-    # (float) Weight of each term of a task's loss, see `scalezero_terms`. The entropy's is learned.
-    loss_weights=dict(latent=10.0, reward=1.0, value=0.5, policy=1.0),
+    learning_rate: Positive = 1e-4
+    weight_decay: Weight = 1e-4
+    grad_clip: Positive = 5.0
+    # (dict) Weights of the terms of the loss.
+    loss_weights: ScaleZeroLossWeights = ScaleZeroLossWeights()
     # (float) Share of reward and value targets that is spread over all atoms.
-    label_smoothing=0.1,
+    label_smoothing: Share = 0.1
     # (float) What the slowly moving copy takes over of the model at each update.
-    target_momentum=0.05,
+    target_momentum: Share = 0.05
     # (tuple) Entropy that the policies are kept at, as a share of the way from the least to the greatest there is (see
     # `entropy_range` in lzero_mow/agent/policies.py; the least of discrete actions is 0): at the start, at the end ...
-    entropy_target=(0.98, 0.1),
+    entropy_target: Shares = (0.98, 0.1)
     # (int) ... after so many updates, linearly.
-    entropy_target_updates=150000,
+    entropy_target_updates: Count = 150000
     # (float) Learning rate of the entropy's weight, and (tuple) its bounds; where they are equal, it is fixed.
-    entropy_learning_rate=1e-3,
-    entropy_weight_bounds=(5e-3, 10.0),
+    entropy_learning_rate: Positive = 1e-3
+    entropy_weight_bounds: Bounds = (5e-3, 10.0)
     # ------------------------------------------------------------------ dynamic parameter scaling (model.stages > 1)
     # (dict) Task -> mean return of an evaluation from which on it is solved: then it is neither collected nor trained,
     # only evaluated. A task without one is never solved.
-    solved_returns=None,
+    solved_returns: Optional[Dict[str, float]] = None
     # (int) Evaluations in a row after which a task counts as solved, or as no longer solved.
-    solved_patience=2,
+    solved_patience: Count = 2
     # (int) Updates that stage 0 lasts at least, and a later one at most; it ends before if its share of the tasks is
     # solved.
-    stage_min_updates=50000,
-    stage_max_updates=20000,
+    stage_min_updates: Count = 50000
+    stage_max_updates: Count = 20000
     # ------------------------------------------------------------------ comparison with LightZero
     # (bool) Learn as LightZero's ScaleZero does, its mistakes included: see docs/upstream.md.
-    upstream_compat=False,
-)
+    upstream_compat: Annotated[bool, FIXED] = False
+
+
+SCALEZERO_MODEL_CONFIG, SCALEZERO_CONFIG = ScaleZeroModelKeys.defaults(), ScaleZeroKeys.defaults()
 
 SIM_GROUP = 8  # as `lzero_mow.model.scalezero.norms` has it, which imports torch
 
@@ -163,7 +174,6 @@ def check_scalezero(config: dict) -> None:
     length = policy['num_unroll_steps'] + policy['td_steps']
     check_replay(config, length, 'policy.num_unroll_steps + policy.td_steps', ('batch_size', ))
     _check_networks(policy['model'])
-    _check_entropy(policy)
     _check_scaling(policy)
 
 
@@ -212,38 +222,12 @@ def _check_networks(model: dict) -> None:
             f"policy.model.experts_per_token is {model['experts_per_token']}: choose 1 to policy.model.num_experts = "
             f"{model['num_experts']}"
         )
-    for key in ('value_support', 'reward_support'):
-        if not _is_support(model[key]):
-            raise ValueError(
-                f'policy.model.{key} is {list(model[key])}: expected its lowest and highest atom and their distance, '
-                'of which the range is a multiple'
-            )
-
-
-def _is_support(atoms: Sequence[float]) -> bool:
-    if not are_numbers(atoms, 3) or atoms[0] >= atoms[1] or atoms[2] <= 0:
-        return False
-    steps = (atoms[1] - atoms[0]) / atoms[2]
-    return abs(steps - round(steps)) < 1e-6
-
-
-def _check_entropy(policy: dict) -> None:
-    low_high, shares = policy['entropy_weight_bounds'], policy['entropy_target']
-    if not are_numbers(low_high, 2) or not 0 < low_high[0] <= low_high[1]:
-        raise ValueError(f'policy.entropy_weight_bounds is {list(low_high)}: expected low and high, above 0')
-    if not are_numbers(shares, 2) or not all(0 <= share <= 1 for share in shares):
-        raise ValueError(f'policy.entropy_target is {list(shares)}: expected two shares from 0 to 1')
 
 
 def _check_scaling(policy: dict) -> None:
-    model, targets = policy['model'], policy['solved_returns']
+    model = policy['model']
     if model['stages'] > 1 and model['adapter_rank'] < 1:
         raise ValueError(
             f"policy.model.stages is {model['stages']} but policy.model.adapter_rank is {model['adapter_rank']}: a "
             'stage beyond the first trains an adapter, whose rank is at least 1'
         )
-    for task, value in (targets or {}).items():
-        if not isinstance(task, str):
-            raise ValueError(f'policy.solved_returns has {task!r}: expected the names of tasks')
-        if not is_number(value):
-            raise ValueError(f'policy.solved_returns.{task} is {value!r}: expected a number')

@@ -1,5 +1,4 @@
-"""TODO"""
-import difflib
+"""A configuration as a tree of plain values: laying one over another, dotted names, and the nearest right name."""
 from difflib import SequenceMatcher, get_close_matches
 from typing import Any, Iterable, Iterator, List, Sequence
 
@@ -9,9 +8,9 @@ from .keys import WHOLE
 def merge(base: dict, layer: dict) -> dict:
     """
     Overview:
-        Lay ``layer`` over ``base``. Only keys that ``base`` has may be changed, and only to values of the same type.
+        Lay ``layer`` over ``base``; only keys that ``base`` has may be changed.
     Raises:
-        - ValueError: that names the nearest right key, or the two types.
+        - ValueError: in one line that names the nearest right key, or a group that would lose its keys.
     """
     known = list(leaves(base))
     known += [key for key in WHOLE if any(leaf.startswith(f'{key}.') for leaf in known)]
@@ -23,32 +22,14 @@ def _merge(base: dict, layer: dict, prefix: str, known: List[str]) -> dict:
     for key, value in layer.items():
         path = f'{prefix}{key}'
         if key not in base:
-            raise _unknown_key(path, known)
-        if path not in WHOLE and isinstance(base[key], dict) and isinstance(value, dict):
+            raise unknown_key(path, known)
+        if path in WHOLE or not isinstance(base[key], dict):
+            merged[key] = value
+        elif isinstance(value, dict):
             merged[key] = _merge(base[key], value, path + '.', known)
         else:
-            merged[key] = value if path in WHOLE else _typed(path, base[key], value)
+            raise ValueError(f'{path} must be a group of keys, got {value!r}')
     return merged
-
-
-def _typed(path: str, default: Any, value: Any) -> Any:
-    """Return ``value`` in the type of ``default``; a default of None takes any value."""
-    if default is None or type(value) is type(default):
-        return value
-    if isinstance(default, float) and type(value) is int:
-        return float(value)
-    if isinstance(default, (list, tuple)) and isinstance(value, (list, tuple)):
-        return type(default)(value)
-    names = {
-        bool: 'true or false',
-        int: 'a whole number',
-        float: 'a number',
-        str: 'a name',
-        list: 'a list',
-        tuple: 'a list',
-        dict: 'a group of keys'
-    }
-    raise ValueError(f'{path} takes {names[type(default)]}, now {plain(default)!r}: {value!r} is none')
 
 
 def leaves(tree: dict, prefix: str = '') -> Iterator[str]:
@@ -58,10 +39,6 @@ def leaves(tree: dict, prefix: str = '') -> Iterator[str]:
             yield from leaves(value, f'{prefix}{key}.')
         else:
             yield f'{prefix}{key}'
-
-
-def _unknown_key(path: str, known: Sequence[str]) -> ValueError:
-    return ValueError(f"unknown key '{path}'{did_you_mean(path, known)}")
 
 
 def get(config: dict, path: str) -> Any:
@@ -82,10 +59,15 @@ def plain(value: Any) -> Any:
     return value
 
 
+def unknown_key(path: str, known: Sequence[str]) -> ValueError:
+    """The error for a key that is none of the known ones."""
+    return ValueError(f"unknown key '{path}'{did_you_mean(path, known)}")
+
+
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """
     Overview:
-        The end of a message about an unknown name: the known one that looks most like it, if one does.
+        The end of a message about an unknown name: the known one that looks most like it, if any does.
     Arguments:
         - name (:obj:`str`), known (:obj:`Sequence[str]`): Names, or dotted names whose last part counts most.
     """
@@ -100,15 +82,6 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
 
 
 def nearest(name: str, names: Iterable[str], count: int = 3) -> List[str]:
-    """
-    Overview:
-        The names that look most like a misspelled one, best first; upper and lower case count as equal.
-    Arguments:
-        - name (:obj:`str`): What was typed.
-        - names (:obj:`Iterable[str]`): The names that exist.
-        - count (:obj:`int`): How many to return at most.
-    Returns:
-        - nearest (:obj:`List[str]`): ``count`` of ``names``, or all of them if there are fewer.
-    """
+    """The ``count`` of ``names`` that look most like a misspelled one, best first, upper and lower case being equal."""
     spelled = {known.lower(): known for known in names}
-    return [spelled[match] for match in difflib.get_close_matches(str(name).lower(), spelled, n=count, cutoff=0.)]
+    return [spelled[match] for match in get_close_matches(str(name).lower(), spelled, n=count, cutoff=0.)]

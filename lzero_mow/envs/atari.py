@@ -4,9 +4,9 @@ from typing import Tuple
 from ding.utils import ENV_REGISTRY
 
 from lzero_mow.config import atari_scores as scores
-from lzero_mow.config.atari import ATARI_CONFIG, check_config
+from lzero_mow.config.atari import ATARI
 from lzero_mow.config.envs import with_defaults
-from .emulator import NUM_ACTIONS, Emulator, rom_path
+from .emulator import Emulator, rom_path
 from .visual_env import VisualEnv
 
 
@@ -20,13 +20,13 @@ class AtariMoWEnv(VisualEnv):
     Raises:
         - ValueError: for an unknown game, an invalid value or a missing ROM, see ``check``.
     """
-    config = ATARI_CONFIG
-    num_actions = NUM_ACTIONS
+    suite = ATARI
+    config = ATARI.keys.defaults()
     frames_per_second = 60
 
     @classmethod
     def check(cls, cfg: dict) -> None:
-        check_config(cfg)
+        super().check(cfg)
         for task in with_defaults(cls.config, cfg).tasks:
             rom_path(task)
 

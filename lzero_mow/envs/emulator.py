@@ -20,8 +20,6 @@ from ale_py import roms
 
 from lzero_mow.config.atari import ale_id
 
-NUM_ACTIONS = 18  # ALE's full action set, numbered 0 (no-op) to 17
-
 
 def rom_path(task: str) -> Path:
     """The path of a game's ROM; ValueError if it is missing or not the one that ALE knows."""

@@ -5,8 +5,7 @@ import numpy as np
 from ding.utils import ENV_REGISTRY
 from easydict import EasyDict
 
-from lzero_mow.config.metaworld import ACTION_DIM, METAWORLD_CONFIG, check_config
-from .actions import ContinuousActions
+from lzero_mow.config.metaworld import METAWORLD
 from .metaworld_expert import new_expert
 from .metaworld_game import MetaWorldGame, require_metaworld
 from .rendering import choose_gl
@@ -26,14 +25,13 @@ class MetaWorldMoWEnv(VisualEnv):
     Raises:
         - ValueError: for an unknown task, an invalid value, or without Meta-World or a GL library, see ``check``.
     """
-    config = METAWORLD_CONFIG
-    num_actions = ACTION_DIM
-    action_kind = ContinuousActions
+    suite = METAWORLD
+    config = METAWORLD.keys.defaults()
     frames_per_second = 80
 
     @classmethod
     def check(cls, cfg: dict) -> None:
-        check_config(cfg)
+        super().check(cfg)
         require_metaworld()
         choose_gl()
 

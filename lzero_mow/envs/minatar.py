@@ -1,7 +1,7 @@
 """MinAtar as a DI-engine environment for multi-task runs: five different games that a laptop can learn."""
 from ding.utils import ENV_REGISTRY
 
-from lzero_mow.config.minatar import MINATAR_CONFIG, NUM_ACTIONS, check_config
+from lzero_mow.config.minatar import MINATAR
 from .minatar_game import MinAtarGame, require_minatar
 from .visual_env import VisualEnv
 
@@ -16,13 +16,13 @@ class MinAtarMoWEnv(VisualEnv):
     Raises:
         - ValueError: for an unknown game, an invalid value or without MinAtar, see ``check``.
     """
-    config = MINATAR_CONFIG
-    num_actions = NUM_ACTIONS
+    suite = MINATAR
+    config = MINATAR.keys.defaults()
     frames_per_second = 10
 
     @classmethod
     def check(cls, cfg: dict) -> None:
-        check_config(cfg)
+        super().check(cfg)
         require_minatar()
 
     def _new_game(self) -> MinAtarGame:

@@ -23,7 +23,7 @@ from ding.envs import BaseEnv, BaseEnvTimestep
 from easydict import EasyDict
 from gymnasium import spaces
 
-from lzero_mow.config.envs import task_configs, with_defaults
+from lzero_mow.config.envs import Suite, task_configs, with_defaults
 from .actions import ContinuousActions, DiscreteActions
 from .recorder import Recorder
 
@@ -37,13 +37,13 @@ class VisualEnv(BaseEnv):
     Arguments:
         - cfg (:obj:`EasyDict`): Keys of ``config``, and ``task``, the task's name; missing keys have their defaults.
     Interfaces:
-        A suite sets the attributes below, and implements ``check`` and ``_new_game``.
+        A suite sets the attributes below and implements ``_new_game``; its ``check`` may also look for what its games
+        need on this machine.
     Raises:
         - ValueError: for an unknown task or an invalid value, see ``check``.
     """
-    config: dict
-    num_actions: int  # number of discrete actions or dimension of a continuous one, the same for all tasks of the suite
-    action_kind: type = DiscreteActions
+    suite: Suite
+    config: dict  # defaults of the suite's keys
     frames_per_second: float  # of videos
 
     @classmethod
@@ -63,7 +63,7 @@ class VisualEnv(BaseEnv):
         Raises:
             - ValueError: one line, for unknown or repeated tasks, invalid values and missing packages or files.
         """
-        raise NotImplementedError
+        cls.suite.check(cfg)
 
     @staticmethod
     def reference_scores(task: str) -> Optional[Tuple[float, float]]:
@@ -88,12 +88,13 @@ class VisualEnv(BaseEnv):
         self._observation_space = spaces.Dict(
             {
                 'observation': spaces.Box(0, 255, (3, height, width), np.uint8),
-                'action_mask': spaces.Box(0, 1, (self.num_actions, ), np.int8),
+                'action_mask': spaces.Box(0, 1, (self.suite.num_actions, ), np.int8),
                 'to_play': spaces.Box(-1, -1, (), np.int8),
                 'timestep': spaces.Box(0, self._cfg.max_episode_steps, (), np.int32),
             }
         )
-        self._actions: Union[DiscreteActions, ContinuousActions] = self.action_kind(self.num_actions)
+        actions = ContinuousActions if self.suite.continuous else DiscreteActions
+        self._actions: Union[DiscreteActions, ContinuousActions] = actions(self.suite.num_actions)
         self._reward_space = spaces.Box(-np.inf, np.inf, (), np.float32)
         self._game: Any = None
         self._recorder: Optional[Recorder] = None
@@ -131,7 +132,7 @@ class VisualEnv(BaseEnv):
         Overview:
             Play one action.
         Arguments:
-            - action (:obj:`Any`): An integer below ``num_actions``, or a vector of ``num_actions`` numbers in [-1, 1].
+            - action (:obj:`Any`): An integer below ``suite.num_actions``, or a vector of so many numbers in [-1, 1].
         Returns:
             - timestep (:obj:`BaseEnvTimestep`): ``obs`` as ``reset`` returns it, ``reward`` raw float32 (), ``done``,
               and ``info`` with ``terminated``, ``truncated``, ``life_loss``, the game's info and, at the end,

@@ -5,7 +5,7 @@ from typing import Any, List, Sequence
 import torch
 
 import helpers.two_task_env as two_task_env
-from lzero_mow.config.build import build_config, fill_derived, lightzero_configs
+from lzero_mow.config.build import build_config, lightzero_configs, settle
 from lzero_mow.config.tree import merge
 from lzero_mow.entry import train_multitask
 
@@ -45,7 +45,7 @@ def tiny_config(
     config = build_config('debug', layers=[dict(exp_name=str(run_dir), max_env_step=96), TINY])
     config['env']['tasks'] = list(tasks)
     config['create']['env'] = dict(type=env_type, import_names=['helpers.two_task_env', 'helpers.planted_env'])
-    return fill_derived(merge(config, changes))
+    return settle(merge(config, changes))
 
 
 def train(config: dict, **arguments: Any) -> Any:

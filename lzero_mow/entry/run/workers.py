@@ -11,15 +11,17 @@ import torch
 from ding.config import compile_config
 from ding.envs import BaseEnvManager, create_env_manager, get_vec_env_setting
 from ding.policy import create_policy, get_policy_cls
-from ding.utils import SERIAL_EVALUATOR_REGISTRY, deep_merge_dicts, import_module, set_pkg_seed
+from ding.utils import SERIAL_EVALUATOR_REGISTRY, import_module, set_pkg_seed
 from ding.worker.collector.base_serial_collector import get_serial_collector_cls
 from ding.worker.replay_buffer.base_buffer import get_buffer_cls
 from easydict import EasyDict
 
 from lzero_mow.buffer.replay import Replay
 from lzero_mow.config.algorithms import ALGORITHMS
-from lzero_mow.config.build import fill_derived, refuse_unknown
+from lzero_mow.config.build import settle
 from lzero_mow.config.envs import evaluation_episodes
+from lzero_mow.config.keys import DERIVED_KEYS
+from lzero_mow.config.tree import merge
 from lzero_mow.config.validate import validate
 from lzero_mow.policy.multitask_policy import MultitaskPolicy
 from .scalar_writer import NoScalars
@@ -96,33 +98,39 @@ class Workers:
 def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int) -> dict:
     """
     Overview:
-        The whole configuration of a run as one tree: the policy's defaults filled in below ``main_config``, and the
-        device chosen where it is ``auto``.
+        LightZero's two configs as one tree: defaults filled in, checked, on a device of this machine.
     Raises:
-        - ValueError: if there is no such device, or for anything else that ``validate`` finds.
+        - ValueError: in one line for a key that is unknown, a value that cannot be or keys that do not fit each other.
     """
-    policy_cls = get_policy_cls(EasyDict(create_config['policy']))
-    refuse_unknown(policy_cls.default_config(), main_config['policy'], 'policy.')
-    policy_type = create_config['policy']['type']
-    config = {
-        'exp_name': main_config['exp_name'],
-        'method': main_config.get('method', policy_type) if policy_type in ALGORITHMS else policy_type,
-        'seed': seed,
-        'max_env_step': max_env_step,
-        'env': main_config['env'],
-        'policy': deep_merge_dicts(policy_cls.default_config(), main_config['policy']),
-        'create': create_config,
-    }
-    fill_derived(config)
-    validate(config)
-    has_gpu = torch.cuda.is_available()
-    if config['policy']['device'] == 'auto':
-        config['policy']['device'] = 'cuda' if has_gpu else 'cpu'
-    elif config['policy']['device'] != 'cpu' and not has_gpu:
-        raise ValueError(
-            f"policy.device is {config['policy']['device']} but torch finds no usable GPU: try --device cpu"
+    policy_type, policy = create_config['policy']['type'], main_config['policy']
+    if policy_type not in ALGORITHMS:
+        given = {key: value for key, value in policy.items() if f'policy.{key}' not in DERIVED_KEYS}
+        defaults = get_policy_cls(EasyDict(create_config['policy'])).default_config()
+        policy = merge({'policy': defaults}, {'policy': given})['policy']
+    config = settle(
+        dict(
+            exp_name=main_config['exp_name'],
+            method=main_config.get('method', policy_type) if policy_type in ALGORITHMS else policy_type, seed=seed,
+            max_env_step=max_env_step, env=main_config['env'], policy=policy, create=create_config
         )
-    return fill_derived(config)
+    )
+    validate(config)
+    return on_device(config)
+
+
+def on_device(config: dict) -> dict:
+    """
+    Overview:
+        A checked configuration with a device of this machine, where ``policy.device`` is ``auto``.
+    Raises:
+        - ValueError: in one line if there is no such device.
+    """
+    device, has_gpu = config['policy']['device'], torch.cuda.is_available()
+    if device == 'auto':
+        device = 'cuda' if has_gpu else 'cpu'
+    elif device != 'cpu' and not has_gpu:
+        raise ValueError(f'policy.device is {device} but torch finds no usable GPU: try --device cpu')
+    return dict(config, policy=dict(config['policy'], device=device, cuda=device.startswith('cuda')))
 
 
 def compile_run(config: dict) -> EasyDict:

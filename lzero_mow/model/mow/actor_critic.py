@@ -18,7 +18,7 @@ class ActorCritic(nn.Module):
         Networks on the state s = [z, h].
     Arguments:
         - state_dim (:obj:`int`): Width of s.
-        - cfg (:obj:`EasyDict`): MODEL_CONFIG of `lzero_mow/config/mow.py`.
+        - cfg (:obj:`EasyDict`): `MoWModelKeys` of lzero_mow/config/mow.py.
     """
 
     def __init__(self, state_dim: int, cfg: EasyDict) -> None:

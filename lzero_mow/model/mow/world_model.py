@@ -45,7 +45,7 @@ class WorldModel(nn.Module):
         A modular model of K tasks with N_m VAEs and sets of predictors, and N_e expert transformers. With K = 1 and
         without experts, task embedding and task head it is STORM.
     Arguments:
-        - cfg (:obj:`EasyDict`): MODEL_CONFIG of `lzero_mow/config/mow.py`.
+        - cfg (:obj:`EasyDict`): `MoWModelKeys` of lzero_mow/config/mow.py.
     """
 
     def __init__(self, cfg: EasyDict) -> None:

@@ -7,7 +7,6 @@ from ding.utils import MODEL_REGISTRY
 from easydict import EasyDict
 from torch import Tensor, nn
 
-from lzero_mow.config.common import LIGHTZERO_MODEL_CONFIG
 from lzero_mow.config.scalezero import SCALEZERO_MODEL_CONFIG
 from lzero_mow.model.common.distributions import CategoricalPolicy, TruncatedNormalPolicy
 from lzero_mow.model.common.grouped import ONE_GROUP, Groups
@@ -74,14 +73,14 @@ class ScaleZeroModel(nn.Module):
         ScaleZero (Pu et al., ICLR 2026, arXiv 2509.07945): one latent world model of K tasks, searched by MCTS. With
         `num_experts=0` it is dense multi-task UniZero.
     Arguments:
-        - cfg: Any key of SCALEZERO_MODEL_CONFIG in `lzero_mow/config/scalezero.py`; missing keys have their defaults.
+        - cfg: Any key of `ScaleZeroModelKeys` in lzero_mow/config/scalezero.py; missing keys have their defaults.
     Raises:
         - ValueError: For an unknown key, or sizes that do not fit together.
     """
 
     def __init__(self, **cfg) -> None:
         super().__init__()
-        unknown = set(cfg) - set(SCALEZERO_MODEL_CONFIG) - set(LIGHTZERO_MODEL_CONFIG)
+        unknown = set(cfg) - set(SCALEZERO_MODEL_CONFIG)
         if unknown:
             raise ValueError(f'unknown model key(s) {sorted(unknown)}; known are {sorted(SCALEZERO_MODEL_CONFIG)}')
         cfg = EasyDict({**SCALEZERO_MODEL_CONFIG, **cfg})

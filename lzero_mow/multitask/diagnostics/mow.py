@@ -30,7 +30,7 @@ def diagnose(model: MoWModel, batches: Iterable[SequenceBatch], loss_fn: LossFn,
         - batches (:obj:`Iterable[SequenceBatch]`): Real sequences, on the model's device. Units and states are measured
           on the first one, gradients are summed over all of them.
         - loss_fn (:obj:`LossFn`): A task's loss from its terms, see `task_gradients`.
-        - cfg (:obj:`EasyDict`): MOW_CONFIG of `lzero_mow/config/mow.py`.
+        - cfg (:obj:`EasyDict`): `MoWKeys` of lzero_mow/config/mow.py.
     Returns:
         - diagnosis (:obj:`dict`): 'scalars': name -> number; 'conflict': shared part -> (K, K) cosines.
     """

@@ -17,7 +17,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional
 from rich.console import Console
 from rich.table import Table
 
-from lzero_mow.config.atari import ale_id, check_games
+from lzero_mow.config.atari import ale_id, check_game
 from lzero_mow.utils.quiet import quiet_imports
 from .command_line import command_line
 
@@ -49,7 +49,7 @@ def parse(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser.add_argument('--rounds', type=int, default=5, help='rounds (default: %(default)s)')
     args = parser.parse_args(arguments)
     try:
-        check_games([args.game])
+        check_game(args.game)
     except ValueError as error:
         parser.error(str(error))
     if min(args.envs, args.threads, args.steps, args.rounds) < 1:

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from lzero_mow.config.metaworld import PROFILES, check_config
+from lzero_mow.config.metaworld import METAWORLD, PROFILES
 from lzero_mow.envs.metaworld_game import require_metaworld
 from lzero_mow.envs.rendering import choose_gl
 from .command_line import command_line
@@ -77,7 +77,7 @@ def parse(arguments: Optional[list]) -> argparse.Namespace:
     parser.add_argument('--profiles', nargs='+', choices=PROFILES, default=PROFILES, help='default: both')
     args = parser.parse_args(arguments)
     try:
-        check_config(dict(tasks=[args.task]))
+        METAWORLD.check(dict(tasks=[args.task]))
         require_metaworld()
         choose_gl()
     except ValueError as error:

@@ -7,7 +7,7 @@ from typing import Sequence
 import pandas as pd
 
 from lzero_mow.config.envs import evaluation_episodes
-from lzero_mow.config.keys import DERIVED_KEYS, INDIFFERENT, INDIFFERENT_ENV, SCHEDULE
+from lzero_mow.config.keys import COMPARED_ENVS_MAY_DIFFER, COMPARED_SCHEDULE, DERIVED_KEYS, NO_INFLUENCE
 from lzero_mow.config.saved import load_run_config
 from lzero_mow.config.suites import REFERENCES, one_model_per_task
 from lzero_mow.config.tree import get, leaves
@@ -74,12 +74,13 @@ def check_comparable(runs: Sequence[FinishedRun]) -> None:
         raise ValueError('there is nothing to compare: name at least one run that was trained')
     first = next((run for run in trained if not one_model_per_task(run.method)), trained[0])
     for run in runs:
-        _check_same(run, first, [f'env.{key}' for key in run.config['env'] if f'env.{key}' not in INDIFFERENT_ENV])
+        env_keys = [f'env.{key}' for key in run.config['env']]
+        _check_same(run, first, [key for key in env_keys if key not in COMPARED_ENVS_MAY_DIFFER])
     for run in trained:
         episodes, expected = (evaluation_episodes(one.config['env']) for one in (run, first))
         if episodes != expected:
             raise ValueError(_differ(run, first, 'episodes per task in an evaluation', episodes, expected))
-        _check_same(run, first, SCHEDULE)
+        _check_same(run, first, COMPARED_SCHEDULE)
         if run.record.env_step < run.config['max_env_step']:
             raise ValueError(
                 f"'{run.folder}' ended at environment step {run.record.env_step} of {run.config['max_env_step']}: "
@@ -106,7 +107,7 @@ def _check_methods(trained: Sequence[FinishedRun]) -> None:
         first = firsts.setdefault(run.method, run)
         for key in leaves(run.config['policy'], 'policy.'):
             value, expected = get(run.config, key), get(first.config, key)
-            if key not in DERIVED_KEYS and key not in INDIFFERENT and value != expected:
+            if key not in DERIVED_KEYS and key not in NO_INFLUENCE and value != expected:
                 raise ValueError(
                     f"'{run.folder}' has {key}={value}, '{first.folder}' has {expected}: runs of one method, "
                     f"'{run.method}', may differ only in their seeds"

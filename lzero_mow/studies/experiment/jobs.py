@@ -15,7 +15,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from lzero_mow.config.algorithms import ALGORITHMS
 from lzero_mow.config.arguments import config_parser, new_config, parse
 from lzero_mow.config.build import build_config, parse_overrides, refuse_own_keys
-from lzero_mow.config.keys import INDIFFERENT, OWN_KEYS
+from lzero_mow.config.keys import NO_INFLUENCE, SET_BY_EXPERIMENT
 from lzero_mow.config.saved import TOTAL_CONFIG, load_run_config
 from lzero_mow.config.suites import REFERENCES, algorithm_of, check_player, method_names, one_model_per_task
 from lzero_mow.config.tree import did_you_mean, get, leaves, plain
@@ -87,7 +87,7 @@ def plan_jobs(plan: Plan) -> List[Job]:
             configuration: of the same name, or of another seed, which would stand in the same table.
     """
     overridden = set(leaves(parse_overrides(plan.overrides)))
-    for key, option in OWN_KEYS.items():
+    for key, option in SET_BY_EXPERIMENT.items():
         if key in overridden:
             raise ValueError(f'{key} follows from {option} here: set that instead')
     tasks = {method: _tasks(plan, method) for method in plan.methods}
@@ -155,7 +155,7 @@ def _refuse_another_run(job: Job, prolonged: bool) -> None:
     if not os.path.isfile(os.path.join(job.run_dir, TOTAL_CONFIG)):
         return
     saved, new = load_run_config(job.run_dir), plain(job.config)
-    keys = [key for key in leaves(new) if key not in INDIFFERENT]
+    keys = [key for key in leaves(new) if key not in NO_INFLUENCE]
     if job.method in REFERENCES:
         keys = [key for key in keys if not key.startswith('policy.')]
     for key in keys:

@@ -18,7 +18,7 @@ import numpy as np
 from lzero_mow.config.arguments import config_parser, new_config, parse
 from lzero_mow.config.build import change, lightzero_configs
 from lzero_mow.config.clusters import BY_GRADIENT
-from lzero_mow.config.keys import FREE
+from lzero_mow.config.keys import SET_BY_STABILITY
 from lzero_mow.config.saved import TOTAL_CONFIG, load_run_config, save_config
 from lzero_mow.config.tree import get, leaves, plain
 from lzero_mow.utils.exit_codes import guarded
@@ -81,7 +81,7 @@ def check_settings(config: dict, output: str) -> None:
         return
     saved, new = load_run_config(output), plain(config)
     for key in dict.fromkeys([*leaves(saved), *leaves(new)]):
-        if key not in FREE and get(saved, key) != get(new, key):
+        if key not in SET_BY_STABILITY and get(saved, key) != get(new, key):
             raise ValueError(
                 f"'{output}' was made with {key} = {get(saved, key)}, now {get(new, key)} is asked for: choose another "
                 '--output'
