@@ -23,11 +23,7 @@ class CategoricalPolicy:
     def __init__(self, outputs: Tensor, legal: Tensor) -> None:
         self.legal = legal
         self.log_probs = F.log_softmax(outputs.float().masked_fill(~legal, -1e9), -1)
-
-    @property
-    def summary(self) -> Tensor:
-        """What workers report of the policy: the log-probabilities (..., A)."""
-        return self.log_probs
+        self.summary = self.log_probs  # (..., A), what workers report of the policy
 
     def log_prob(self, action: Tensor) -> Tensor:
         """log pi(a): (...) int64 -> (...)."""
@@ -84,11 +80,7 @@ class TruncatedNormalPolicy:
         self.std = MIN_STD + (MAX_STD - MIN_STD) * torch.sigmoid(deviation)
         self.low, self.high = (-1 - self.mean) / self.std, (1 - self.mean) / self.std  # the bounds, in standard deviations
         self.below, self.mass = _normal_cdf(self.low), _normal_cdf(self.high) - _normal_cdf(self.low)
-
-    @property
-    def summary(self) -> Tensor:
-        """What workers report of the policy: the means before truncation (..., A)."""
-        return self.mean
+        self.summary = self.mean  # (..., A), what workers report of the policy
 
     def log_prob(self, action: Tensor) -> Tensor:
         """log pi(a): (..., A) -> (...)."""
@@ -115,15 +107,8 @@ class TruncatedNormalPolicy:
 
     def act(self, random_share: Tensor, greedy: bool) -> Tuple[Tensor, Tensor, Tensor]:
         """
-        Overview:
-            Actions to play.
-        Arguments:
-            - random_share (:obj:`Tensor`): (...) share of actions drawn uniformly from [-1, 1].
-            - greedy (:obj:`bool`): Take the most likely action, the mean before truncation, instead of a sample.
-        Returns:
-            - action (:obj:`Tensor`): (..., A).
-            - behaviour (:obj:`Tensor`): (..., A) standard deviations before truncation.
-            - entropy (:obj:`Tensor`): (...) the policy's entropy in nats.
+        As in `CategoricalPolicy`. The most likely action is the mean before truncation, and the behaviour (..., A) is
+        described by the standard deviations before truncation; entropy is the policy's.
         """
         action = self.mean if greedy else self.sample()
         uniform = torch.rand_like(action) * 2 - 1

@@ -2,6 +2,7 @@
 from typing import List
 
 import torch
+from easydict import EasyDict
 from torch import Tensor, nn
 
 from lzero_mow.model.common.categorical import unimix
@@ -21,30 +22,25 @@ class TaskRouter(nn.Module):
         One per cent of the uniform distribution is mixed in, as everywhere in STORM: a gate is 1 whatever W is, so
         nothing else would stop a score that its gradient pushes down (we saw 1e-30, then NaN).
     Arguments:
-        - num_tasks (:obj:`int`), embedding_dim (:obj:`int`): K and the width of e_k.
-        - num_experts (:obj:`int`), experts_per_task (:obj:`int`): N_e and n.
-        - temperature_start (:obj:`float`), temperature_steps (:obj:`int`): tau decays geometrically to 1.
-        - gradient (:obj:`str`): 'straight_through' or 'none'.
+        - cfg (:obj:`EasyDict`): MODEL_CONFIG of `lzero_mow/config/mow.py`.
     """
 
-    def __init__(
-            self, num_tasks: int, embedding_dim: int, num_experts: int, experts_per_task: int,
-            temperature_start: float, temperature_steps: int, gradient: str
-    ) -> None:
+    def __init__(self, cfg: EasyDict) -> None:
         super().__init__()
-        self.num_experts, self.experts_per_task, self.gradient = num_experts, experts_per_task, gradient
-        self.temperature_start, self.temperature_steps = temperature_start, temperature_steps
+        self.num_experts, self.experts_per_task = cfg.num_experts, cfg.experts_per_task  # N_e, n
+        self.gradient = cfg.router_gradient  # 'straight_through' or 'none'
+        self.temperature_start, self.temperature_steps = cfg.temperature_start, cfg.temperature_steps
         self.mlp = nn.Sequential(
-            nn.Linear(embedding_dim, 64, bias=False), nn.Tanh(), nn.Linear(64, num_experts, bias=False)
+            nn.Linear(cfg.task_embedding_dim, 64, bias=False), nn.Tanh(), nn.Linear(64, cfg.num_experts, bias=False)
         )
         self.register_buffer('step', torch.zeros((), dtype=torch.long))
-        self.register_buffer('chosen', torch.zeros(num_tasks, experts_per_task, dtype=torch.long))  # J (K, n)
+        self.register_buffer('chosen', torch.zeros(cfg.num_tasks, cfg.experts_per_task, dtype=torch.long))  # J (K, n)
         self.chosen_on_host: List[List[int]] = self.chosen.tolist()
         self.register_load_state_dict_post_hook(lambda router, _: router._read_back())
 
     @property
     def temperature(self) -> Tensor:
-        """tau after `step` updates: temperature_start ** (1 - step / temperature_steps), at least 1."""
+        """tau after `step` updates: it decays geometrically from temperature_start to 1 in temperature_steps."""
         left = (1 - self.step / max(1, self.temperature_steps)).clamp(min=0)
         return self.temperature_start ** left
 

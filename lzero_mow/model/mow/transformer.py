@@ -6,6 +6,7 @@ from typing import Optional, Tuple
 
 import torch
 import torch.nn.functional as F
+from easydict import EasyDict
 from torch import Tensor, nn
 
 from lzero_mow.model.common.grouped import GroupedLayerNorm, GroupedLinear, GroupedReLU, Groups
@@ -103,21 +104,17 @@ class Transformer(nn.Module):
     Arguments:
         - groups (:obj:`int`): Number of groups: experts, or 1 for the shared transformer.
         - in_features (:obj:`int`): Width of a step's input.
-        - width, num_layers, num_heads, max_length (:obj:`int`): Sizes; `max_length` is the longest sequence.
-        - dropout (:obj:`float`): On attention weights and on both sublayers' outputs.
+        - cfg (:obj:`EasyDict`): MODEL_CONFIG of `lzero_mow/config/mow.py`.
     """
 
-    def __init__(
-            self, groups: int, in_features: int, width: int, num_layers: int, num_heads: int, max_length: int,
-            dropout: float
-    ) -> None:
+    def __init__(self, groups: int, in_features: int, cfg: EasyDict) -> None:
         super().__init__()
-        self.max_length = max_length
+        self.max_length, width, layers = cfg.max_length, cfg.width, range(cfg.num_layers)
         self.mixer = Mixer(groups, in_features, width)
-        self.position = nn.Parameter(torch.randn(groups, max_length, width))
+        self.position = nn.Parameter(torch.randn(groups, cfg.max_length, width))
         self.norm = GroupedLayerNorm(groups, width, eps=1e-6)
-        self.attention = nn.ModuleList(CausalAttention(groups, width, num_heads, dropout) for _ in range(num_layers))
-        self.feed_forward = nn.ModuleList(FeedForward(groups, width, dropout) for _ in range(num_layers))
+        self.attention = nn.ModuleList(CausalAttention(groups, width, cfg.num_heads, cfg.dropout) for _ in layers)
+        self.feed_forward = nn.ModuleList(FeedForward(groups, width, cfg.dropout) for _ in layers)
 
     def new_cache(self, max_length: int) -> KVCache:
         """A cache for sequences of at most `max_length` steps."""

@@ -1,8 +1,9 @@
 """The VAE bank: one categorical VAE per task cluster (paper section 3.2), with STORM's encoder and decoder."""
 from math import gcd
-from typing import List, Optional, Sequence
+from typing import List, Optional
 
 import torch
+from easydict import EasyDict
 from torch import Tensor, nn
 
 from lzero_mow.model.common.categorical import unimix
@@ -74,28 +75,18 @@ class VAEBank(nn.Module):
         q_i(z | o, e) and p_i(o | z, e) for every cluster i. e_k is appended to the flattened features before the
         posterior head, and to z before the decoder's first layer.
     Arguments:
-        - num_clusters (:obj:`int`): Number of VAEs.
-        - observation_shape (:obj:`Sequence`): (C, size, size).
-        - stem_channels (:obj:`int`), norm (:obj:`str`): Of the convolutions, see `conv_channels` and `norm_layer`.
-        - categories (:obj:`int`), classes (:obj:`int`), unimix_share (:obj:`float`): Of the latent.
-        - embedding_dim (:obj:`int`): Width of e_k, 0 for none.
+        - cfg (:obj:`EasyDict`): MODEL_CONFIG of `lzero_mow/config/mow.py`.
     """
 
-    def __init__(
-            self, num_clusters: int, observation_shape: Sequence[int], stem_channels: int, norm: str, categories: int,
-            classes: int, unimix_share: float, embedding_dim: int
-    ) -> None:
+    def __init__(self, cfg: EasyDict) -> None:
         super().__init__()
-        self.latent_shape, self.unimix_share = (categories, classes), unimix_share
-        latent_dim = categories * classes
-        frame = (*observation_shape[:2], stem_channels, norm)
-        self.encoders = nn.ModuleList(Encoder(*frame) for _ in range(num_clusters))
-        self.posterior_head = GroupedLinear(
-            num_clusters, self.encoders[0].out_features + embedding_dim, latent_dim
-        )
-        self.decoders = nn.ModuleList(
-            Decoder(latent_dim + embedding_dim, *frame) for _ in range(num_clusters)
-        )
+        self.latent_shape, self.unimix_share = (cfg.categories, cfg.classes), cfg.unimix
+        latent_dim, clusters = cfg.categories * cfg.classes, range(cfg.num_clusters)
+        frame = (*cfg.observation_shape[:2], cfg.stem_channels, cfg.norm)
+        self.encoders = nn.ModuleList(Encoder(*frame) for _ in clusters)
+        features = self.encoders[0].out_features + cfg.task_embedding_dim
+        self.posterior_head = GroupedLinear(cfg.num_clusters, features, latent_dim)
+        self.decoders = nn.ModuleList(Decoder(latent_dim + cfg.task_embedding_dim, *frame) for _ in clusters)
 
     def encode(self, obs: Tensor, embedding: Optional[Tensor], clusters: Groups) -> Tensor:
         """

@@ -60,22 +60,15 @@ class WorldModel(nn.Module):
         self.num_clusters, self.num_experts = cfg.num_clusters, cfg.num_experts
 
         self.task_embedding = nn.Parameter(torch.randn(cfg.num_tasks, embedding_dim)) if embedding_dim else None
-        self.vae = VAEBank(
-            cfg.num_clusters, cfg.observation_shape, cfg.stem_channels, cfg.norm, cfg.categories, cfg.classes,
-            cfg.unimix, embedding_dim
-        )
-        sizes = (cfg.width, cfg.num_layers, cfg.num_heads, cfg.max_length, cfg.dropout)
+        self.vae = VAEBank(cfg)
         step_dim = self.latent_dim + cfg.action_space_size + embedding_dim
         self.experts = self.router = self.shared = None
         if cfg.num_experts:
-            self.experts = Transformer(cfg.num_experts, step_dim, *sizes)
-            self.router = TaskRouter(
-                cfg.num_tasks, embedding_dim, cfg.num_experts, cfg.experts_per_task, cfg.temperature_start,
-                cfg.temperature_steps, cfg.router_gradient
-            )
+            self.experts = Transformer(cfg.num_experts, step_dim, cfg)
+            self.router = TaskRouter(cfg)
             step_dim = cfg.experts_per_task * cfg.width + embedding_dim
         if cfg.shared_transformer:
-            self.shared = Transformer(1, step_dim, *sizes)
+            self.shared = Transformer(1, step_dim, cfg)
         self.hidden_dim = cfg.width if cfg.shared_transformer else cfg.experts_per_task * cfg.width
 
         self.prior_head = GroupedLinear(cfg.num_clusters, self.hidden_dim, self.latent_dim)

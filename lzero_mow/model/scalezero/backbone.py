@@ -3,6 +3,7 @@ from typing import Callable, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
+from easydict import EasyDict
 from torch import Tensor, nn
 
 from .staged_linear import StagedLinear, Staging
@@ -70,26 +71,22 @@ class Backbone(nn.Module):
     Overview:
         Causal transformer with learned positions.
     Arguments:
-        - width (:obj:`int`), num_layers (:obj:`int`), num_heads (:obj:`int`): Sizes.
-        - max_tokens (:obj:`int`): Longest sequence, in tokens.
-        - dropout (:obj:`float`): Of the tokens, the attention weights and the sublayers' outputs.
+        - cfg (:obj:`EasyDict`): SCALEZERO_MODEL_CONFIG of `lzero_mow/config/scalezero.py`.
         - staging (:obj:`Staging`): Adapters of the attention layers.
         - feed_forward (:obj:`Callable`): Makes the feed-forward part of a layer.
     Raises:
         - ValueError: If the number of heads does not divide the width.
     """
 
-    def __init__(
-            self, width: int, num_layers: int, num_heads: int, max_tokens: int, dropout: float, staging: Staging,
-            feed_forward: Callable[[], nn.Module]
-    ) -> None:
+    def __init__(self, cfg: EasyDict, staging: Staging, feed_forward: Callable[[], nn.Module]) -> None:
         super().__init__()
+        width, num_heads, max_tokens = cfg.embed_dim, cfg.num_heads, 2 * cfg.max_steps
         if width % num_heads:
             raise ValueError(f'model.embed_dim must be a multiple of model.num_heads, got {width} and {num_heads}')
-        self.max_tokens, self.num_heads, self.dropout = max_tokens, num_heads, dropout
+        self.max_tokens, self.num_heads, self.dropout = max_tokens, num_heads, cfg.dropout
         self.position = nn.Embedding(max_tokens, width)
         self.blocks = nn.ModuleList(
-            Block(width, num_heads, dropout, staging, feed_forward()) for _ in range(num_layers)
+            Block(width, num_heads, cfg.dropout, staging, feed_forward()) for _ in range(cfg.num_layers)
         )
         self.norm = nn.LayerNorm(width)
         self.register_buffer('positions', torch.arange(max_tokens), persistent=False)

@@ -91,10 +91,7 @@ class ScaleZeroModel(nn.Module):
         continuous, actions = cfg.continuous_action_space, cfg.action_space_size
         self.policy_class = TruncatedNormalPolicy if continuous else CategoricalPolicy
         self.action_embedding = nn.Linear(actions, width) if continuous else nn.Embedding(actions, width)
-        self.backbone = Backbone(
-            width, cfg.num_layers, cfg.num_heads, 2 * cfg.max_steps, cfg.dropout, staging,
-            lambda: self._feed_forward(cfg, staging)
-        )
+        self.backbone = Backbone(cfg, staging, lambda: self._feed_forward(cfg, staging))
         self.value_support, self.reward_support = Support(*cfg.value_support), Support(*cfg.reward_support)
         self.policy_head = TaskHead(cfg.num_tasks, width, actions * self.policy_class.outputs_per_action)
         self.value_head = TaskHead(cfg.num_tasks, width, len(self.value_support))
