@@ -33,7 +33,7 @@ def test_lambda_return_by_hand():
 
 
 @pytest.mark.unittest
-def test_return_scale_is_one_a_task_and_never_below_its_floor():
+def test_return_scale_is_separate_per_task_and_never_below_its_floor():
     scale = ReturnScale(3)
     returns = torch.stack([torch.linspace(0, 100, 101), torch.linspace(0, 0.1, 101), torch.linspace(0, 0.1, 101)])
     for _ in range(3):
@@ -83,7 +83,7 @@ def test_imagined_actions_are_legal():
 
 
 @pytest.mark.unittest
-def test_agent_terms_train_actor_and_critic_and_nothing_else():
+def test_agent_terms_only_train_actor_and_critic():
     model = tiny_model()
     rollout, *_, routing = rollout_of(model)
     cfg = EasyDict(MOW_CONFIG)

@@ -19,7 +19,7 @@ SUITES_AND_PRESETS = [
 
 @pytest.mark.unittest
 @pytest.mark.parametrize('suite, preset', SUITES_AND_PRESETS)
-def test_all_but_the_method_is_the_same(suite, preset):
+def test_everything_but_the_method_is_the_same(suite, preset):
     mow = build_config(preset, suite=suite)
     for method in OTHERS:
         other = build_config(preset, suite=suite, method=method)
@@ -79,7 +79,7 @@ def test_the_dense_model_and_dps_differ_from_scalezero_in_what_their_names_say()
         ('policy.solved_returns={Breakout: high}', "policy.solved_returns.Breakout must be a number, got 'high'"),
     ]
 )
-def test_what_cannot_work(override, message):
+def test_unworkable_settings_are_refused(override, message):
     with pytest.raises(ValueError) as raised:
         validate(build_config('laptop', overrides=[override], suite='minatar', method='scalezero'))
     assert message in str(raised.value) and '\n' not in str(raised.value)

@@ -58,7 +58,7 @@ def test_check_accepts_the_defaults_and_the_constructor_refuses_an_unknown_game(
 
 
 @pytest.mark.unittest
-def test_environment_configs_go_task_by_task_and_leave_their_source_alone():
+def test_environment_configs_are_ordered_by_task_and_do_not_change_their_source():
     cfg = EasyDict(tasks=['Pong', 'Boxing'], collector_env_num=2, evaluator_env_num=1, max_episode_steps=99)
     before = copy.deepcopy(cfg)
     collect, evaluate = AtariMoWEnv.create_collector_env_cfg(cfg), AtariMoWEnv.create_evaluator_env_cfg(cfg)

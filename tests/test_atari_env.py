@@ -202,7 +202,7 @@ def test_full_action_space_allows_everything_and_minimal_refuses_the_rest():
 
 @pytest.mark.unittest
 @pytest.mark.parametrize('action', [18, -1, 2.5, None, np.zeros(2)])
-def test_what_is_no_action_is_refused(action):
+def test_invalid_actions_are_refused(action):
     env = make_env('Pong', seed=0)
     env.reset()
     with pytest.raises(ValueError, match='Pong'):

@@ -53,7 +53,7 @@ def test_a_dynamic_seed_gives_new_episodes_that_depend_on_seed_and_number_only(r
         ('Boxing', dict(max_episode_steps=150, action_space='full')),
     ]
 )
-def test_a_saved_environment_goes_on_exactly_in_a_new_object(task, cfg):
+def test_a_saved_environment_continues_exactly_in_a_new_object(task, cfg):
     env, rng = make_env(task, seed=11, dynamic_seed=True, **cfg), np.random.default_rng(2)
     env.reset()
     for _ in range(230):
@@ -81,7 +81,7 @@ def test_a_saved_environment_goes_on_exactly_in_a_new_object(task, cfg):
 
 
 @pytest.mark.unittest
-def test_a_saved_environment_that_cannot_go_on_is_refused():
+def test_a_saved_environment_that_cannot_continue_is_refused():
     env = make_env('Pong', seed=0)
     with pytest.raises(RuntimeError, match='Pong has not been reset'):
         env.state_dict()

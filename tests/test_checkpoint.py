@@ -78,7 +78,7 @@ def test_full_disk_in_the_replay(tmp_path):
 
 
 @pytest.mark.unittest
-def test_a_bug_is_no_full_disk(tmp_path, monkeypatch):
+def test_a_bug_is_not_reported_as_a_full_disk(tmp_path, monkeypatch):
 
     def save(state, file):
         raise RuntimeError('a bug')

@@ -121,7 +121,7 @@ def test_stock_collector_loses_steps():
 
 
 @pytest.mark.unittest
-def test_ends_of_environments_without_our_flags():
+def test_environments_without_our_flags_end_correctly():
     """LightZero's own environments say `TimeLimit.truncated` or nothing."""
     collector = make_collector(1)
     env, step = collector._env._envs[0], collector._env._envs[0].step

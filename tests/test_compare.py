@@ -147,7 +147,7 @@ def test_what_differs_in_more_than_the_method_is_refused(runs, tmp_path, capsys,
 
 
 @pytest.mark.unittest
-def test_how_many_environments_share_an_evaluation_is_no_difference(tmp_path):
+def test_the_number_of_evaluation_environments_may_differ(tmp_path):
     made = [
         make_run(tmp_path / f'mow{s}', seed=s, env__evaluator_env_num=count, env__evaluation_episodes=4)
         for s, count in enumerate((1, 2))

@@ -205,7 +205,7 @@ def test_unknown_preset(name, message):
         ('policy.learning_rate=.nan', 'policy.learning_rate must be a finite number, got nan'),
     ]
 )
-def test_what_cannot_work(overrides, message):
+def test_unworkable_settings_are_refused(overrides, message):
     with pytest.raises(ValueError) as raised:
         checked('policy.batch_size=8', *overrides.split(' '))
     assert message in str(raised.value) and '\n' not in str(raised.value)
@@ -236,7 +236,7 @@ def test_a_damaged_configuration_is_refused_in_one_line(tmp_path, text, message)
 
 @pytest.mark.unittest
 @pytest.mark.parametrize('method, key', [('mow', 'continuous_action_space'), ('scalezero', 'router_norm')])
-def test_a_run_begun_before_a_key_was_there_is_refused_in_one_line(method, key):
+def test_a_run_from_before_a_key_existed_is_refused_in_one_line(method, key):
     config = build_config('debug', method=method)
     del config['policy']['model'][key]
     with pytest.raises(ValueError, match=f'^policy.model.{key} is missing: continue this run with the version'):

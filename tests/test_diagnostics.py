@@ -127,7 +127,7 @@ def test_evenness_of_expert_use():
 
 
 @pytest.mark.unittest
-def test_norms_are_means_of_a_tasks_steps():
+def test_norms_are_means_over_the_steps_of_a_task():
     x = torch.zeros(3, 2, 2)
     x[0], x[1], x[2, 0] = torch.tensor([3.0, 4.0]), torch.tensor([0.0, 1.0]), torch.tensor([6.0, 8.0])
     assert norm_by_task(x, (0, 2, 2)) == {0: 5.0, 2: pytest.approx(3.0)}

@@ -9,7 +9,7 @@ from lzero_mow.multitask.dps.freeze import enter_stage
 
 
 @pytest.mark.unittest
-def test_heads_of_a_resting_task_stand_still():
+def test_heads_of_a_solved_task_do_not_change():
     policy = tiny_scalezero_policy(
         model=dict(stages=2), stage_min_updates=1000, solved_returns=dict(green=1.0), solved_patience=1
     )

@@ -86,7 +86,7 @@ def test_a_solved_task_rests_until_it_fails_again(tmp_path, scripted, monkeypatc
 
 
 @pytest.mark.unittest
-def test_where_all_rest_time_passes_and_nothing_is_played(tmp_path, scripted, monkeypatch):
+def test_time_passes_without_play_when_all_tasks_are_solved(tmp_path, scripted, monkeypatch):
     monkeypatch.setattr(ENTRY, 'write_report', lambda *_: None)
     monkeypatch.setattr(MoWEvaluator, 'eval_tasks', lambda self, *_: episodes(20.0, 20.0))
     config = config_of(tmp_path / 'run')
@@ -97,7 +97,7 @@ def test_where_all_rest_time_passes_and_nothing_is_played(tmp_path, scripted, mo
 
 
 @pytest.mark.unittest
-def test_stages_pass_and_a_resume_goes_on_in_the_middle_of_one(tmp_path, scripted, monkeypatch):
+def test_stages_follow_one_another_and_a_run_resumes_within_one(tmp_path, scripted, monkeypatch):
     scripted(*[20] * 20)
     train(config_of(tmp_path / 'run'), max_env_step=96)
     state = load(tmp_path / 'run')
@@ -126,7 +126,7 @@ def prior_in_place_of_a_search(model, window, cfg, rng=None):
 
 
 @pytest.mark.unittest
-def test_a_run_stopped_in_the_middle_of_a_stage_goes_on_bit_for_bit(tmp_path, monkeypatch):
+def test_a_run_stopped_in_the_middle_of_a_stage_resumes_bit_for_bit(tmp_path, monkeypatch):
     monkeypatch.setattr(ENTRY, 'write_report', lambda *_: None)
     monkeypatch.setattr(scalezero_acting, 'search', prior_in_place_of_a_search)
     monkeypatch.setattr(MoWEvaluator, 'eval_tasks', lambda self, *_: episodes(20.0, 0.0))
@@ -154,7 +154,7 @@ def inspected(run):
 
 
 @pytest.mark.unittest
-def test_environments_that_are_left_out_wait_in_their_episodes(tmp_path, monkeypatch):
+def test_environments_that_are_not_stepped_wait_in_their_episodes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     collector = make_collector(4)
     collect_logs(collector, calls=3)

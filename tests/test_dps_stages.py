@@ -63,7 +63,7 @@ def test_a_stage_ends_when_its_share_of_tasks_is_solved_or_its_time_is_over(min_
 
 
 @pytest.mark.unittest
-def test_a_stage_goes_on_after_a_resume():
+def test_a_stage_continues_after_a_resume():
     controller, other = (StageController(3, 10, 20) for _ in range(2))
     assert switches(controller, [], last=25) == [20]
     other.load_state_dict(controller.state_dict())

@@ -97,7 +97,7 @@ def test_stops_after_max_train_iter_and_starts_from_given_weights(tmp_path):
 
 
 @pytest.mark.unittest
-def test_weights_of_a_policy_that_saves_none(tmp_path):
+def test_weights_of_a_policy_without_saved_weights(tmp_path):
     path = str(tmp_path / 'x.pth.tar')
     checkpoint.write_atomically({'format': checkpoint.FORMAT, 'policy': {'updates': 3}}, path)
     with pytest.raises(checkpoint.CheckpointError, match='there are no networks in .*x.pth.tar'):

@@ -142,7 +142,7 @@ def test_errors_of_the_policy_pass_through():
 
 @pytest.mark.unittest
 @pytest.mark.parametrize('kind', ['collector', 'evaluator'])
-def test_a_process_that_has_ended_by_itself_does_not_spoil_the_close(kind):
+def test_a_process_that_has_already_ended_does_not_break_close(kind):
     manager = make_manager(2, subprocess=True)
     if kind == 'collector':
         worker = make_collector(2, manager=manager)

@@ -41,7 +41,7 @@ def finish(job, env_step=None, score=1.0):
 
 
 @pytest.mark.unittest
-def test_seeds_come_first_and_an_ensemble_is_a_run_a_task(tmp_path):
+def test_seeds_come_first_and_an_ensemble_has_a_run_per_task(tmp_path):
     jobs = plan_jobs(make_plan(tmp_path, ['mow', 'storm', 'random'], [0, 1]))
     assert [str(job) for job in jobs] == [
         'mow, seed 0', 'storm Pong, seed 0', 'storm Boxing, seed 0', 'random, seed 0', 'mow, seed 1',
@@ -68,7 +68,7 @@ def test_experts_play_where_there_are_some(tmp_path):
 
 
 @pytest.mark.unittest
-def test_a_key_of_one_policy_reaches_its_methods_alone(tmp_path):
+def test_a_key_of_one_policy_only_reaches_its_methods(tmp_path):
     overrides = ['policy.num_simulations=3', 'policy.horizon=2', 'max_env_step=150']
     mow, scalezero = plan_jobs(make_plan(tmp_path, ['mow', 'scalezero'], overrides=overrides))
     assert mow.config['policy']['horizon'] == 2 and 'num_simulations' not in mow.config['policy']
@@ -150,7 +150,7 @@ def test_new_run_resumed_run_and_what_was_cut_off_before_its_checkpoint(tmp_path
 
 
 @pytest.mark.unittest
-def test_a_folder_with_another_run_is_not_gone_on_with(tmp_path):
+def test_a_folder_with_another_run_is_not_continued(tmp_path):
     job, = plan_jobs(make_plan(tmp_path))
     finish(job)
     plan_jobs(make_plan(tmp_path, overrides=['policy.checkpoint_freq=7']))
@@ -209,7 +209,7 @@ def test_tables_hold_the_seeds_that_have_ended_and_leave_other_methods_alone(tmp
 
 @pytest.mark.unittest
 @pytest.mark.parametrize('seeds, tasks, lost', [([3], TASKS, 'Pong of seed 0'), ([0], ['Pong'], 'Boxing of seed 0')])
-def test_a_table_is_not_replaced_by_one_with_less_in_it(tmp_path, seeds, tasks, lost):
+def test_a_table_is_not_replaced_by_a_smaller_one(tmp_path, seeds, tasks, lost):
     output, plan = str(tmp_path / 'results'), make_plan(tmp_path / 'runs', seeds=[0])
     finish(plan_jobs(plan)[0])
     write_tables(plan, TASKS, output)

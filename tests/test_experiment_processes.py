@@ -85,7 +85,7 @@ def test_only_so_many_at_once_and_an_interrupt_ends_them(tmp_path, monkeypatch, 
 
 
 @pytest.mark.unittest
-def test_threads_are_shared_out(tmp_path, monkeypatch):
+def test_threads_are_divided_among_the_jobs(tmp_path, monkeypatch):
     calls = []
 
     def run_jobs(due, plan, at_once, threads, on_finished):

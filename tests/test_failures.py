@@ -201,7 +201,7 @@ def test_an_interrupt_that_an_environment_swallowed():
 
 
 @pytest.mark.unittest
-def test_a_device_that_is_not_there(tmp_path, monkeypatch, capsys):
+def test_a_missing_device_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     config = tiny_config(tmp_path / 'run', policy=dict(device='cuda'))
     code, lines = command(tmp_path / 'run', config, monkeypatch, capsys)

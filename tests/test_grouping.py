@@ -53,7 +53,7 @@ def test_a_file_that_does_not_fit(tmp_path, content, message):
 
 
 @pytest.mark.unittest
-def test_a_file_in_another_encoding_is_not_guessed_at(tmp_path):
+def test_a_file_in_another_encoding_is_refused(tmp_path):
     """Two names that differ in what cannot be read would become one cluster."""
     path = tmp_path / 'clusters.yaml'
     path.write_bytes('{a: é, b: è, c: é, d: é, e: è}'.encode('latin-1'))

@@ -86,7 +86,7 @@ for found in (
 
 
 @pytest.mark.unittest
-def test_what_is_heavy_is_imported_without_banners():
+def test_heavy_packages_are_imported_without_banners():
     done = run_python('-c', 'import lzero_mow.entry, lzero_mow.policy.mow, lzero_mow.policy.scalezero, lzero_mow.envs.atari')
     assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
 
@@ -160,7 +160,7 @@ def test_benchmarks_of_models_measure_what_they_say():
         (('update_speed', '--repeats', '0'), '--repeats is 0: expected at least 1'),
     ]
 )
-def test_benchmarks_refuse_what_cannot_be_in_one_line(arguments, message):
+def test_benchmarks_refuse_impossible_arguments_in_one_line(arguments, message):
     done = run_python('-m', f'lzero_mow.studies.bench.{arguments[0]}', *arguments[1:])
     assert done.returncode == 2 and message in done.stderr and 'Traceback' not in done.stderr, done.stderr
 
@@ -183,7 +183,7 @@ def test_config_files_are_found_and_a_missing_one_is_named():
 
 
 @pytest.mark.unittest
-def test_pip_check_complains_about_the_known_metadata_only():
+def test_pip_check_only_complains_about_known_metadata():
     if Path(sys.prefix).resolve() != ROOT / '.venv':
         pytest.skip('holds for the environment that make makes')
     done = run_python('-m', 'pip', '--disable-pip-version-check', 'check')

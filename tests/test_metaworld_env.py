@@ -66,7 +66,7 @@ def test_what_moves_up_or_away_moves_up_in_the_picture(camera, axis):
 
 
 @pytest.mark.unittest
-def test_several_in_one_process_draw_their_own_scenes():
+def test_several_renderers_in_one_process_draw_their_own_scenes():
     tasks = ('reach', 'drawer-close', 'window-close')
     alone = {}
     for task in tasks:
@@ -100,7 +100,7 @@ def test_the_first_picture_shows_the_episodes_own_goal():
 
 
 @pytest.mark.unittest
-def test_an_expert_succeeds_and_the_end_tells_so():
+def test_an_expert_succeeds_and_the_last_step_says_so():
     from metaworld.policies import ENV_POLICY_MAP
     env, expert = make('drawer-close', max_episode_steps=120), ENV_POLICY_MAP['drawer-close-v3']()
     env.reset()
@@ -116,7 +116,7 @@ def test_an_expert_succeeds_and_the_end_tells_so():
 
 
 @pytest.mark.unittest
-def test_a_held_action_adds_its_rewards_up():
+def test_rewards_are_summed_while_an_action_is_held():
     single, held = make(), make(action_repeat=2, max_episode_steps=250)
     ones = play(single, np.repeat(ACTIONS[:3], 2, axis=0))
     twos = play(held, ACTIONS[:3])
@@ -127,7 +127,7 @@ def test_a_held_action_adds_its_rewards_up():
 
 
 @pytest.mark.unittest
-def test_an_episode_goes_on_in_another_object():
+def test_an_episode_continues_in_another_object():
     env, other = make(max_episode_steps=10), make(max_episode_steps=10, seed=9)
     play(env, ACTIONS[:5])
     obs = other.load_state_dict(env.state_dict())
@@ -156,7 +156,7 @@ def test_evaluation_walks_through_the_fixed_goals():
 
 @pytest.mark.unittest
 @pytest.mark.parametrize('action', [[0, 0, 0], [0, 0, 0, 1.5], [0, 0, 0, float('nan')], 3])
-def test_what_is_no_action_is_refused(action):
+def test_invalid_actions_are_refused(action):
     env = make()
     env.reset()
     with pytest.raises(ValueError, match='is not an action of reach: actions are 4 numbers from -1 to 1'):
@@ -175,7 +175,7 @@ def test_what_is_no_action_is_refused(action):
         (dict(tasks=['reach'], evaluator_env_num=2, evaluation_episodes=5), 'a multiple of env.evaluator_env_num'),
     ]
 )
-def test_what_cannot_be_is_refused(cfg, message):
+def test_impossible_values_are_refused(cfg, message):
     with pytest.raises(ValueError) as raised:
         METAWORLD.check(cfg)
     assert message in str(raised.value) and '\n' not in str(raised.value)
@@ -188,7 +188,7 @@ def test_all_of_mt50_are_known():
 
 
 @pytest.mark.unittest
-def test_a_fork_of_a_process_that_has_drawn_says_so_and_does_not_hang():
+def test_a_fork_of_a_process_that_has_rendered_says_so_and_does_not_hang():
     make().reset()
     pipe = multiprocessing.get_context('fork').Pipe()
 
@@ -213,7 +213,7 @@ def test_the_suites_are_the_packages():
 
 
 @pytest.mark.unittest
-def test_a_library_that_is_none_is_refused_unprobed():
+def test_an_unknown_gl_library_is_refused_without_a_probe():
     code = "import os; os.environ['MUJOCO_GL'] = 'glfw'; from lzero_mow.envs import rendering; rendering.choose_gl()"
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert "ValueError: MUJOCO_GL is 'glfw', which needs a display: unset it" in done.stderr
@@ -253,7 +253,7 @@ def test_what_is_not_installed_is_named(monkeypatch):
 
 
 @pytest.mark.unittest
-def test_without_a_library_to_draw_with_one_line_names_the_packages(tmp_path):
+def test_without_a_gl_library_one_line_names_the_packages(tmp_path):
     """In a process of its own: what was once chosen stays."""
     code = 'from lzero_mow.envs.rendering import choose_gl\nchoose_gl()'
     environment = dict(os.environ, MUJOCO_GL='osmesa', PYOPENGL_PLATFORM='', LD_LIBRARY_PATH=str(tmp_path))

@@ -34,7 +34,7 @@ class Stopped(Exception):
 
 @pytest.mark.unittest
 @pytest.mark.timeout(600)
-def test_a_run_ends_with_successes_and_goes_on_bit_for_bit(tmp_path, monkeypatch):
+def test_a_run_ends_with_successes_and_resumes_bit_for_bit(tmp_path, monkeypatch):
     train(config_of(tmp_path / 'whole'))
     with open(tmp_path / 'whole' / 'results.csv') as file:
         rows = list(csv.DictReader(file))
@@ -158,7 +158,7 @@ def test_a_renderer_that_dies_in_its_process_is_named(tmp_path, death, message):
         ('scalezero', ['policy.num_sampled_actions=1'], (), 'a search needs at least 2 to choose from'),
     ]
 )
-def test_what_cannot_work(method, overrides, games, message):
+def test_unworkable_settings_are_refused(method, overrides, games, message):
     with pytest.raises(ValueError) as raised:
         validate(build_config('debug', games, overrides=overrides, suite='metaworld', method=method))
     assert message in str(raised.value) and '\n' not in str(raised.value)

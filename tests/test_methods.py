@@ -77,7 +77,7 @@ MULTITASK = dict(NO_EXPERTS, task_head=False, weighting='sum')
         ('mow_group_norm', dict(norm={nn.GroupNorm})),
     ]
 )
-def test_a_method_differs_from_mow_in_what_its_name_says_alone(method, changed):
+def test_a_method_only_differs_from_mow_in_what_its_name_says(method, changed):
     mow = parts('mow')
     assert mow == dict(
         clusters=2, experts=3, router=True, shared=True, task_head=True, embedding=True, weighting='harmonious',
@@ -174,7 +174,7 @@ def test_a_pair_may_start_from_the_policys_default_config(tmp_path):
 
 
 @pytest.mark.unittest
-def test_a_task_has_the_same_episodes_whatever_is_trained_beside_it(tmp_path):
+def test_a_tasks_episodes_do_not_depend_on_the_other_tasks(tmp_path):
     from lzero_mow.entry.run.workers import COLLECTING, EVALUATING, build_workers, compile_run, env_seeds, resolve
     seen = {}
     for tasks in (['Direct', 'Shifted'], ['Shifted']):

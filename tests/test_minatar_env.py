@@ -70,7 +70,7 @@ def test_an_episode_is_a_function_of_its_seed_and_actions(task):
 
 @pytest.mark.unittest
 @pytest.mark.parametrize('task', list(GAMES))
-def test_an_episode_goes_on_where_it_was_saved(task):
+def test_an_episode_continues_where_it_was_saved(task):
     env, other = make(task), make(task)
     env.reset()
     for action in (4, 4, 1, 0):
@@ -108,7 +108,7 @@ def test_a_copy_is_the_same_game_under_other_colours():
 
 
 @pytest.mark.unittest
-def test_the_mask_leaves_the_actions_that_do_something():
+def test_the_mask_keeps_the_actions_with_an_effect():
     assert make('Freeway', action_space='minimal').reset()['action_mask'].tolist() == [1, 0, 1, 0, 1, 0]
     assert make('Freeway').reset()['action_mask'].all()
 

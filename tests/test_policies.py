@@ -58,7 +58,7 @@ def test_truncated_normal_learns_what_the_advantage_asks_for():
 
 
 @pytest.mark.unittest
-def test_acting_mixes_random_play_in_and_greedy_play_takes_the_mode():
+def test_acting_mixes_in_random_play_and_greedy_play_takes_the_mode():
     torch.manual_seed(0)
     legal = torch.tensor([True, True, False])
     outputs = torch.tensor([0.0, 2.0, 9.0]).expand(2000, -1)

@@ -127,7 +127,7 @@ def test_first_action_is_random_and_later_ones_follow_the_window():
 
 
 @pytest.mark.unittest
-def test_environments_of_different_age_act_together():
+def test_environments_at_different_timesteps_act_together():
     policy = tiny_policy()
     obs = random_batch((0, ) * 6, 1).obs[:, 0]
     for _ in range(4):

@@ -69,7 +69,7 @@ def test_video_is_readable(tmp_path, open_loop):
 
 
 @pytest.mark.unittest
-def test_sheet_has_a_strip_a_task(tmp_path, open_loop):
+def test_sheet_has_a_strip_per_task(tmp_path, open_loop):
     path = tmp_path / 'open_loop.png'
     write_open_loop_sheet(str(path), {'Pong': open_loop, 'Boxing': open_loop}, CONTEXT, columns=4, scale=1)
     cell = 64 + 2 * BORDER
@@ -104,7 +104,7 @@ def _rows(seed, normalised=True):
 
 
 @pytest.mark.unittest
-def test_the_last_evaluation_has_a_line_a_task_and_the_means():
+def test_the_last_evaluation_has_a_line_per_task_and_the_means():
     rows = [Result('mow', 0, task, step, 2, step, None, 0.5, step / 200) for step in (0, 100) for task in ('a', 'b')]
     table = last_evaluation(TABLE.frame(rows))
     assert [column.header for column in table.columns] == ['task', 'return', 'success at any step', 'at the last step']

@@ -160,7 +160,7 @@ def test_killed_at_any_moment(tmp_path, uninterrupted, seconds):
 
 
 @pytest.mark.unittest
-def test_environments_in_processes_of_their_own_begin_new_episodes(tmp_path, caplog):
+def test_environments_in_other_processes_begin_new_episodes(tmp_path, caplog):
     """Their states are out of reach: the run goes on, and says so, but it is no longer the same to the bit."""
     config = tiny_config(tmp_path / 'run', create=dict(env_manager=dict(type='subprocess')))
     train(config, max_env_step=48)
@@ -253,7 +253,7 @@ def test_two_processes_cannot_train_in_one_folder(tmp_path, uninterrupted):
 
 
 @pytest.mark.unittest
-def test_a_key_that_is_not_there_is_refused_from_python_too(tmp_path):
+def test_unknown_keys_are_also_refused_in_python(tmp_path):
     config = tiny_config(tmp_path / 'run')
     config['policy']['batchsize'] = 4
     with pytest.raises(ValueError, match="unknown key 'policy.batchsize': did you mean 'policy.batch_size'"):

@@ -26,7 +26,7 @@ def curves(run_dir):
 
 
 @pytest.mark.unittest
-def test_an_evaluation_is_a_row_a_task_and_scalars(tmp_path):
+def test_an_evaluation_is_a_row_per_task_and_scalars(tmp_path):
     log = make_log(tmp_path)
     score = log.evaluation(100, {'return': np.array([[-21.0, -20.4], [12.1, 12.1]])})
     log.close()

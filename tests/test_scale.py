@@ -68,7 +68,7 @@ def test_random_play_is_needed_for_a_scale_of_returns():
 
 
 @pytest.mark.unittest
-def test_experts_are_no_measure_of_methods():
+def test_experts_are_not_compared_with_methods():
     rows = rows_of('mow', [(4, 15)]) + random_rows((1, 10))
     experts = reference_rows('expert', [(9, 90), (9, 90)])
     assert table_scale(TABLE.frame(rows + experts), last=1).bounds == table_scale(TABLE.frame(rows), last=1).bounds

@@ -73,7 +73,7 @@ def test_the_best_samples_are_visited_most():
 
 
 @pytest.mark.unittest
-def test_every_node_has_samples_of_its_own_and_those_are_played():
+def test_every_node_has_its_own_samples_and_they_are_played():
     model, window = PointingModel([0.0, 0.0], [0.5, -0.5, 2.0, 2.0]), window_of_numbers(4)
     torch.manual_seed(0)
     result = search(model, window, config(num_simulations=40))
@@ -200,7 +200,7 @@ class Stopped(Exception):
 
 @pytest.mark.unittest
 @pytest.mark.timeout(900)
-def test_a_run_keeps_its_samples_and_goes_on_bit_for_bit(tmp_path, monkeypatch):
+def test_a_run_keeps_its_samples_and_resumes_bit_for_bit(tmp_path, monkeypatch):
     """With trees that break ties the same way every time, the searches are repeated too."""
     monkeypatch.setattr(ENTRY, 'write_report', lambda *_: None)
     monkeypatch.setattr(trees, 'mz_tree', python_trees(traverse_with_switch))
@@ -256,7 +256,7 @@ def test_presets_of_metaworld_are_valid(method, preset):
         (['policy.model.action_space_size=5'], 'an environment of metaworld_mow has 4 actions'),
     ]
 )
-def test_what_cannot_work(overrides, message):
+def test_unworkable_settings_are_refused(overrides, message):
     with pytest.raises(ValueError) as raised:
         validate(build_config('debug', overrides=overrides, suite='metaworld', method='scalezero'))
     assert message in str(raised.value) and '\n' not in str(raised.value)

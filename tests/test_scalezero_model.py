@@ -40,7 +40,7 @@ def test_open_and_extend_equal_the_full_pass(overrides):
 
 @pytest.mark.unittest
 @torch.no_grad()
-def test_what_stands_in_the_cache_beyond_a_row_does_not_matter():
+def test_cache_entries_beyond_a_row_do_not_matter():
     model = tiny_scalezero()
     latent, action = random_steps(2, 3)
     routing, windows = model.route([0, 1]), torch.tensor([1, 3])
@@ -100,7 +100,7 @@ def test_the_last_action_may_be_missing():
 
 
 @pytest.mark.unittest
-def test_a_task_uses_its_own_heads_alone_and_rows_may_come_in_any_order():
+def test_a_task_only_uses_its_own_heads_and_rows_come_in_any_order():
     model, tasks = tiny_scalezero(), (2, 0, 2, 1, 0)
     latent, action = random_steps(5, 3)
     together = model(latent, action, model.route(tasks))

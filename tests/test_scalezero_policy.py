@@ -182,7 +182,7 @@ def test_the_entropys_weight_does_not_wind_up_beyond_its_bounds():
 
 @pytest.mark.unittest
 @pytest.mark.parametrize('stages', [1, 4])
-def test_state_goes_on_exactly(stages):
+def test_state_dict_continues_exactly_in_another_policy(stages):
     """All but the searches, whose ties LightZero 0.2.0 breaks by the clock: nothing is searched here."""
     settings = dict(model=dict(stages=stages), stage_min_updates=1, stage_max_updates=3)
     policy, other = tiny_scalezero_policy(**settings), tiny_scalezero_policy(seed=1, **settings)

@@ -10,7 +10,7 @@ from lzero_mow.config.tree import nearest
 
 
 @pytest.mark.unittest
-def test_every_game_has_scores_and_no_other():
+def test_exactly_the_known_games_have_scores():
     assert len(ATARI_100K) == 26
     assert set(REFERENCE_SCORES) == set(ATARI_100K)
 

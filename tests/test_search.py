@@ -163,7 +163,7 @@ def search_along_a_chain(model, window, context_length):
 
 @pytest.mark.unittest
 @pytest.mark.parametrize('context_length', [1, 2, 5])
-def test_path_longer_than_the_cache_goes_on_from_its_last_steps(context_length):
+def test_a_path_longer_than_the_cache_continues_from_its_last_steps(context_length):
     model, window = FakeModel(2, 3, CACHE_STEPS), random_window([6, 1, 3], [0, 1, 1], 3)
     search_along_a_chain(model, window, context_length)
     with pytest.raises(ValueError, match='context_length 6'):
@@ -239,7 +239,7 @@ def test_noise_moves_the_roots_priors():
 
 
 @pytest.mark.unittest
-def test_one_copy_to_the_host_a_simulation(monkeypatch):
+def test_one_copy_to_the_host_per_simulation(monkeypatch):
     copies, cpu = [], torch.Tensor.cpu
     monkeypatch.setattr(torch.Tensor, 'cpu', lambda tensor: copies.append(tensor.shape) or cpu(tensor))
     search(FakeModel(1, 4, 40), random_window([2, 3], [0, 0], 4), CONFIG)

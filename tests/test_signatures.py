@@ -36,7 +36,7 @@ def test_each_task_gets_the_gradient_of_its_own_loss(without_sampling):
 
 
 @pytest.mark.unittest
-def test_one_number_an_output_channel():
+def test_one_number_per_output_channel():
     model = tiny_model(num_clusters=1).world_model
     channels = {id(p): p.shape[axis] for p, axis in clustered_parameters(model)}
     names = {name: channels[id(p)] for name, p in model.named_parameters() if id(p) in channels}

@@ -92,7 +92,7 @@ def test_the_optimizers_are_those_of_a_model_that_was_built_with_the_clusters():
 
 
 @pytest.mark.unittest
-def test_a_gradient_is_shared_out_over_the_copies():
+def test_the_copies_gradients_add_up_to_the_original_one():
     """Without batch norm a task's loss stays the same, the copies' gradients add up, and the rest feels no change."""
     gradients = []
     for policy in split_twin(model=dict(norm='layer', dropout=0.0)):
@@ -115,7 +115,7 @@ def test_a_gradient_is_shared_out_over_the_copies():
 
 
 @pytest.mark.unittest
-def test_training_goes_on_for_each_cluster_alone():
+def test_training_continues_for_each_cluster_separately():
     _, parts = split_twin()
     only_task_1 = dict(world_model=random_batch((1, 1, 1), 8), imagine=random_batch((1, 1, 1), 4))
     before = [encoder.layers[0].weight.clone() for encoder in parts._model.world_model.vae.encoders]

@@ -162,7 +162,7 @@ def test_methods_stand_in_the_order_of_their_file():
 
 
 @pytest.mark.unittest
-def test_experts_stand_beside_random_play_and_train_nothing(table, tmp_path, monkeypatch):
+def test_experts_are_listed_next_to_random_play_and_train_nothing(table, tmp_path, monkeypatch):
     levels = []
     monkeypatch.setattr('matplotlib.axes.Axes.axhline', lambda self, y, **style: levels.append((y, style)))
     write(tmp_path, expert=reference_rows('expert', [(9, 90)]))

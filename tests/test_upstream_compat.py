@@ -21,7 +21,7 @@ def gradients(policy, name):
 
 
 @pytest.mark.unittest
-def test_a_router_of_one_expert_a_token_learns_only_without_it():
+def test_a_top_one_router_only_learns_without_upstream_compat():
     model = dict(experts_per_token=1)
     theirs, ours = (ScaleZeroPolicy(policy._cfg) for policy in policies(model=model))  # the model is the config's
     assert all(grad.abs().max() == 0 for grad in gradients(theirs, 'router'))
@@ -45,7 +45,7 @@ def test_the_loss_is_counted_twice_and_summed_over_tasks():
 
 
 @pytest.mark.unittest
-def test_an_encoder_of_long_latents_shrinks_as_a_whole():
+def test_an_encoder_with_long_latents_shrinks_as_a_whole():
     policy, batch = tiny_scalezero_policy(upstream_compat=True), random_search_batch()
     model = policy._model
     latent = lambda: model.encode(batch.of_task(2).obs[:, :4].flatten(0, 1))
@@ -65,7 +65,7 @@ def test_an_encoder_of_long_latents_shrinks_as_a_whole():
 
 
 @pytest.mark.unittest
-def test_in_later_stages_nothing_of_the_backbone_learns():
+def test_the_backbone_is_frozen_in_later_stages():
     for policy, learns in zip(policies(model=dict(stages=3), stage_min_updates=1, stage_max_updates=2), (False, True)):
         for _ in range(2):
             policy.learn_mode.forward(dict(search=random_search_batch()))

@@ -99,7 +99,7 @@ def test_every_rule_gets_the_same_warm_up(tmp_path, uninterrupted):
 
 @pytest.mark.unittest
 @pytest.mark.parametrize('clustering, warmup_steps', [('order', 0), ('random', 0), ('random', 3)])
-def test_rules_that_ask_no_gradients(tmp_path, clustering, warmup_steps):
+def test_rules_that_need_no_gradients(tmp_path, clustering, warmup_steps):
     train(config(tmp_path / 'run', clustering, warmup_steps), max_env_step=48)
     assert (tmp_path / 'run' / 'clusters.yaml').read_text() == 'Direct: 0\nShifted: 1\n'
     assert (tmp_path / 'run' / 'warm_up.csv').exists() == bool(warmup_steps)

@@ -37,7 +37,7 @@ def test_the_past_does_not_see_the_future():
 
 @pytest.mark.unittest
 @torch.no_grad()
-def test_a_task_does_not_feel_the_others_in_eval_mode():
+def test_tasks_do_not_affect_each_other_in_eval_mode():
     model = tiny_model(cluster_of_task=[0, 1, 0])
     world, length = model.world_model, 6
     batch, latent = random_batch((0, 0, 1, 2), length), random_latent(4, length, model)
