@@ -1,7 +1,7 @@
 # make install                            make the environment .venv, which train and test do first
 # make train                              train MoW on Atari games
 # make train ARGS="--games Pong Boxing"   hand arguments on to zoo/atari/config/mow_multitask.py
-# make test                               run the tests, a process a core (ARGS goes to pytest)
+# make test                               run the tests, a process per core (ARGS goes to pytest)
 #     PYTHON=/path/to/python3.11          build it with this Python (3.10 or 3.11)
 #     TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
 #                                         with another build of torch than PyPI's, which on Linux is the CUDA 13 one

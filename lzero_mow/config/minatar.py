@@ -36,7 +36,7 @@ def game_and_palette(task: str) -> Tuple[str, int]:
     """
     Overview:
         Take a task's name apart: ``GAME`` or ``GAME@n``, the same game with its colours moved on by n places. Copies
-        in other colours are tasks of which it is known that they belong together.
+        in other colours are tasks that are known to belong together.
     Returns:
         - game (:obj:`str`), palette (:obj:`int`): MinAtar's name of the game, and n.
     Raises:

@@ -20,7 +20,7 @@ from .command_line import command_line
 from .configs import parse, policy_config
 
 Parts = Dict[str, Tuple[int, List[nn.Module]]]  # name: how many of it, and where they are
-PAPER_MOW_MB, PAPER_STORM_MB = 972.5, 1977.5  # for 26 games: one MoW, and a STORM a game
+PAPER_MOW_MB, PAPER_STORM_MB = 972.5, 1977.5  # for 26 games: one MoW, and one STORM per game
 
 
 def mow_parts(model: MoWModel) -> Parts:
