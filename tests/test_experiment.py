@@ -276,7 +276,7 @@ def test_an_experiment_from_end_to_end_and_again(tmp_path):
         (['atari', '--methods', 'mow', 'exp_name=foo'], 'exp_name follows from --runs here'),
         (['atari'], 'the following arguments are required: --methods'),
         (['atari', '--methods', 'mow', 'expert'], 'there are no scripted experts for atari'),
-        (['atari', '--methods', 'mow', 'policy.batch_size=x'], 'policy.batch_size takes a whole number'),
+        (['atari', '--methods', 'mow', 'policy.batch_size=x'], "policy.batch_size must be a whole number, got 'x'"),
         (['atari', '--methods', 'random', '--random-episodes', '0'], '--random-episodes is to be 1 or more'),
         (['atari', '--methods', 'storm_multitask', 'policy.model.num_clusters=2'], "what makes the method 'storm_"),
     ]

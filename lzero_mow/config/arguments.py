@@ -37,7 +37,8 @@ def config_parser(
         chosen = Parser(prog=prog, add_help=False)
         for one in (parser, chosen):
             one.add_argument(
-                '--suite', default=DEFAULT_SUITE, help=f"{', '.join(suite_names())}; default: {DEFAULT_SUITE}"
+                '--suite', default=DEFAULT_SUITE,
+                help=f"{', '.join(suite_names())}, or the path of a suite's YAML file; default: {DEFAULT_SUITE}"
             )
         suite = chosen.parse_known_args(argv)[0].suite
     else:

@@ -12,7 +12,7 @@ from typing import IO, Any, Dict, List, Optional, Sequence, Tuple
 
 from lzero_mow.config.arguments import DEFAULT_PRESETS, Parser, parse
 from lzero_mow.config.build import build_config, resolve_games
-from lzero_mow.config.suites import REFERENCES, load_suite, method_names, suite_names
+from lzero_mow.config.suites import REFERENCES, load_suite, method_names, suite_name, suite_names
 from lzero_mow.utils.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
 from lzero_mow.utils.files import locked
 from lzero_mow.utils.screen import set_up_screen
@@ -73,7 +73,7 @@ def _parser(settings: Dict[str, Any]) -> Parser:
     if 'suite' in settings:
         parser.set_defaults(suite=settings['suite'])
     else:
-        parser.add_argument('suite', metavar='SUITE', help=', '.join(suite_names()))
+        parser.add_argument('suite', metavar='SUITE', help=f"{', '.join(suite_names())}, or the path of a suite's YAML file")
     methods = '' if default['methods'] is None else f"; default: {' '.join(default['methods'])}"
     references = ', '.join(f'{name}: {what}' for name, what in REFERENCES.items())
     parser.add_argument(
@@ -156,7 +156,7 @@ def _run(plan: Plan, jobs: List[Job], at_once: int, output: str, page: Optional[
     write_tables(plan, tasks, output)
     for job in failed:
         logging.error('%s failed: see %s', job, job.log)
-    logging.info('results of %s: %s', ', '.join(plan.methods), os.path.join(output, plan.suite))
+    logging.info('results of %s: %s', ', '.join(plan.methods), os.path.join(output, suite_name(plan.suite)))
     if failed:
         return FAILED
     if page is not None:

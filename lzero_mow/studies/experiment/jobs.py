@@ -17,7 +17,7 @@ from lzero_mow.config.arguments import config_parser, new_config, parse
 from lzero_mow.config.build import build_config, parse_overrides, refuse_own_keys
 from lzero_mow.config.keys import NO_INFLUENCE, SET_BY_EXPERIMENT
 from lzero_mow.config.saved import TOTAL_CONFIG, load_run_config
-from lzero_mow.config.suites import REFERENCES, algorithm_of, check_player, method_names, one_model_per_task
+from lzero_mow.config.suites import REFERENCES, algorithm_of, check_player, method_names, one_model_per_task, suite_name
 from lzero_mow.config.tree import did_you_mean, get, leaves, plain
 from lzero_mow.report.tables.run_record import read_run_record
 from lzero_mow.utils.files import locked
@@ -37,7 +37,7 @@ class Plan:
     random_episodes: int
 
     def folder(self, method: str) -> str:
-        return os.path.join(self.runs, self.suite, method)
+        return os.path.join(self.runs, suite_name(self.suite), method)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def plan_jobs(plan: Plan) -> List[Job]:
 
 def _overrides(plan: Plan, method: str) -> Tuple[str, ...]:
     """The changed keys that a method has: a key of one policy reaches that policy's methods, others reach all."""
-    keys_of = lambda name: set(leaves(ALGORITHMS[algorithm_of(name)].config, 'policy.'))
+    keys_of = lambda name: set(leaves(ALGORITHMS[algorithm_of(name)].keys.defaults(), 'policy.'))
     elsewhere = {key for name in plan.methods for key in keys_of(name)} - keys_of(method)
     return tuple(override for override in plan.overrides if override.partition('=')[0] not in elsewhere)
 

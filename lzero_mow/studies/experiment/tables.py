@@ -7,7 +7,7 @@ from typing import Sequence
 
 import pandas as pd
 
-from lzero_mow.config.suites import one_model_per_task
+from lzero_mow.config.suites import one_model_per_task, suite_name
 from lzero_mow.report.tables.costs import ALL_TASKS, COSTS, RUNS, read_costs, run_cost
 from lzero_mow.report.tables.csv_table import write_csv
 from lzero_mow.report.tables.results import read_results
@@ -27,7 +27,7 @@ def check_tables(plan: Plan, tasks: Sequence[str], output: str) -> None:
         - ValueError: in one line.
     """
     for method in plan.methods:
-        path = os.path.join(output, plan.suite, f'{method}.csv')
+        path = os.path.join(output, suite_name(plan.suite), f'{method}.csv')
         if not os.path.isfile(path):
             continue
         rows, seeds = read_results(path), [*plan.seeds, *seeds_in(plan.folder(method))]
@@ -47,7 +47,7 @@ def write_tables(plan: Plan, tasks: Sequence[str], output: str) -> None:
         - tasks (:obj:`Sequence[str]`): All tasks. A seed of an ensemble has ended when all its members have.
         - output (:obj:`str`): The folder above the suite's.
     """
-    folder, costs = os.path.join(output, plan.suite), []
+    folder, costs = os.path.join(output, suite_name(plan.suite)), []
     for method in plan.methods:
         runs = plan.folder(method)
         members = list(tasks) if one_model_per_task(method) else [None]
@@ -59,7 +59,7 @@ def write_tables(plan: Plan, tasks: Sequence[str], output: str) -> None:
         for run_dirs in ended:
             costs += [run_cost(read_run_record(run), task or ALL_TASKS) for run, task in zip(run_dirs, members)]
     path = os.path.join(folder, RUNS)
-    with locked(os.path.join(plan.runs, plan.suite, 'lock'), wait=True):
+    with locked(os.path.join(plan.runs, suite_name(plan.suite), 'lock'), wait=True):
         others = read_costs(path)
         others = others[~others.method.isin({row.method for row in costs})]
         if costs or len(others):
