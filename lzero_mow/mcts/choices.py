@@ -12,12 +12,7 @@ from lzero_mow.model.common.distributions import TruncatedNormalPolicy
 
 
 class AllActions:
-    """
-    Overview:
-        Discrete actions: choice j is action j in every node, and the prior is the policy.
-    Arguments:
-        - legal (:obj:`np.ndarray`): (R, A) bool.
-    """
+    """Discrete actions: choice j is action j in every node, and the prior is the policy; legal is (R, A) bool."""
 
     def __init__(self, legal: np.ndarray) -> None:
         self.legal = legal

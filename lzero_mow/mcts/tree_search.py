@@ -1,5 +1,5 @@
 """Monte-Carlo tree search over a learned model (MuZero appendix B), batched over environments of any tasks."""
-from typing import TYPE_CHECKING, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -7,12 +7,10 @@ from easydict import EasyDict
 from torch import Tensor
 
 from lzero_mow.model.common.grouped import Groups
+from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 from .choices import AllActions, Choices, SampledActions
 from .nodes import NodeStore
 from .trees import Trees
-
-if TYPE_CHECKING:
-    from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 
 
 class Window(NamedTuple):
@@ -35,7 +33,7 @@ class SearchResult(NamedTuple):
 
 @torch.no_grad()
 def search(
-        model: 'ScaleZeroModel', window: Window, cfg: EasyDict, rng: Optional[np.random.Generator] = None
+        model: ScaleZeroModel, window: Window, cfg: EasyDict, rng: Optional[np.random.Generator] = None
 ) -> SearchResult:
     """
     Overview:
@@ -82,7 +80,7 @@ def _choices(window: Window, cfg: EasyDict) -> Choices:
 
 
 def _expand(
-        model: 'ScaleZeroModel', nodes: NodeStore, choices: Choices, node: int, parent: np.ndarray,
+        model: ScaleZeroModel, nodes: NodeStore, choices: Choices, node: int, parent: np.ndarray,
         choice: np.ndarray, task: np.ndarray, routing: Groups
 ) -> Tuple[Tensor, Tensor, Tensor]:
     """Step the model from each row's parent with its choice; returns the outputs for reward, value and policy."""

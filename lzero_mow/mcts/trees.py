@@ -51,13 +51,7 @@ class Trees:
         self._roots.prepare(self._cfg.root_noise_weight, noise, no_reward, logits, self._one_player)
 
     def select(self) -> Tuple[np.ndarray, np.ndarray]:
-        """
-        Overview:
-            Walk down each tree to the place where it will grow.
-        Returns:
-            - parent (:obj:`np.ndarray`): (R,) int64, the node that gets a child; the root is 0.
-            - action (:obj:`np.ndarray`): (R,) int64, the action that leads to the new node.
-        """
+        """Walk down each tree: the node that gets a child (R,), the root is 0, and the action that leads to it (R,)."""
         cfg = self._cfg
         self._results = mz_tree.ResultsWrapper(num=len(self._counts))
         parent, row, index, _ = mz_tree.batch_traverse(
