@@ -5,7 +5,7 @@ import pytest
 
 # Small tensors: one thread is the fastest and the most repeatable. Torch reads this at its import, hence here.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
-# A shell's background jobs inherit Ctrl-C as ignored, and tests of it would wait for ever.
+# A shell's background jobs inherit Ctrl-C as ignored, and tests of it would wait forever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MARKERS = ('unittest', 'envtest', 'gputest')

@@ -101,7 +101,7 @@ def test_life_loss_is_flagged_exactly_when_lives_drop_and_ends_nothing():
 
 
 class ScriptedLives:
-    """An ``ALEInterface`` whose count of lives follows a script, one number a frame."""
+    """An ``ALEInterface`` whose count of lives follows a script, one number per frame."""
 
     def __init__(self, ale, lives):
         self._ale, self._lives = ale, iter(lives)

@@ -1,4 +1,4 @@
-"""Checkpoint files: whole or not there, and harmless to open."""
+"""Checkpoint files are complete or absent, and harmless to open."""
 import errno
 import os
 import pickle

@@ -1,4 +1,4 @@
-"""A collector that was saved goes on as if nothing had happened, or closes what it cannot continue."""
+"""A saved collector continues as if nothing had happened, or closes the episodes that it cannot continue."""
 import numpy as np
 import pytest
 import torch
@@ -27,7 +27,7 @@ def assert_same_collection(first, second):
 @pytest.mark.unittest
 @pytest.mark.parametrize('calls', range(8))
 def test_state_dict_continues_exactly(calls, tmp_path):
-    """Saved after any number of calls, through a file, a new collector goes on as the old one does."""
+    """After any number of calls, a new collector restored from a file continues like the old one."""
     config = make_policy_config(use_priority=True, model=dict(frame_stack_num=2))
     collector = make_collector(3, config)
     for _ in range(calls):

@@ -1,4 +1,4 @@
-"""Dynamic Parameter Scaling in the policy: what learns, what stands still, and what acts."""
+"""Dynamic Parameter Scaling in the policy: what trains, what is frozen, and what acts."""
 import pytest
 import torch
 from test_scalezero_policy import act, frames

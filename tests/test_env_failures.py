@@ -1,4 +1,4 @@
-"""An environment that fails ends collection or evaluation with one line that names it, and never by a hang."""
+"""A failing environment ends collection or evaluation with one line that names it, and never hangs."""
 import os
 import signal
 import time
@@ -38,7 +38,7 @@ def wait_for_end(processes):
 
 @pytest.mark.unittest
 def test_environment_that_dies_in_a_reset_does_not_hang():
-    """DI-engine resets in a background thread whose error nobody sees; `ready_obs` would wait for ever."""
+    """DI-engine resets in a background thread whose error nobody sees; `ready_obs` would wait forever."""
     scripts = [((1, 'terminated', ()), ), ((50, 'terminated', ()), )]
     manager = make_manager(2, subprocess=True, scripts=scripts, reset_seconds=0.3)
     collector = make_collector(2, manager=manager)
@@ -112,7 +112,7 @@ def test_environment_that_dies_in_the_reset_after_an_evaluation_does_not_hang():
 @pytest.mark.unittest
 @pytest.mark.timeout(60)
 def test_environment_that_dies_in_the_reset_between_two_episodes_of_an_evaluation_does_not_hang():
-    """LightZero's evaluator looks at what is ready until all environments are."""
+    """LightZero's evaluator polls until all environments are ready."""
     config = make_policy_config()
     manager = make_manager(2, subprocess=True, scripts=[((5, 'truncated', ()), )] * 2, reset_seconds=0.3)
     stepped = manager.step

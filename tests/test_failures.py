@@ -1,4 +1,4 @@
-"""What can go wrong in the middle of a run: one clear line, and the last good checkpoint to go on from."""
+"""Failures in the middle of a run: one clear line, and the last good checkpoint to resume from."""
 import importlib
 import logging
 import os

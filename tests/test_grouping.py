@@ -1,4 +1,4 @@
-"""Which tasks come into one cluster: rules, files, similarity, and a planted grouping found by a real warm-up."""
+"""Which tasks form a cluster: rules, files, similarity, and a planted grouping recovered by a real warm-up."""
 import importlib
 
 import numpy as np

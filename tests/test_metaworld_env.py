@@ -1,4 +1,4 @@
-"""Meta-World's environment: what a picture shows, what an episode is, and how one goes on."""
+"""Meta-World's environment: what a picture shows, what an episode is, and how it continues."""
 import importlib.util
 import multiprocessing
 import os
@@ -86,7 +86,7 @@ def test_several_renderers_in_one_process_draw_their_own_scenes():
 
 @pytest.mark.unittest
 def test_the_first_picture_shows_the_episodes_own_goal():
-    """The simulator draws the goal of the episode before until something is computed anew."""
+    """The simulator draws the previous episode's goal until it has computed the scene again."""
     env = make('window-close')
     play(env, ACTIONS[:2])
     first = env.reset()['observation']
@@ -254,7 +254,7 @@ def test_what_is_not_installed_is_named(monkeypatch):
 
 @pytest.mark.unittest
 def test_without_a_gl_library_one_line_names_the_packages(tmp_path):
-    """In a process of its own: what was once chosen stays."""
+    """In a separate process, because the choice is cached."""
     code = 'from lzero_mow.envs.rendering import choose_gl\nchoose_gl()'
     environment = dict(os.environ, MUJOCO_GL='osmesa', PYOPENGL_PLATFORM='', LD_LIBRARY_PATH=str(tmp_path))
     (tmp_path / 'libOSMesa.so.8').write_text('no library')

@@ -100,7 +100,7 @@ MODEL = dict(
 
 
 class Episodes(NamedTuple):
-    """E episodes of one task, one a goal, T steps each."""
+    """E episodes of one task, one per goal, T steps each."""
     obs: np.ndarray  # (E, T, 3, 64, 64) uint8
     action: np.ndarray  # (E, T, 4) float32
     reward: np.ndarray  # (E, T) float32
@@ -108,7 +108,7 @@ class Episodes(NamedTuple):
 
 
 def play(task: str) -> Episodes:
-    """The expert's way to every goal."""
+    """The expert's episode for every goal."""
     env, rng, episodes = make(task, max_episode_steps=STEPS, action_repeat=4), np.random.default_rng(0), []
     for goal in range(len(HELD_OUT) + len(SEEN)):
         obs, done, steps = env.reset(), False, []

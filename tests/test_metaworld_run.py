@@ -62,7 +62,7 @@ def test_a_run_ends_with_successes_and_resumes_bit_for_bit(tmp_path, monkeypatch
 
 
 class GoalGame:
-    """In place of a simulator: the reward is the number of the goal."""
+    """Replaces the simulator: the reward is the index of the goal."""
     screen = np.zeros((64, 64, 3), dtype=np.uint8)
 
     def reset(self, seed, goal):
@@ -76,7 +76,7 @@ class GoalGame:
         return self.screen.transpose(2, 0, 1)
 
     def close(self):
-        """Nothing is held."""
+        """Nothing to free."""
 
 
 @pytest.mark.unittest
@@ -142,7 +142,7 @@ train(config)
     ]
 )
 def test_a_renderer_that_dies_in_its_process_is_named(tmp_path, death, message):
-    """From a process that has not drawn: what is forked from one that has cannot."""
+    """From a process that has not rendered, because one forked after rendering cannot render."""
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(map(os.path.abspath, ('.', 'tests'))))
     command = [sys.executable, '-c', DYING, str(tmp_path), death]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)

@@ -1,4 +1,4 @@
-"""MinAtar's environment: what a frame shows, what an episode is, and how one goes on."""
+"""MinAtar's environment: what a frame shows, what an episode is, and how it continues."""
 import numpy as np
 import pytest
 from easydict import EasyDict

@@ -1,4 +1,4 @@
-"""The replay survives a stop at any moment: what is loaded samples as the original goes on to sample."""
+"""The replay survives a stop at any moment: the loaded replay samples what the original would have sampled."""
 import numpy as np
 import pytest
 import torch
@@ -18,7 +18,7 @@ def run_folder(tmp_path, monkeypatch):
 @pytest.mark.unittest
 @pytest.mark.parametrize('size', [60, 4000])
 def test_save_and_load(size, tmp_path, monkeypatch):
-    """Saved again and again while the ring wraps; what is loaded samples as the original goes on to sample."""
+    """Saved repeatedly while the ring wraps; the loaded replay samples what the original samples next."""
     monkeypatch.setattr(shards, 'SHARD_STEPS', 16)
     buffer, collector = filled(10, replay_buffer_size=size, batch_length=12, imagine_source='replay')
     written = set()

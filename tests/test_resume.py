@@ -161,7 +161,7 @@ def test_killed_at_any_moment(tmp_path, uninterrupted, seconds):
 
 @pytest.mark.unittest
 def test_environments_in_other_processes_begin_new_episodes(tmp_path, caplog):
-    """Their states are out of reach: the run goes on, and says so, but it is no longer the same to the bit."""
+    """Their states cannot be saved: the run says so and continues, but no longer the same bit for bit."""
     config = tiny_config(tmp_path / 'run', create=dict(env_manager=dict(type='subprocess')))
     train(config, max_env_step=48)
     stopped = load(tmp_path / 'run')

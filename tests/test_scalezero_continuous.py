@@ -1,4 +1,4 @@
-"""ScaleZero with actions of several numbers: search over samples, what is learned from them, runs and their resume."""
+"""ScaleZero with continuous actions: search over samples, learning from them, runs and resuming them."""
 import importlib
 from dataclasses import replace
 

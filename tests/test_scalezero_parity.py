@@ -80,7 +80,7 @@ def upstream():
 
 
 def both_models(upstream, case):
-    """The two models in eval mode with the same weights, none of which is what either starts with."""
+    """The two models in eval mode with the same weights, all different from the initial ones."""
     (model_class, vit, set_curriculum_stage), (ours, theirs, stage) = upstream, CASES[case]
     torch.manual_seed(0)
     cfg = EasyDict({**THEIRS, **theirs})

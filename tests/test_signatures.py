@@ -1,4 +1,4 @@
-"""Gradients of a task's own loss, and how they become a short vector."""
+"""Gradients of each task's loss, and how they are reduced to a short vector."""
 import pytest
 import torch
 

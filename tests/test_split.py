@@ -1,4 +1,4 @@
-"""One module set becomes several without a jump: outputs, batch statistics and moments go on as they were."""
+"""One cluster becomes several without a jump: outputs, batch statistics and moments stay the same."""
 import pytest
 import torch
 
@@ -11,7 +11,7 @@ CLUSTERS = [0, 1, 0]
 
 
 def one_cluster(**changes):
-    """A policy of three tasks and one module set, after three updates."""
+    """A policy of three tasks and one cluster, after three updates."""
     model = {'num_clusters': 1, **changes.pop('model', {})}
     policy = tiny_policy(model=model, **changes)
     for seed in range(3):

@@ -26,7 +26,7 @@ def config(run_dir, **policy):
 
 @pytest.fixture(scope='module', autouse=True)
 def quick():
-    """A few batches a measurement."""
+    """A few batches per measurement."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(warm_up, 'GRADIENT_BATCHES', 3)
         yield patch

@@ -1,4 +1,4 @@
-"""With one task, no experts, one cluster and no task inputs the model is STORM."""
+"""With one task, one cluster, no experts and no task inputs, the model is STORM."""
 import pytest
 import torch
 import torch.nn.functional as F

@@ -1,4 +1,4 @@
-"""What `upstream_compat` changes, beside what is right without it."""
+"""What `upstream_compat` changes, compared with the default."""
 import copy
 
 import pytest

@@ -49,7 +49,7 @@ class MoWEvaluator(MuZeroEvaluator):
             - RuntimeError: An environment died; named with its task.
         """
         monitors, each = [], self._default_n_episode // self._env_num
-        # A reset of the last evaluation may still run; if its process died, `eval` would wait for it for ever.
+        # A reset of the last evaluation may still run; if its process died, `eval` would wait for it forever.
         wait_until_ready(self._env)
         if self._seeds is not None and each > 1:
             self._env.seed(list(self._seeds), dynamic_seed=True)

@@ -1,4 +1,4 @@
-"""Meta-World in tests: an optional extra, which needs a library to draw with."""
+"""Meta-World in tests: an optional extra, which needs a GL library."""
 import pytest
 
 from lzero_mow.envs.metaworld_game import require_metaworld
@@ -6,7 +6,7 @@ from lzero_mow.envs.rendering import choose_gl
 
 
 def skip_without_metaworld() -> None:
-    """Skip the module that calls this where nothing of Meta-World could be drawn; the reason says what is missing."""
+    """Skip the calling module if Meta-World cannot be rendered here; the reason says what is missing."""
     try:
         require_metaworld()
         choose_gl()

@@ -59,7 +59,7 @@ def action_for(frame: np.ndarray) -> int:
 class ScriptedEnv(BaseEnv):
     """
     Overview:
-        Plays the episodes of ``cfg.script`` in turn, for ever. Rewards tell env, episode and timestep apart;
+        Plays the episodes of ``cfg.script`` in turn, forever. Rewards tell env, episode and timestep apart;
         ``log`` holds a Step for every call of ``step``.
     """
 

@@ -123,7 +123,7 @@ class TwoTaskEnv(BaseEnv):
 
 
 def env_configs(cfg: EasyDict, envs_a_task: int) -> List[EasyDict]:
-    """One config an environment, the environments of a task side by side."""
+    """One config per environment, task by task."""
     configs = []
     for task_id, task in enumerate(cfg.tasks):
         for _ in range(envs_a_task):

@@ -72,7 +72,7 @@ RENAMES = (
 
 
 def upstream_name(name: str) -> str:
-    """LightZero's name of a tensor of ours, {g} where it has one per task or an expert."""
+    """LightZero's name of a tensor of ours, where {g} is a task or an expert."""
     for pattern, replacement in RENAMES:
         name = re.sub(pattern, replacement, name)
     return name
