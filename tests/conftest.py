@@ -25,3 +25,9 @@ def pytest_collection_modifyitems(items: list) -> None:
         if not torch.cuda.is_available():
             for item in gpu_items:
                 item.add_marker(pytest.mark.skip(reason='no CUDA device'))
+
+
+@pytest.fixture
+def in_tmp_path(tmp_path, monkeypatch):
+    """Run the test in a temporary folder."""
+    monkeypatch.chdir(tmp_path)

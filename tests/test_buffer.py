@@ -13,11 +13,7 @@ from lzero_mow.buffer import MoWGameBuffer, Replay, SequenceBatch
 from lzero_mow.buffer.sampler import FairShares
 from lzero_mow.buffer.stream import STEP_DTYPES, StepStream
 
-
-@pytest.fixture(autouse=True)
-def run_folder(tmp_path, monkeypatch):
-    """LightZero writes its log files below the current folder."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures('in_tmp_path')  # where LightZero writes its log files
 
 
 def fill_stream(stream, count, episode_id=0, first_timestep=0, last_terminated=False):

@@ -8,11 +8,7 @@ from helpers.collection import collect_logs, in_flight_steps, make_collector
 from helpers.scripted_env import decode
 from helpers.workers import ScalarLog, make_manager, make_policy_config, make_positional_collect_mode
 
-
-@pytest.fixture(autouse=True)
-def run_folder(tmp_path, monkeypatch):
-    """LightZero writes its log files below the current folder."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures('in_tmp_path')  # where LightZero writes its log files
 
 
 @pytest.mark.unittest

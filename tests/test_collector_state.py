@@ -6,11 +6,7 @@ import torch
 from helpers.collection import collect_logs, make_collector, real_steps
 from helpers.workers import make_policy_config
 
-
-@pytest.fixture(autouse=True)
-def run_folder(tmp_path, monkeypatch):
-    """LightZero writes its log files below the current folder."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures('in_tmp_path')  # where LightZero writes its log files
 
 
 def assert_same_collection(first, second):

@@ -9,11 +9,7 @@ from ding.envs.env_manager.base_env_manager import EnvState
 from helpers.collection import make_collector, make_evaluator
 from helpers.workers import Mode, make_eval_mode, make_manager, make_policy_config
 
-
-@pytest.fixture(autouse=True)
-def run_folder(tmp_path, monkeypatch):
-    """LightZero writes its log files below the current folder."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures('in_tmp_path')  # where LightZero writes its log files
 
 
 @pytest.mark.unittest

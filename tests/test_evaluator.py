@@ -14,11 +14,7 @@ from helpers.two_task_env import TASKS
 from helpers.workers import Mode, make_eval_mode, make_manager, make_policy_config
 from lzero_mow.worker.evaluator import RecentFrames
 
-
-@pytest.fixture(autouse=True)
-def run_folder(tmp_path, monkeypatch):
-    """LightZero writes its log files below the current folder."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures('in_tmp_path')  # where LightZero writes its log files
 
 
 def evaluated_return(env_id, length, episode=1):

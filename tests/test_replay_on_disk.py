@@ -8,11 +8,7 @@ from helpers.workers import make_policy_config
 from lzero_mow.buffer import MoWGameBuffer, shards
 from lzero_mow.buffer.stream import STEP_DTYPES
 
-
-@pytest.fixture(autouse=True)
-def run_folder(tmp_path, monkeypatch):
-    """LightZero writes its log files below the current folder."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures('in_tmp_path')  # where LightZero writes its log files
 
 
 @pytest.mark.unittest

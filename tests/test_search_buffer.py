@@ -16,11 +16,7 @@ from lzero_mow.model.scalezero.n_step import n_step_return
 
 L, N = 6, 3
 
-
-@pytest.fixture(autouse=True)
-def run_folder(tmp_path, monkeypatch):
-    """LightZero writes its log files below the current folder."""
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures('in_tmp_path')  # where LightZero writes its log files
 
 
 def make_config(**changes):

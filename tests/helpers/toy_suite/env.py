@@ -10,7 +10,7 @@ from lzero_mow.envs.visual_env import VisualEnv
 
 class LampGame:
     """A step is worth 1 if it presses the right button; then another lamp is lit."""
-    own_actions = range(4)
+    minimal_actions = range(4)
 
     def __init__(self, shift: int, size: int, brightness: int) -> None:
         self._shift, self._size, self._brightness = shift, size, brightness
