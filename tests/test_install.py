@@ -132,7 +132,7 @@ def test_command_lines_answer_without_torch(arguments):
 @pytest.mark.unittest
 @pytest.mark.parametrize(
     'name, option', [
-        ('env_speed', '--game'), ('metaworld_speed', '--profiles'), ('model_size', '--tasks'),
+        ('env_speed', '--game'), ('metaworld_speed', '--processes'), ('model_size', '--tasks'),
         ('update_speed', '--device'), ('decision_speed', '--preset')
     ]
 )

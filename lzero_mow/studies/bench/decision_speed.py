@@ -7,16 +7,13 @@ Each task has one environment, and all are decided in one call, on full windows 
 """
 import numpy as np
 import torch
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from lzero_mow.model.common.size import count_parameters
 from lzero_mow.policy.mow import MoWPolicy
 from lzero_mow.policy.scalezero import ScaleZeroPolicy
 from lzero_mow.utils.memory import keep_freed_memory
-from .command_line import command_line
-from .configs import decision, parse, policy_config, timed
+from .shared import command_line, decision, parse, policy_config, show, timed
 
 METHODS = {'mow': MoWPolicy, 'unizero_multitask_dense': ScaleZeroPolicy, 'scalezero': ScaleZeroPolicy}
 WINDOW = 16  # calls after which every method's window of past steps is full
@@ -32,10 +29,7 @@ def main() -> None:
     device = torch.device(args.device)
     torch.manual_seed(0)
     keep_freed_memory()
-    table = Table(title=f'{args.preset}, {args.tasks} tasks; {args.device}, {torch.get_num_threads()} threads')
-    for column in ('method', 'simulations', 'MB', 'seconds', 'of MoW'):
-        table.add_column(column, justify='left' if column == 'method' else 'right')
-    seconds = {}
+    seconds, rows = {}, []
     for method, policy_cls in METHODS.items():
         cfg = policy_config(args.preset, args.tasks, method)
         cfg.cuda = device.type == 'cuda'
@@ -45,11 +39,11 @@ def main() -> None:
         seconds[method] = np.median([timed(decide, device) for _ in calls][WINDOW:])
         times = seconds[method] / seconds['mow']
         megabytes = 4 * count_parameters(policy._model) / 2 ** 20
-        table.add_row(
-            method, str(cfg.get('num_simulations', '-')), f'{megabytes:.1f}', f'{seconds[method]:.4f}', f'{times:.1f} x'
-        )
+        simulations = str(cfg.get('num_simulations', '-'))
+        rows.append((method, simulations, f'{megabytes:.1f}', f'{seconds[method]:.4f}', f'{times:.1f} x'))
         del policy, decide
-    Console(width=110).print(table)
+    title = f'{args.preset}, {args.tasks} tasks; {args.device}, {torch.get_num_threads()} threads'
+    show(title, ['method'], ['simulations', 'MB', 'seconds', 'of MoW'], rows)
 
 
 if __name__ == '__main__':

@@ -1,196 +1,132 @@
 """
 Environment steps per second: ours, alone and in DI-engine's managers, beside gymnasium's and ALE's own.
 
-    python -m lzero_mow.studies.bench.env_speed [--game Pong] [--envs 8] [--threads 2] [--rounds 5]
+    python -m lzero_mow.studies.bench.env_speed [--game Pong] [--envs 8] [--steps 2000]
 
 All play one game at random: 64x64 RGB, skip 4, maximum of the last two frames, 1-30 no-ops, restarts included. They
-take turns in every round, so that a machine whose speed drifts is unfair to none; a row has the median of its rounds.
-'of ALE' is the share of ale_py's vector environment, which steps in C++ threads. 'CPU us' is processor time per step, all
-threads together, which other programs on the machine disturb less (it is not known for subprocesses).
+take turns in every round, so that a machine whose speed drifts is unfair to none; a row is the median of its rounds.
+'of ALE' is relative to ale_py's vector environment, which steps in C++ threads.
 """
-import argparse
 import statistics
 import time
+from contextlib import ExitStack
 from functools import partial
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, Tuple
 
-from rich.console import Console
-from rich.table import Table
+import ale_py
+import numpy as np
+from ding.envs.env_manager import BaseEnvManager, SyncSubprocessEnvManager
+from easydict import EasyDict
+from gymnasium.wrappers import AtariPreprocessing
+from rich.progress import track
 
 from lzero_mow.config.atari import ale_id, check_game
-from lzero_mow.utils.quiet import quiet_imports
-from .command_line import command_line
+from lzero_mow.envs.atari import AtariMoWEnv
+from .shared import command_line, parse, show
 
-VECTOR = 'ale_py AtariVectorEnv'
-
-
-class Player(NamedTuple):
-    """One row of the table."""
-    play: Callable[[int], None]  # so many environment steps in all
-    close: Callable[[], None]
-    in_process: bool = True
+ROUNDS, THREADS = 5, 2
+Play = Callable[[int], None]  # this many environment steps in all
+Player = Tuple[Play, Callable[[], None]]  # with what closes it
 
 
-class Speed(NamedTuple):
-    """Medians over the rounds."""
-    steps_per_second: float
-    cpu_us: Optional[float]
-
-
-def parse(arguments: Optional[List[str]]) -> argparse.Namespace:
-    """The checked command line."""
+def main() -> None:
     parser = command_line('env_speed', __doc__)
     parser.add_argument('--game', default='Pong', help='one of the 26 Atari 100k games (default: %(default)s)')
     parser.add_argument('--envs', type=int, default=8, help='environments of a manager (default: %(default)s)')
-    parser.add_argument(
-        '--threads', type=int, default=2, help='threads of the vector environment (default: %(default)s)'
-    )
     parser.add_argument('--steps', type=int, default=2000, help='steps of a row in a round (default: %(default)s)')
-    parser.add_argument('--rounds', type=int, default=5, help='rounds (default: %(default)s)')
-    args = parser.parse_args(arguments)
+    args = parse(parser)
     try:
         check_game(args.game)
     except ValueError as error:
         parser.error(str(error))
-    if min(args.envs, args.threads, args.steps, args.rounds) < 1:
-        parser.error('--envs, --threads, --steps and --rounds must be at least 1')
-    return args
-
-
-def main(arguments: Optional[List[str]] = None) -> None:
-    """Measure and show the table."""
-    args = parse(arguments)
-    with quiet_imports():
-        players = make_players(args)
-    speeds = measure(players, args.steps, args.rounds)
-    vector = speeds[vector_name(args.envs, args.threads)].steps_per_second
-    table = Table(title=f'{args.game}, {args.rounds} rounds of {args.steps} steps')
-    for column in ('', 'steps/s', 'of ALE', 'CPU us'):
-        table.add_column(column, justify='right' if column else 'left')
-    for name, (rate, cpu_us) in speeds.items():
-        table.add_row(name, f'{rate:.0f}', f'{rate / vector:.0%}', f'{cpu_us:.0f}' if cpu_us else '')
-    Console(width=110).print(table)
-
-
-def make_players(args: argparse.Namespace) -> Dict[str, Player]:
-    """Everything that is compared, by the name it has in the table."""
-    import ale_py
-    from ding.envs.env_manager import BaseEnvManager, SyncSubprocessEnvManager
     ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)  # or the first console prints a banner
+    ale = f'ale_py AtariVectorEnv, {args.envs}, threads: {THREADS}'
     players = {
         'gymnasium AtariPreprocessing, 1 environment': gymnasium_player(args.game),
         'lzero_mow, 1 environment': single_player(args.game),
-        f'lzero_mow, DI-engine base manager, {args.envs}': manager_player(BaseEnvManager, args),
-        f'lzero_mow, DI-engine subprocess manager, {args.envs}': manager_player(SyncSubprocessEnvManager, args),
+        f'lzero_mow, DI-engine base manager, {args.envs}': manager_player(BaseEnvManager, args.game, args.envs),
+        f'lzero_mow, DI-engine subprocess manager, {args.envs}':
+            manager_player(SyncSubprocessEnvManager, args.game, args.envs),
+        ale: vector_player(args.game, args.envs),
     }
-    for threads in sorted({1, args.threads}):
-        players[vector_name(args.envs, threads)] = vector_player(args.game, args.envs, threads)
-    return players
+    with ExitStack() as stack:
+        for _, close in players.values():
+            stack.callback(close)
+        speeds = measure({name: play for name, (play, _) in players.items()}, args.steps)
+    rows = [(name, f'{speed:.0f}', f'{speed / speeds[ale]:.0%}') for name, speed in speeds.items()]
+    show(f'{args.game}, {ROUNDS} rounds of {args.steps} steps', [''], ['steps/s', 'of ALE'], rows)
 
 
-def measure(players: Dict[str, Player], steps: int, rounds: int) -> Dict[str, Speed]:
-    """Let every player play in turn, round after round; they are closed at the end."""
-    seconds = {name: [] for name in players}
-    cpu_seconds = {name: [] for name in players}
-    try:
-        for _ in range(rounds):
-            for name, player in players.items():
-                start, cpu_start = time.perf_counter(), time.process_time()
-                player.play(steps)
-                seconds[name].append(time.perf_counter() - start)
-                cpu_seconds[name].append(time.process_time() - cpu_start)
-    finally:
-        for player in players.values():
-            player.close()
-    return {
-        name: Speed(
-            steps / statistics.median(seconds[name]),
-            1e6 * statistics.median(cpu_seconds[name]) / steps if player.in_process else None
-        )
-        for name, player in players.items()
-    }
+def measure(plays: Dict[str, Play], steps: int) -> Dict[str, float]:
+    """Median steps per second, everybody playing in turn."""
+    seconds = {name: [] for name in plays}
+    for _ in track(range(ROUNDS), transient=True):
+        for name, play in plays.items():
+            start = time.perf_counter()
+            play(steps)
+            seconds[name].append(time.perf_counter() - start)
+    return {name: steps / statistics.median(of_rounds) for name, of_rounds in seconds.items()}
+
+
+def _random_player(env: Any, ends: Callable[[Any], bool]) -> Play:
+    """Plays one environment at random, restarting it after a step that ``ends`` an episode."""
+    rng = np.random.default_rng(0)
+
+    def play(steps: int) -> None:
+        for action in rng.integers(18, size=steps).tolist():
+            if ends(env.step(action)):
+                env.reset()
+
+    return play
 
 
 def gymnasium_player(game: str) -> Player:
     """One environment, built as gymnasium's documentation says."""
-    import ale_py
-    from gymnasium.wrappers import AtariPreprocessing
     env = ale_py.AtariEnv(ale_id(game), frameskip=1, repeat_action_probability=0., full_action_space=True)
     env = AtariPreprocessing(env, screen_size=64, grayscale_obs=False)
     env.reset(seed=0)
-    rng = _rng()
-
-    def play(steps: int) -> None:
-        for action in rng.integers(18, size=steps).tolist():
-            _, _, terminated, truncated, _ = env.step(action)
-            if terminated or truncated:
-                env.reset()
-
-    return Player(play, env.close)
+    return _random_player(env, lambda step: step[2] or step[3]), env.close  # terminated or truncated
 
 
 def single_player(game: str) -> Player:
     """One environment of ours."""
-    from lzero_mow.envs.atari import AtariMoWEnv
     env = AtariMoWEnv(dict(task=game))
     env.seed(0)
     env.reset()
-    rng = _rng()
-
-    def play(steps: int) -> None:
-        for action in rng.integers(18, size=steps).tolist():
-            if env.step(action).done:
-                env.reset()
-
-    return Player(play, env.close)
+    return _random_player(env, lambda step: step.done), env.close
 
 
-def manager_player(manager_cls: type, args: argparse.Namespace) -> Player:
+def manager_player(manager_cls: type, game: str, envs: int) -> Player:
     """Environments of ours in one of DI-engine's managers."""
-    from ding.envs.env_manager import BaseEnvManager
-    from easydict import EasyDict
-
-    from lzero_mow.envs.atari import AtariMoWEnv
-    cfgs = AtariMoWEnv.create_collector_env_cfg(dict(tasks=[args.game], collector_env_num=args.envs))
+    cfgs = AtariMoWEnv.create_collector_env_cfg(dict(tasks=[game], collector_env_num=envs))
     manager_cfg = EasyDict(manager_cls.default_config(), **AtariMoWEnv.config['manager'])
     manager = manager_cls([partial(AtariMoWEnv, cfg) for cfg in cfgs], manager_cfg)
     manager.seed(0)
     manager.launch()
-    rng = _rng()
+    rng = np.random.default_rng(0)
 
     def play(steps: int) -> None:
         played = 0
         while played < steps:
             played += len(manager.step({env_id: int(rng.integers(18)) for env_id in manager.ready_obs}))
 
-    return Player(play, manager.close, in_process=manager_cls is BaseEnvManager)
+    return play, manager.close
 
 
-def vector_player(game: str, envs: int, threads: int) -> Player:
+def vector_player(game: str, envs: int) -> Player:
     """ALE's own vector environment."""
-    from ale_py import AtariVectorEnv
-    env = AtariVectorEnv(
-        ale_id(game), envs, num_threads=threads, img_height=64, img_width=64, grayscale=False, stack_num=1,
+    env = ale_py.AtariVectorEnv(
+        ale_id(game), envs, num_threads=THREADS, img_height=64, img_width=64, grayscale=False, stack_num=1,
         reward_clipping=False, use_fire_reset=False, full_action_space=True
     )
     env.reset(seed=0)
-    rng = _rng()
+    rng = np.random.default_rng(0)
 
     def play(steps: int) -> None:
         for _ in range(-(-steps // envs)):
             env.step(rng.integers(18, size=envs))
 
-    return Player(play, env.close)
-
-
-def vector_name(envs: int, threads: int) -> str:
-    """Name of a row of ALE's vector environment."""
-    return f'{VECTOR}, {envs}, threads: {threads}'
-
-
-def _rng() -> Any:
-    import numpy as np
-    return np.random.default_rng(0)
+    return play, env.close
 
 
 if __name__ == '__main__':

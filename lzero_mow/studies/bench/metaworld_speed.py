@@ -1,31 +1,27 @@
 """
-Environment steps a second of Meta-World, in one to four processes, with and without pictures.
+Environment steps per second of Meta-World's reach, in one to four processes, with and without pictures.
 
-    python -m lzero_mow.studies.bench.metaworld_speed [--task reach] [--processes 1 2 4] [--steps 300] [--profiles fast full]
+    python -m lzero_mow.studies.bench.metaworld_speed [--processes 1 2 4] [--steps 300] [--repeats 3]
 
 Every process has one environment and one renderer. Time runs from the moment when all of them are ready. Shown are
 the median, the least and the most of several measurements.
 """
-import argparse
 import multiprocessing
 import time
 from multiprocessing.connection import wait
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Barrier
 from statistics import median
-from typing import Optional, Tuple
 
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
-from lzero_mow.config.metaworld import METAWORLD, PROFILES
+from lzero_mow.config.metaworld import PROFILES
 from lzero_mow.envs.metaworld_game import require_metaworld
 from lzero_mow.envs.rendering import choose_gl
-from .command_line import command_line
+from .shared import command_line, parse, show
 
-NO_PICTURES = 'none'
-STEPS = {NO_PICTURES: 20, 'fast': 1, 'full': 0.2}  # as many times --steps, for measurements of about equal length
+TASK, NO_PICTURES = 'reach', 'none'
+STEPS = {NO_PICTURES: 20, 'fast': 1, 'full': 0.2}  # as multiples of --steps, so that measurements take about equally long
 
 
 def play(task: str, profile: str, steps: int, ready: Barrier, done: SimpleQueue) -> None:
@@ -63,45 +59,31 @@ def steps_per_second(task: str, profile: str, processes: int, steps: int) -> flo
     return processes * steps / (max(ends) - min(starts))
 
 
-def parse(arguments: Optional[list]) -> argparse.Namespace:
-    """The checked command line."""
+def main() -> None:
     parser = command_line('metaworld_speed', __doc__)
-    parser.add_argument('--task', default='reach', help='default: %(default)s')
     parser.add_argument('--processes', type=int, nargs='+', default=[1, 2, 3, 4], help='default: 1 to 4')
     parser.add_argument(
         '--steps', type=int, default=300,
-        help='of each process with fast pictures (default: %(default)s), without pictures 20 times, with full ones a '
-        'fifth as many'
+        help='of each process with fast pictures (default: %(default)s), without pictures 20 times as many, with full '
+        'ones a fifth'
     )
     parser.add_argument('--repeats', type=int, default=3, help='measurements of each number (default: %(default)s)')
-    parser.add_argument('--profiles', nargs='+', choices=PROFILES, default=PROFILES, help='default: both')
-    args = parser.parse_args(arguments)
+    args = parse(parser)
     try:
-        METAWORLD.check(dict(tasks=[args.task]))
         require_metaworld()
         choose_gl()
     except ValueError as error:
         parser.error(str(error))
-    if min(args.steps, args.repeats, *args.processes) < 1:
-        parser.error('--steps, --repeats and --processes must be at least 1')
-    return args
-
-
-def main(arguments: Optional[list] = None) -> None:
-    """Measure and show the table."""
-    args = parse(arguments)
-    rows: Tuple[str, ...] = (NO_PICTURES, *args.profiles)
-    table = Table(title=f'{args.task}, steps/s of all processes: median of {args.repeats} (least to most)')
-    table.add_column('pictures')
-    for processes in args.processes:
-        table.add_column(f'{processes} processes' if processes > 1 else '1 process', justify='right')
-    for profile in rows:
-        steps, cells = max(1, round(args.steps * STEPS[profile])), []
+    rows = []
+    for profile, share in STEPS.items():
+        steps, cells = max(1, round(args.steps * share)), [profile]
         for processes in track(args.processes, description=profile, transient=True):
-            speeds = [steps_per_second(args.task, profile, processes, steps) for _ in range(args.repeats)]
+            speeds = [steps_per_second(TASK, profile, processes, steps) for _ in range(args.repeats)]
             cells.append(f'{median(speeds):.0f} ({min(speeds):.0f} to {max(speeds):.0f})')
-        table.add_row(profile, *cells)
-    Console(width=110).print(table)
+        rows.append(cells)
+    numbers = [f'{processes} processes' if processes > 1 else '1 process' for processes in args.processes]
+    title = f'{TASK}, steps/s of all processes: median of {args.repeats} (least to most)'
+    show(title, ['pictures'], numbers, rows)
 
 
 if __name__ == '__main__':

@@ -7,8 +7,6 @@ Counted as in MoW's paper: parameters and buffers of world model and agent, slow
 """
 from typing import Dict, List, Tuple
 
-from rich.console import Console
-from rich.table import Table
 from torch import nn
 
 from lzero_mow.config.suites import algorithm_of
@@ -16,8 +14,7 @@ from lzero_mow.model.common.size import count_parameters
 from lzero_mow.model.mow.mow_model import MoWModel
 from lzero_mow.model.scalezero.moe import DenseFeedForward, MoEFeedForward
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
-from .command_line import command_line
-from .configs import parse, policy_config
+from .shared import command_line, parse, policy_config, show
 
 Parts = Dict[str, Tuple[int, List[nn.Module]]]  # name: how many of it, and where they are
 PAPER_MOW_MB, PAPER_STORM_MB = 972.5, 1977.5  # for 26 games: one MoW, and one STORM per game
@@ -57,14 +54,6 @@ def scalezero_parts(model: ScaleZeroModel) -> Parts:
     }
 
 
-def rows(parts: Parts) -> List[Tuple[str, int, int]]:
-    """(module, how many of it, numbers in all of them), of those that are there."""
-    return [
-        (name, count, sum(count_parameters(module) for module in modules)) for name, (count, modules) in parts.items()
-        if modules and all(module is not None for module in modules)
-    ]
-
-
 MODELS = {'mow': (MoWModel, mow_parts), 'scalezero': (ScaleZeroModel, scalezero_parts)}
 
 
@@ -77,20 +66,23 @@ def main() -> None:
     storm = count_parameters(MoWModel(**policy_config('storm', 1).model))
     model_cls, parts_of = MODELS[algorithm_of(args.method)]
     model = model_cls(**policy_config(args.preset, args.tasks, args.method).model)
-    table = Table(title=f'{args.method}, {args.preset}, {args.tasks} tasks')
-    for column in ('module', 'number', 'parameters each', 'MB each', 'MB'):
-        table.add_column(column, justify='left' if column == 'module' else 'right')
     megabytes = lambda n: f'{4 * n / 2 ** 20:.2f}'
-    listed = rows(parts_of(model))
-    rest = count_parameters(model) - sum(total for _, _, total in listed)
-    for name, count, total in listed + [('embeddings, norms and the like', 1, rest)]:
-        table.add_row(name, str(count), f'{total // count:,}', megabytes(total / count), megabytes(total))
-    table.add_section()
-    table.add_row('all', '', f'{count_parameters(model):,}', '', megabytes(count_parameters(model)))
-    table.add_row('paper: MoW, 26 games', '', '', '', str(PAPER_MOW_MB))
-    table.add_row('ours: STORM, one game', '', f'{storm:,}', '', megabytes(storm))
-    table.add_row('paper: STORM, 26 x one game', '', '', f'{PAPER_STORM_MB / 26:.2f}', str(PAPER_STORM_MB))
-    Console(width=110).print(table)
+    rows, rest = [], count_parameters(model)
+    for name, (count, modules) in parts_of(model).items():
+        if modules and all(module is not None for module in modules):
+            total = sum(map(count_parameters, modules))
+            rows.append((name, str(count), f'{total // count:,}', megabytes(total / count), megabytes(total)))
+            rest -= total
+    rows += [
+        ('embeddings, norms and the like', '1', f'{rest:,}', megabytes(rest), megabytes(rest)),
+        (),
+        ('all', '', f'{count_parameters(model):,}', '', megabytes(count_parameters(model))),
+        ('paper: MoW, 26 games', '', '', '', str(PAPER_MOW_MB)),
+        ('ours: STORM, one game', '', f'{storm:,}', '', megabytes(storm)),
+        ('paper: STORM, 26 x one game', '', '', f'{PAPER_STORM_MB / 26:.2f}', str(PAPER_STORM_MB)),
+    ]
+    title = f'{args.method}, {args.preset}, {args.tasks} tasks'
+    show(title, ['module'], ['number', 'parameters each', 'MB each', 'MB'], rows)
 
 
 if __name__ == '__main__':

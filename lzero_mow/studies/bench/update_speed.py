@@ -8,23 +8,20 @@ and 12 clusters. A decision chooses one action for each task, from full windows.
 by torch, the machine's rate is that of a square product.
 """
 import copy
-import resource
-from typing import Dict, List
+from typing import Dict, Tuple
 
 import numpy as np
 import torch
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
 from lzero_mow.buffer.batch import SequenceBatch
 from lzero_mow.policy.mow import MoWPolicy
 from lzero_mow.utils.memory import keep_freed_memory
-from .command_line import command_line
-from .configs import decision, parse, policy_config, timed
+from .shared import command_line, decision, parse, policy_config, show, timed
 
 LENGTH, STARTS = 64, 1024
+Phases = Dict[str, Tuple[float, float]]
 
 
 def random_sequences(number: int, length: int, num_tasks: int) -> SequenceBatch:
@@ -42,8 +39,8 @@ def gemm_rate(device: torch.device) -> float:
     return max(2 * 2.048 ** 3 / timed(lambda: a @ a, device) for _ in range(10))
 
 
-def measure(preset: str, num_tasks: int, source: str, sequences: int, device: torch.device, repeats: int) -> List[Dict]:
-    """One row a phase: median seconds and GFLOP."""
+def measure(preset: str, num_tasks: int, source: str, sequences: int, device: torch.device, repeats: int) -> Phases:
+    """Of each phase the median seconds and the GFLOP."""
     cfg = policy_config(preset, num_tasks)
     cfg.imagine_source, cfg.imagine_batch_size, cfg.cuda = source, STARTS, device.type == 'cuda'
     policy = MoWPolicy(copy.deepcopy(cfg), enable_field=['learn', 'collect'])
@@ -72,7 +69,7 @@ def measure(preset: str, num_tasks: int, source: str, sequences: int, device: to
     for _ in track(range(repeats), description=f'{preset}, {num_tasks} tasks, {source}', transient=True):
         for name, phase in phases.items():
             seconds[name].append(timed(phase, device))
-    return [dict(phase=name, seconds=float(np.median(seconds[name])), gflop=gflop[name]) for name in phases]
+    return {name: (float(np.median(seconds[name])), gflop[name]) for name in phases}
 
 
 def main() -> None:
@@ -84,27 +81,21 @@ def main() -> None:
     torch.manual_seed(0)
     keep_freed_memory()
     rate = gemm_rate(device)
-    table = Table(title=f'{args.device}, {torch.get_num_threads()} threads, fp32 product {rate:.0f} GFLOP/s')
-    words = ('model', 'batch', 'imagination from', 'phase')
-    for column in (*words, 'seconds', 'GFLOP', 'share of the rate'):
-        table.add_column(column, justify='left' if column in words else 'right')
+    rows = []
     # STORM's batch; then the same number of steps for one task and for 26, which need a sequence each.
     for preset, num_tasks, source, sequences in (
         ('storm', 1, 'replay', 16), ('storm', 1, 'batch', 16), ('storm', 1, 'batch', 26), ('paper', 26, 'batch', 26)
     ):
-        rows = measure(preset, num_tasks, source, sequences, device, args.repeats)
+        phases = measure(preset, num_tasks, source, sequences, device, args.repeats)
         name = (f'{preset}, {num_tasks} tasks', f'{sequences} x {LENGTH}', source)
-        for row in rows:
-            rate_share = row['gflop'] / row['seconds'] / rate
-            table.add_row(*name, row['phase'], f"{row['seconds']:.3f}", f"{row['gflop']:.0f}", f'{rate_share:.0%}')
+        for phase, (seconds, gflop) in phases.items():
+            rows.append((*name, phase, f'{seconds:.3f}', f'{gflop:.0f}', f'{gflop / seconds / rate:.0%}'))
             name = ('', '', '')
-        update = sum(row['seconds'] for row in rows if row['phase'] != 'decision')
-        table.add_row('', '', '', 'an update in all', f'{update:.3f}', '', '', end_section=True)
-    memory = torch.cuda.max_memory_allocated() / 2 ** 30 if device.type == 'cuda' else \
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** 20
-    console = Console(width=110)
-    console.print(table)
-    console.print(f'peak memory {memory:.1f} GiB')
+        update = sum(seconds for phase, (seconds, _) in phases.items() if phase != 'decision')
+        rows += [('', '', '', 'an update in all', f'{update:.3f}'), ()]
+    title = f'{args.device}, {torch.get_num_threads()} threads, fp32 product {rate:.0f} GFLOP/s'
+    words = ['model', 'batch', 'imagination from', 'phase']
+    show(title, words, ['seconds', 'GFLOP', 'share of the rate'], rows)
 
 
 if __name__ == '__main__':

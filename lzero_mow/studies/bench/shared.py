@@ -1,23 +1,34 @@
-"""Policy configurations and policies for the benchmarks: a preset at any number of tasks."""
+"""What the benchmarks share: command lines, policies of any preset at any number of tasks, a clock, tables."""
 import argparse
 import time
-from typing import Callable
+from typing import Callable, Optional, Sequence
 
 import numpy as np
 import torch
 from ding.policy import Policy
 from easydict import EasyDict
+from rich.console import Console
+from rich.table import Table
 
+from lzero_mow.config.arguments import Parser
 from lzero_mow.config.build import DEFAULT_METHOD, build_config
 
 
-def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
+def command_line(name: str, text: Optional[str]) -> Parser:
+    """A benchmark's parser; the text is its docstring."""
+    return Parser(
+        prog=f'python -m lzero_mow.studies.bench.{name}', description=text,
+        formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def parse(parser: Parser) -> argparse.Namespace:
     """The command line; a number, device, preset or method that cannot be is one line."""
     args = parser.parse_args()
     given = vars(args)
-    for name in ('tasks', 'repeats'):
-        if given.get(name, 1) < 1:
-            parser.error(f'--{name} is {given[name]}: expected at least 1')
+    for name, value in given.items():
+        if least := [number for number in np.ravel(value) if isinstance(number, np.integer) and number < 1]:
+            parser.error(f'--{name} is {least[0]}: expected at least 1')
     try:
         torch.zeros(1, device=given.get('device', 'cpu'))
         policy_config(given.get('preset', 'paper'), given.get('tasks', 1), given.get('method', DEFAULT_METHOD))
@@ -52,3 +63,13 @@ def timed(call: Callable[[], None], device: torch.device) -> float:
     call()
     synchronize()
     return time.perf_counter() - start
+
+
+def show(title: str, words: Sequence[str], numbers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table: columns of words, then columns of numbers; an empty row is a line."""
+    table = Table(*words, title=title)
+    for name in numbers:
+        table.add_column(name, justify='right')
+    for row in rows:
+        table.add_row(*row) if row else table.add_section()
+    Console(width=110).print(table)
