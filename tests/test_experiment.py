@@ -277,7 +277,7 @@ def test_an_experiment_from_end_to_end_and_again(tmp_path):
         (['atari'], 'the following arguments are required: --methods'),
         (['atari', '--methods', 'mow', 'expert'], 'there are no scripted experts for atari'),
         (['atari', '--methods', 'mow', 'policy.batch_size=x'], "policy.batch_size must be a whole number, got 'x'"),
-        (['atari', '--methods', 'random', '--random-episodes', '0'], '--random-episodes is to be 1 or more'),
+        (['atari', '--methods', 'random', '--random-episodes', '0'], '--random-episodes is 0: expected at least 1'),
         (['atari', '--methods', 'storm_multitask', 'policy.model.num_clusters=2'], "what makes the method 'storm_"),
     ]
 )

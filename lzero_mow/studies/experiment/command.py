@@ -6,25 +6,28 @@
 What has ended is skipped and what was cut off goes on, so that the same command again finishes the rest. Other methods
 or seeds later, or at the same time, add to the tables.
 """
+import argparse
 import logging
 import os
-from typing import IO, Any, Dict, List, Optional, Sequence, Tuple
+from contextlib import ExitStack
+from typing import IO, Any, Dict, List, Optional, Sequence
 
 from lzero_mow.config.arguments import DEFAULT_PRESETS, Parser, parse
 from lzero_mow.config.build import build_config, resolve_games
 from lzero_mow.config.suites import REFERENCES, load_suite, method_names, suite_name, suite_names
-from lzero_mow.utils.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
+from lzero_mow.utils.exit_codes import FAILED, INTERRUPTED
 from lzero_mow.utils.files import locked
 from lzero_mow.utils.screen import set_up_screen
-from .jobs import Job, Plan, chosen, is_finished, plan_jobs
+from .jobs import Job, Plan, is_finished, plan_jobs
 from .processes import run_jobs
 
 PROG = 'python -m lzero_mow experiment'
-# What an option is where neither a script nor the command line says it.
+# The options where neither a script nor the command line sets them.
 DEFAULTS = dict(
-    methods=None, seeds=['0'], preset=DEFAULT_PRESETS[1], games=[], runs=os.path.join('data_mow', 'experiment'),
-    output=os.path.join('data_mow', 'experiment'), compare=None
+    methods=None, seeds=['0'], preset=DEFAULT_PRESETS[1], games=[], jobs=0, runs=os.path.join('data_mow', 'experiment'),
+    output=os.path.join('data_mow', 'experiment'), random_episodes=100, compare=None
 )
+UNSET = {'games': "the preset's", 'compare': 'none'}  # what the help calls an empty default
 
 
 def main(argv: Optional[Sequence[str]] = None, settings: Optional[Dict[str, Any]] = None) -> int:
@@ -40,28 +43,25 @@ def main(argv: Optional[Sequence[str]] = None, settings: Optional[Dict[str, Any]
     parser = _parser(settings or {})
     arguments = parse(parser, argv, ('games', 'methods', 'seeds'))
     set_up_screen()
-    try:
-        plan = Plan(
-            arguments.suite, arguments.preset, chosen(arguments.methods), _whole(chosen(arguments.seeds)),
-            tuple(arguments.games), arguments.runs, tuple(arguments.overrides), arguments.random_episodes
-        )
-        if plan.random_episodes < 1 or arguments.jobs < 0:
-            raise ValueError('--random-episodes is to be 1 or more, and --jobs 0 (as many as there are cores) or more')
-        load_suite(plan.suite)
-        jobs = plan_jobs(plan)
-        locks = [_held(plan, method) for method in plan.methods]
-    except ValueError as error:
-        parser.error(' '.join(str(error).split()))
-    try:
-        return _run(plan, jobs, arguments.jobs, arguments.output, arguments.compare)
-    except KeyboardInterrupt:
-        logging.info('interrupted: the same command goes on from the last checkpoints')
-        return INTERRUPTED
-    except OSError as error:
-        parser.exit(FAILED, f'{parser.prog}: error: {error.strerror}: {error.filename}\n')
-    finally:
-        for lock in locks:
-            lock.close()
+    with ExitStack() as locks:
+        try:
+            plan = _plan(arguments)
+            jobs = plan_jobs(plan)
+            for method in plan.methods:
+                locks.enter_context(_lock(plan, method))
+            from .tables import check_tables
+            tasks = resolve_games(plan.games, load_suite(plan.suite)['suites']) or \
+                build_config(plan.preset, suite=plan.suite)['env']['tasks']
+            check_tables(plan, tasks, arguments.output)
+        except ValueError as error:
+            parser.error(' '.join(str(error).split()))
+        try:
+            return _run(plan, jobs, tasks, arguments)
+        except KeyboardInterrupt:
+            logging.info('interrupted: the same command goes on from the last checkpoints')
+            return INTERRUPTED
+        except OSError as error:
+            parser.exit(FAILED, f'{parser.prog}: error: {error.strerror}: {error.filename}\n')
 
 
 def _parser(settings: Dict[str, Any]) -> Parser:
@@ -70,47 +70,31 @@ def _parser(settings: Dict[str, Any]) -> Parser:
         prog=None if settings else PROG,
         description='Run methods x seeds as processes of this machine, and write their tables.'
     )
+
+    def option(name: str, text: str, **kwargs: Any) -> None:
+        value = default[name.replace('-', '_')]
+        value = list(map(str, value)) if isinstance(value, list) else value
+        shown = ' '.join(value) if isinstance(value, list) else value
+        if value is None and kwargs.get('nargs'):
+            kwargs['required'] = True
+        else:
+            text += f"; default: {shown if shown or shown == 0 else UNSET[name]}"
+        parser.add_argument(f'--{name}', default=value, help=text, **kwargs)
+
     if 'suite' in settings:
         parser.set_defaults(suite=settings['suite'])
     else:
         parser.add_argument('suite', metavar='SUITE', help=f"{', '.join(suite_names())}, or the path of a suite's YAML file")
-    methods = '' if default['methods'] is None else f"; default: {' '.join(default['methods'])}"
     references = ', '.join(f'{name}: {what}' for name, what in REFERENCES.items())
-    parser.add_argument(
-        '--methods', nargs='+', default=default['methods'], required=default['methods'] is None, metavar='METHOD',
-        help=f"{', '.join(method_names())}; for comparison {references}{methods}"
-    )
-    seeds, games = (' '.join(map(str, default[name])) for name in ('seeds', 'games'))
-    parser.add_argument(
-        '--seeds', nargs='+', default=list(map(str, default['seeds'])), metavar='SEED', help=f'default: {seeds}'
-    )
-    parser.add_argument('--preset', default=default['preset'], help=f"default: {default['preset']}")
-    parser.add_argument(
-        '--games', nargs='+', default=default['games'], metavar='GAME', help=f"""default: {games or "the preset's"}"""
-    )
-    parser.add_argument(
-        '--jobs', type=int, default=0, metavar='N',
-        help='runs at once, each with its share of the cores; default: 0, as many as there are cores'
-    )
-    parser.add_argument(
-        '--runs', default=default['runs'], metavar='DIR',
-        help=f"where the run folders are, below SUITE/METHOD; default: {default['runs']}"
-    )
-    parser.add_argument(
-        '--output', default=default['output'], metavar='DIR',
-        help=f"where SUITE/METHOD.csv and SUITE/runs.csv go; default: {default['output']}"
-    )
-    parser.add_argument(
-        '--random-episodes', type=int, default=100, metavar='N',
-        help='of random play and of experts, a task and seed; default: 100'
-    )
-    parser.add_argument(
-        '--compare',
-        default=default['compare'],
-        metavar='HTML',
-        help='also write a page that shows these runs side by side: tables, curves, videos; default: '
-        f"{default['compare'] or 'none'}"
-    )
+    option('methods', f"{', '.join(method_names())}; for comparison {references}", nargs='+', metavar='METHOD')
+    option('seeds', 'one run of each method per seed', nargs='+', metavar='SEED')
+    option('preset', "of the suite's file in config/")
+    option('games', 'the tasks, by name, or a suite of them', nargs='+', metavar='GAME')
+    option('jobs', 'runs at once, each with its share of the cores; 0: as many as there are cores', type=int, metavar='N')
+    option('runs', 'where the run folders are, below SUITE/METHOD', metavar='DIR')
+    option('output', 'where SUITE/METHOD.csv and SUITE/runs.csv go', metavar='DIR')
+    option('random-episodes', 'of random play and of experts, per task and seed', type=int, metavar='N')
+    option('compare', 'also write a page that shows these runs side by side: tables, curves, videos', metavar='HTML')
     parser.add_argument(
         'overrides', nargs='*', default=[], metavar='KEY=VALUE',
         help='leaves of the configuration, for every method that has them'
@@ -118,48 +102,51 @@ def _parser(settings: Dict[str, Any]) -> Parser:
     return parser
 
 
-def _whole(seeds: Sequence[str]) -> Tuple[int, ...]:
-    for seed in seeds:
+def _plan(arguments: argparse.Namespace) -> Plan:
+    if arguments.random_episodes < 1:
+        raise ValueError(f'--random-episodes is {arguments.random_episodes}: expected at least 1')
+    if arguments.jobs < 0:
+        raise ValueError(f'--jobs is {arguments.jobs}: expected at least 0, which is as many as there are cores')
+    for seed in arguments.seeds:
         if not seed.isdigit():
             raise ValueError(f"'{seed}' is no seed: seeds are whole numbers, such as --seeds 0 1 2")
-    return tuple(int(seed) for seed in seeds)
+    load_suite(arguments.suite)
+    return Plan(
+        arguments.suite, arguments.preset, tuple(dict.fromkeys(arguments.methods)),
+        tuple(dict.fromkeys(map(int, arguments.seeds))), tuple(arguments.games), arguments.runs,
+        tuple(arguments.overrides), arguments.random_episodes
+    )
 
 
-def _held(plan: Plan, method: str) -> IO:
-    """A lock on a method's runs: two experiments may go on at once, but not with the same method."""
+def _run(plan: Plan, jobs: List[Job], tasks: Sequence[str], arguments: argparse.Namespace) -> int:
+    from .tables import write_tables
+    due = [job for job in jobs if not is_finished(job)]
+    cores = len(os.sched_getaffinity(0))
+    at_once = max(1, min(arguments.jobs or cores, len(due)))
+    threads = max(1, cores // at_once)
+    logging.info(
+        '%d runs, %d of them finished; %d at once with %d threads each', len(jobs),
+        len(jobs) - len(due), at_once, threads
+    )
+    write = lambda: write_tables(plan, tasks, arguments.output)
+    failed = run_jobs(due, plan, at_once, threads, write)
+    write()
+    for job in failed:
+        logging.error('%s failed: see %s', job, job.log)
+    logging.info('results of %s: %s', ', '.join(plan.methods), os.path.join(arguments.output, suite_name(plan.suite)))
+    if failed:
+        return FAILED
+    if arguments.compare is not None:
+        from lzero_mow.studies.compare.command import main as compare
+        return compare([*(job.run_dir for job in jobs), '--output', arguments.compare])
+    return 0
+
+
+def _lock(plan: Plan, method: str) -> IO:
+    """A lock on a method's runs: two experiments may run at once, but not the same method."""
     try:
         return locked(os.path.join(plan.folder(method), 'lock'))
     except BlockingIOError as error:
         raise ValueError(
             f"another experiment is running '{method}' in {plan.runs}: wait for it, or leave the method out"
         ) from error
-
-
-def _run(plan: Plan, jobs: List[Job], at_once: int, output: str, page: Optional[str]) -> int:
-    from .tables import check_tables, write_tables
-    tasks = resolve_games(plan.games, load_suite(plan.suite)['suites']) or \
-        build_config(plan.preset, suite=plan.suite)['env']['tasks']
-    try:
-        check_tables(plan, tasks, output)
-    except ValueError as error:
-        logging.error('%s', error)
-        return BAD_INPUT
-    due = [job for job in jobs if not is_finished(job)]
-    cores = len(os.sched_getaffinity(0))
-    at_once = max(1, min(at_once or cores, len(due)))
-    threads = max(1, cores // at_once)
-    logging.info(
-        '%d runs, %d of them finished; %d at once with %d threads each', len(jobs),
-        len(jobs) - len(due), at_once, threads
-    )
-    failed = run_jobs(due, plan, at_once, threads, lambda: write_tables(plan, tasks, output))
-    write_tables(plan, tasks, output)
-    for job in failed:
-        logging.error('%s failed: see %s', job, job.log)
-    logging.info('results of %s: %s', ', '.join(plan.methods), os.path.join(output, suite_name(plan.suite)))
-    if failed:
-        return FAILED
-    if page is not None:
-        from lzero_mow.studies.compare.command import main as compare
-        return compare([*(job.run_dir for job in jobs), '--output', page])
-    return 0

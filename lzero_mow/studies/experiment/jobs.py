@@ -10,7 +10,7 @@ import re
 import shutil
 import sys
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import List, Optional, Tuple
 
 from lzero_mow.config.algorithms import ALGORITHMS
 from lzero_mow.config.arguments import config_parser, new_config, parse
@@ -91,11 +91,12 @@ def plan_jobs(plan: Plan) -> List[Job]:
         if key in overridden:
             raise ValueError(f'{key} follows from {option} here: set that instead')
     tasks = {method: _tasks(plan, method) for method in plan.methods}
-    jobs = [_job(plan, method, seed, task) for seed in plan.seeds for method in plan.methods for task in tasks[method]]
-    others = [
-        _job(plan, method, seed, task) for method in plan.methods for seed in seeds_in(plan.folder(method))
-        if seed not in plan.seeds for task in tasks[method]
-    ]
+    runs = [(method, seed) for seed in plan.seeds for method in plan.methods]
+    there = [(method, seed) for method in plan.methods for seed in seeds_in(plan.folder(method))]
+    jobs, others = (
+        [_job(plan, method, seed, task) for method, seed in wanted for task in tasks[method]]
+        for wanted in (runs, [run for run in there if run not in runs])
+    )
     for job in jobs + others:
         _refuse_another_run(job, prolonged=job.seed in plan.seeds)
     return jobs
@@ -155,21 +156,17 @@ def _refuse_another_run(job: Job, prolonged: bool) -> None:
     if not os.path.isfile(os.path.join(job.run_dir, TOTAL_CONFIG)):
         return
     saved, new = load_run_config(job.run_dir), plain(job.config)
-    keys = [key for key in leaves(new) if key not in NO_INFLUENCE]
-    if job.method in REFERENCES:
-        keys = [key for key in keys if not key.startswith('policy.')]
-    for key in keys:
+    advice = 'choose another --runs folder and --output, or move the run away'
+    for key in leaves(new):
+        if key in NO_INFLUENCE or job.method in REFERENCES and key.startswith('policy.'):
+            continue
         if get(saved, key) != get(new, key):
             raise ValueError(
-                f"'{job.run_dir}' holds a run with {key}={get(saved, key)}, now {get(new, key)} is asked for: "
-                'choose another --runs folder and --output, or move the run away'
+                f"'{job.run_dir}' holds a run with {key}={get(saved, key)}, now {get(new, key)} is asked for: {advice}"
             )
     before, now = saved['max_env_step'], new['max_env_step']
     if before > now or before < now and not prolonged:
-        raise ValueError(
-            f"'{job.run_dir}' holds a run of {before} steps, now {now} are asked for: "
-            'choose another --runs folder and --output, or move the run away'
-        )
+        raise ValueError(f"'{job.run_dir}' holds a run of {before} steps, now {now} are asked for: {advice}")
 
 
 def has_ended(run_dir: str) -> bool:
@@ -202,14 +199,3 @@ def command(job: Job, plan: Plan) -> List[str]:
         options = ['--player', job.method, '--episodes', str(plan.random_episodes)]
         return [*module, 'lzero_mow.studies.experiment.reference_play', *job.arguments, *options]
     return [*module, 'lzero_mow', 'train', *job.arguments]
-
-
-def environment(threads: int) -> Dict[str, str]:
-    """The environment of a run that may use so many cores."""
-    names = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'NUMEXPR_NUM_THREADS')
-    return {**os.environ, **{name: str(threads) for name in names}}
-
-
-def chosen(names: Sequence[str]) -> Tuple[str, ...]:
-    """Names without repetitions, in order."""
-    return tuple(dict.fromkeys(names))

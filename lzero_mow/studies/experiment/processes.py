@@ -1,4 +1,4 @@
-"""Runs as processes, so many at once, with a progress bar. Light: imports no torch."""
+"""Runs as processes, several at once, with a progress bar. Light: imports no torch."""
 import logging
 import os
 import signal
@@ -10,7 +10,7 @@ from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from lzero_mow.utils.screen import SCREEN
-from .jobs import Job, Plan, command, environment, is_finished
+from .jobs import Job, Plan, command, is_finished
 
 POLL_SECONDS = 0.2
 # How long an interrupted run may take to close its environments before it is killed.
@@ -30,7 +30,7 @@ def run_jobs(jobs: Sequence[Job], plan: Plan, at_once: int, threads: int, on_fin
         - KeyboardInterrupt: after Ctrl-C or SIGTERM, when all processes have ended.
     """
     waiting, running, failed = list(jobs), {}, []
-    with _interruptible(), _Screen(len(jobs)) as screen, _stopping(running):
+    with _Screen(len(jobs)) as screen, _stopping(running):
         while waiting or running:
             while waiting and len(running) < at_once:
                 job = waiting.pop(0)
@@ -55,52 +55,44 @@ def run_jobs(jobs: Sequence[Job], plan: Plan, at_once: int, threads: int, on_fin
 def _start(job: Job, plan: Plan, threads: int) -> subprocess.Popen:
     # In a session of its own: Ctrl-C reaches this process alone, which tells the others.
     arguments = command(job, plan)
+    names = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'NUMEXPR_NUM_THREADS')
+    environment = {**os.environ, **dict.fromkeys(names, str(threads))}
     os.makedirs(os.path.dirname(job.log), exist_ok=True)
     with open(job.log, 'a') as log:
         return subprocess.Popen(
-            arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment(threads),
+            arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment,
             start_new_session=True
         )
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM does what Ctrl-C does."""
-
-    def interrupt(signum: int, _) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
-@contextmanager
 def _stopping(running: Dict[subprocess.Popen, Job]) -> Iterator[None]:
-    """Whatever ends the block ends the processes too, and waits for them; their last checkpoints stay."""
+    """
+    Whatever ends the block, SIGTERM too, ends the processes and waits for them; their last checkpoints stay.
+    """
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:
         yield
     finally:
         for process in running:
-            process.terminate()  # a SIGINT would be lost on those that inherited it ignored, below nohup say
+            process.terminate()  # SIGINT would be lost on those that inherited it ignored, such as below nohup
         for process in running:
             try:
                 process.wait(GRACE_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        signal.signal(signal.SIGTERM, previous)
 
 
 class _Screen:
-    """A line per run and one for all of them on a terminal, plain log lines elsewhere."""
+    """On a terminal a live line per run and one for all of them; elsewhere plain log lines."""
 
     def __init__(self, total: int) -> None:
         columns = (SpinnerColumn(), TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn())
         self._progress = Progress(*columns, TimeElapsedColumn(), console=SCREEN, disable=not SCREEN.is_terminal)
         self._all = self._progress.add_task('all runs', total=total)
-        self._started: Dict[str, Tuple[float, TaskID]] = {}  # by the run's name: when, and its line
+        self._started: Dict[str, Tuple[float, TaskID]] = {}  # by the run's name: start and live line
         self._done, self._total = 0, total
 
     def __enter__(self) -> '_Screen':
