@@ -51,40 +51,41 @@ def draw_curves(
     rows = rows.assign(score=rows[RETURN] if scale is None else scale(rows))
     colours = {method: colour for method, colour in method_colours(methods).items() if drawn is None or method in drawn}
     column, y = (scale.column, scale.label) if scale is SUCCESS else (RETURN, 'return')
-    figure, axes = _panels([*tasks_of(rows), ALL_TASKS], x, y, math.ceil(len(colours) / LEGEND_COLUMNS))
+    figure, axes = panels([*tasks_of(rows), ALL_TASKS], x, y)
     for method, colour in colours.items():
         own = rows[rows.method == method]
         for task, of_task in own.groupby('task', sort=False):
             _draw(axes[task], of_task, column, mean, colour)
         _draw(axes[ALL_TASKS], own.dropna(subset='score'), 'score', iqm, colour)
     axes[ALL_TASKS].set_ylabel(f'IQM of the\n{"return" if scale is None else scale.label}')
-    if len(colours) > 1:
-        handles, labels = axes[ALL_TASKS].get_legend_handles_labels()
-        figure.legend(handles, labels, loc='outside lower center', ncols=LEGEND_COLUMNS, fontsize='small')
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=110)
+    save(figure, path)
 
 
-def _panels(titles: Sequence[str], x: str, y: str, legend_lines: int) -> Tuple[Figure, Dict[str, Axes]]:
+def panels(titles: Sequence[str], x: str, y: str) -> Tuple[Figure, Dict[str, Axes]]:
     """A figure with a panel for each title, in rows of about equal length."""
     n_rows = math.ceil(len(titles) / MAX_COLUMNS)
     n_columns = math.ceil(len(titles) / n_rows)
-    figure = Figure(figsize=(3.2 * n_columns, 2.5 * n_rows + 0.2 * legend_lines), layout='constrained')
-    panels = figure.subplots(n_rows, n_columns, squeeze=False).flatten()
-    for panel, title in zip(panels, titles):
+    figure = Figure(figsize=(3.2 * n_columns, 2.5 * n_rows), layout='constrained')
+    axes = figure.subplots(n_rows, n_columns, squeeze=False).flatten()
+    for panel, title in zip(axes, titles):
         panel.set_title(title)
         panel.set_xlabel(x)
         panel.set_ylabel(y)
         panel.grid(alpha=0.3)
-    for panel in panels[len(titles):]:
+    for panel in axes[len(titles):]:
         panel.remove()
-    return figure, dict(zip(titles, panels))
+    return figure, dict(zip(titles, axes))
 
 
-def _draw(panel: Axes, rows: pd.DataFrame, column: str, statistic: Statistic, colour: object) -> None:
-    """One method's curve, with a band where it has several seeds; a reference player is a horizontal line."""
-    method = rows.method.iloc[0]
-    steps, values = curves(rows, tasks_of(rows), column)
+def draw_curve(
+        panel: Axes, steps: np.ndarray, values: np.ndarray, statistic: Statistic, method: str, colour: object
+) -> None:
+    """
+    Overview:
+        Draw one method's curve, with a band where it has several seeds; a reference player is a horizontal line.
+    Arguments:
+        - steps (:obj:`np.ndarray`), values (:obj:`np.ndarray`): (T, ) and (seeds, tasks, T).
+    """
     point, low, high = interval(statistic, values)
     if method in REFERENCES:
         panel.axhline(float(point[0]), linestyle='--', linewidth=1, color=colour, label=method)
@@ -92,3 +93,21 @@ def _draw(panel: Axes, rows: pd.DataFrame, column: str, statistic: Statistic, co
     panel.plot(steps, point, linewidth=1.5, color=colour, label=method)
     if not np.isnan(low).any():
         panel.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
+
+
+def save(figure: Figure, path: str) -> None:
+    """Write a figure of panels, with a legend below where there are several methods."""
+    methods = {
+        label: line for panel in figure.axes for line, label in zip(*panel.get_legend_handles_labels())
+    }
+    if len(methods) > 1:
+        figure.set_figheight(figure.get_figheight() + 0.2 * math.ceil(len(methods) / LEGEND_COLUMNS))
+        style = dict(loc='outside lower center', ncols=LEGEND_COLUMNS, fontsize='small')
+        figure.legend(methods.values(), methods.keys(), **style)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+
+
+def _draw(panel: Axes, rows: pd.DataFrame, column: str, statistic: Statistic, colour: object) -> None:
+    """One method's curve of a column of its evaluations."""
+    draw_curve(panel, *curves(rows, tasks_of(rows), column), statistic, rows.method.iloc[0], colour)

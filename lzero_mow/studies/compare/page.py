@@ -14,13 +14,14 @@ from lzero_mow.config.suites import RANDOM, REFERENCES
 from lzero_mow.report.pictures.curves import draw_curves
 from lzero_mow.report.stats.scale import SUCCESS, table_scale
 from lzero_mow.report.tables.costs import COSTS
+from lzero_mow.studies.summary.cells import return_cells, score_cells, success_cells
 from lzero_mow.studies.summary.numbers import Summary, summarise_rows
 from lzero_mow.studies.summary.text import success_meanings
 from lzero_mow.studies.summary.writer import draw_scores
 from lzero_mow.utils.files import replacing
 from .plasticity import write_plasticity
 from .runs import FinishedRun
-from .tables import cost_cells, facts, game_cells, score_cells, success_cells
+from .tables import cost_cells, facts
 
 MIME = {'.png': 'image/png', '.mp4': 'video/mp4'}
 # Pictures of a run's report that a method is shown by, with what they show; the videos follow.
@@ -66,10 +67,10 @@ def write_page(path: str, runs: Sequence[FinishedRun], baseline: Optional[str] =
             facts=facts(summary, runs),
             scores=score_cells(summary),
             successes=[
-                (name, meaning, success_cells(summary, name))
+                (name, meaning, success_cells(summary, summary.methods, name))
                 for name, meaning in success_meanings(summary.methods).items()
             ],
-            games=game_cells(summary),
+            games=return_cells(summary, summary.methods),
             bold=any(method.method == RANDOM for method in summary.methods),
             costs=cost_cells(summary, runs),
             score_pictures=_bars(folder, summary),

@@ -1,16 +1,14 @@
-"""The page's tables: rows of cells, the first row the header. A cell that is a mapping is set in bold."""
-from typing import Callable, List, Optional, Sequence, Union
+"""What the page says of all runs together, and the table of their costs."""
+from typing import List, Sequence
 
-import numpy as np
 import pandas as pd
 
 from lzero_mow.config.suites import REFERENCES
 from lzero_mow.report.stats.intervals import REPETITIONS
-from lzero_mow.studies.summary.numbers import ALL_TASKS, STATISTICS, MethodSummary, Summary
-from lzero_mow.studies.summary.text import episodes_text, notes_on_successes, with_interval
+from lzero_mow.studies.summary.cells import Cells, number
+from lzero_mow.studies.summary.numbers import Summary
+from lzero_mow.studies.summary.text import episodes_text, notes_on_successes
 from .runs import FinishedRun
-
-Cells = List[List[Union[str, dict]]]
 
 
 def facts(summary: Summary, runs: Sequence[FinishedRun]) -> List[str]:
@@ -40,43 +38,9 @@ def facts(summary: Summary, runs: Sequence[FinishedRun]) -> List[str]:
     return lines
 
 
-def score_cells(summary: Summary) -> Cells:
-    """A row per method: interquartile mean, mean and median of the scores, and how often the baseline is better."""
-    compared = [f'P({summary.baseline} better)'] if summary.baseline else []
-    cells: Cells = [['method', 'seeds', *(name.upper() if name == 'iqm' else name for name in STATISTICS), *compared]]
-    for method in summary.methods:
-        scores = [with_interval(method.scores.get(name), 3) for name in STATISTICS]
-        better = [with_interval(method.improvement, 2)] if compared else []
-        cells.append([method.method, str(method.seeds), *scores, *better])
-    return cells
-
-
-def game_cells(summary: Summary) -> Cells:
-    """A row per game: the mean return of each method."""
-    return _by_game(summary.tasks, summary, _return)
-
-
-def success_cells(summary: Summary, name: str) -> Cells:
-    """A row per game, and one for all: how often each method has done it, by one of ``SUCCESSES``."""
-    tasks = [*summary.tasks, ALL_TASKS]
-    return _by_game(tasks, summary, lambda method, task: with_interval(method.successes[name][task], 2))
-
-
-def _by_game(
-        tasks: Sequence[str], summary: Summary, cell_of: Callable[[MethodSummary, str], Union[str, dict]]
-) -> Cells:
-    cells: Cells = [['game', *(method.method for method in summary.methods)]]
-    return cells + [[task, *(cell_of(method, task) for method in summary.methods)] for task in tasks]
-
-
-def _return(method: MethodSummary, task: str) -> Union[str, dict]:
-    text = with_interval(method.returns[task], 2)
-    return dict(text=text) if task in method.above_random else text
-
-
 def cost_cells(summary: Summary, runs: Sequence[FinishedRun]) -> Cells:
     """A row per method: parameters, memory, times, and what was done."""
-    cells: Cells = [[
+    cells = [[
         'method', 'million parameters', 'MB', 'peak memory, MB', 'interactions', 'updates', 'CPU minutes', 'minutes',
         'seconds per decision', 'seconds per update'
     ]]
@@ -87,18 +51,14 @@ def cost_cells(summary: Summary, runs: Sequence[FinishedRun]) -> Cells:
         last = pd.concat([run.times.tail(1) for run in own])
         cells.append([
             method.method,
-            _number(sum(run.record.model_bytes for run in own) / method.seeds / 4e6, 2),
-            _number(method.megabytes, 2),
-            _number(max(run.record.peak_memory_bytes for run in own) / 2 ** 20, 0),
-            _number(method.interactions, 0),
-            _number(method.updates, 0),
-            _number(method.cpu_minutes, 1),
-            _number(sum(run.record.wall_seconds for run in own) / method.seeds / 60, 1),
-            _number(last.decision_seconds.mean(), 4),
-            _number(last.update_seconds.mean(), 3),
+            number(sum(run.record.model_bytes for run in own) / method.seeds / 4e6, 2),
+            number(method.megabytes, 2),
+            number(max(run.record.peak_memory_bytes for run in own) / 2 ** 20, 0, ','),
+            number(method.interactions, 0, ','),
+            number(method.updates, 0, ','),
+            number(method.cpu_minutes, 1),
+            number(sum(run.record.wall_seconds for run in own) / method.seeds / 60, 1),
+            number(last.decision_seconds.mean(), 4),
+            number(last.update_seconds.mean(), 3),
         ])
     return cells
-
-
-def _number(number: Optional[float], digits: int) -> str:
-    return '-' if number is None or np.isnan(number) else f'{number:,.{digits}f}'

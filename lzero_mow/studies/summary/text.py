@@ -1,22 +1,19 @@
 """The summary of an experiment as Markdown: what the numbers are, then the tables."""
-import math
 import os
-from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Sequence, Tuple
 
 from lzero_mow.config.suites import DEFAULT_METHOD, RANDOM, REFERENCES, one_model_per_task
 from lzero_mow.report.stats.intervals import REPETITIONS
 from lzero_mow.report.stats.scale import SUCCESS
 from lzero_mow.utils.files import replacing
-from .numbers import ALL_TASKS
-
-if TYPE_CHECKING:
-    from .numbers import MethodSummary, Summary
+from .cells import Bold, Cells, number, return_cells, score_cells, success_cells
+from .numbers import MethodSummary, Summary
 
 ONE_SEED = "Brackets of one seed's successes: Wilson's 95 % interval over the episodes of that one run."
 SUCCESS_WHEN = {'success_any': 'at any step', 'success_last': 'at the last step'}
 
 
-def write_markdown(path: str, folder: str, summary: 'Summary') -> None:
+def write_markdown(path: str, folder: str, summary: Summary) -> None:
     """Write the text, which refers to the pictures beside it."""
     bars = [] if summary.scale is None else ['![Interquartile mean of each method](iqm.png)', '']
     lines = [
@@ -28,7 +25,7 @@ def write_markdown(path: str, folder: str, summary: 'Summary') -> None:
         file.write('\n'.join(lines) + '\n')
 
 
-def _head(folder: str, summary: 'Summary') -> List[str]:
+def _head(folder: str, summary: Summary) -> List[str]:
     final = 'its last evaluation' if summary.last == 1 else f'the mean of its last {summary.last} evaluations'
     options = f' --last {summary.last}' if summary.last > 1 else ''
     if summary.baseline not in (None, DEFAULT_METHOD):
@@ -80,7 +77,7 @@ def _head(folder: str, summary: 'Summary') -> List[str]:
     return lines
 
 
-def _counts(methods: Sequence['MethodSummary'], count: Callable[['MethodSummary'], Tuple[int, ...]]) -> str:
+def _counts(methods: Sequence[MethodSummary], count: Callable[[MethodSummary], Tuple[int, ...]]) -> str:
     """Fewest and most of something, of methods and of reference players."""
     trained = [number for method in methods if method.method not in REFERENCES for number in count(method)]
     texts = [f'{_range((min(trained), max(trained)))} a method'] if trained else []
@@ -88,44 +85,39 @@ def _counts(methods: Sequence['MethodSummary'], count: Callable[['MethodSummary'
     return ', '.join([*texts, *(f'{_range(count(player))} of {REFERENCES[player.method]}' for player in players)])
 
 
-def episodes_text(methods: Sequence['MethodSummary']) -> str:
+def episodes_text(methods: Sequence[MethodSummary]) -> str:
     """How many episodes of a game an evaluation has, of methods and of reference players."""
     return _counts(methods, lambda method: method.episodes)
 
 
-def notes_on_successes(methods: Sequence['MethodSummary']) -> List[str]:
+def notes_on_successes(methods: Sequence[MethodSummary]) -> List[str]:
     """What their intervals are, where they are not those of all numbers."""
     return [ONE_SEED] if any(method.successes and method.seeds == 1 for method in methods) else []
 
 
-def _methods(summary: 'Summary') -> List[str]:
-    header = ['method', 'seeds', 'steps per game', 'IQM', 'mean', 'median']
-    compared = summary.baseline is not None
-    rows = []
-    for method in summary.methods:
-        scores = [with_interval(method.scores.get(name), 3) for name in ('iqm', 'mean', 'median')]
-        better = [with_interval(method.improvement, 2)] if compared else []
-        costs = [_plain(method.megabytes, 2), _plain(method.cpu_minutes, 1), _plain(method.updates, 0)]
-        rows.append([method.method, str(method.seeds), _range(method.env_steps), *scores, *better, *costs])
-    better = [f'P({summary.baseline} better)'] if compared else []
-    return _table([*header, *better, 'MB', 'CPU minutes', 'updates'], rows)
+def _methods(summary: Summary) -> List[str]:
+    header, *rows = score_cells(summary)
+    cells = [[*header[:2], 'steps per game', *header[2:], 'MB', 'CPU minutes', 'updates']]
+    for method, row in zip(summary.methods, rows):
+        costs = [number(method.megabytes, 2), number(method.cpu_minutes, 1), number(method.updates, 0)]
+        cells.append([*row[:2], _range(method.env_steps), *row[2:], *costs])
+    return _table(cells)
 
 
-def _games(summary: 'Summary') -> List[str]:
+def _games(summary: Summary) -> List[str]:
     """Mean successes, where there are some, and mean returns."""
     random = [method for method in summary.methods if method.method == RANDOM]
     methods = random + [method for method in summary.methods if method.method != RANDOM]
     lines = []
     for name, meaning in success_meanings(methods).items():
-        columns = [*summary.tasks, ALL_TASKS]
-        lines += [meaning, '', *_by_task(columns, methods, lambda method: _cells(method.successes[name])), '']
+        lines += [meaning, '', *_table(_narrow(success_cells(summary, methods, name))), '']
     comparable = random and random[0].seeds > 1
     lines.append('Mean return over seeds.')
     if comparable:
         lines[-1] += " Bold: the interval's lower end lies above the upper end of random play's."
     elif random:
         lines[-1] += ' With one seed of random play nothing can be said yet about who is better than that.'
-    lines += ['', *_by_task(summary.tasks, methods, _returns)]
+    lines += ['', *_table(_narrow(return_cells(summary, methods)))]
     if comparable:
         lines += ['', 'Above random play:', '']
         lines += [
@@ -135,13 +127,13 @@ def _games(summary: 'Summary') -> List[str]:
     return lines
 
 
-def _above_random(method: 'MethodSummary', tasks: int) -> str:
+def _above_random(method: MethodSummary, tasks: int) -> str:
     if method.seeds == 1:
         return 'one seed has no interval'
     return f"{', '.join(method.above_random) or 'none'} ({len(method.above_random)} of {tasks})"
 
 
-def success_meanings(methods: Sequence['MethodSummary']) -> Dict[str, str]:
+def success_meanings(methods: Sequence[MethodSummary]) -> Dict[str, str]:
     """The successes that all methods have, in a sentence each."""
     return {
         name: f'Share of episodes in which the task was done {when}, mean over seeds.'
@@ -149,40 +141,16 @@ def success_meanings(methods: Sequence['MethodSummary']) -> Dict[str, str]:
     }
 
 
-def _by_task(
-        tasks: Sequence[str], methods: Sequence['MethodSummary'], cells_of: Callable[['MethodSummary'], List[str]]
-) -> List[str]:
-    """Methods beside or below one another, whichever is narrower."""
-    cells = [['', *tasks], *([method.method, *cells_of(method)] for method in methods)]
-    if len(tasks) > len(methods):
-        cells = [list(column) for column in zip(*cells)]
-    return _table(cells[0], cells[1:])
-
-
-def _returns(method: 'MethodSummary') -> List[str]:
-    cells = zip(method.returns, _cells(method.returns))
-    return [f'**{cell}**' if task in method.above_random else cell for task, cell in cells]
-
-
-def _cells(estimates: Dict[str, Tuple[float, float, float]]) -> List[str]:
-    return [with_interval(estimate, 2) for estimate in estimates.values()]
+def _narrow(cells: Cells) -> Cells:
+    """Games and methods as rows and columns, whichever way is narrower."""
+    return cells if len(cells) > len(cells[0]) else [list(column) for column in zip(*cells)]
 
 
 def _range(fewest_and_most: Tuple[int, ...]) -> str:
     return ' to '.join(map(str, dict.fromkeys(fewest_and_most)))
 
 
-def with_interval(estimate: Optional[Tuple[float, float, float]], digits: int) -> str:
-    if estimate is None:
-        return '-'
-    point, low, high = (f'{number:.{digits}f}' for number in estimate)
-    return f'{point} (one seed)' if math.isnan(estimate[1]) else f'{point} [{low}, {high}]'
-
-
-def _plain(number: Optional[float], digits: int) -> str:
-    return '-' if number is None else f'{number:.{digits}f}'
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> List[str]:
+def _table(cells: Cells) -> List[str]:
+    header, *rows = ([f'**{cell}**' if isinstance(cell, Bold) else cell for cell in row] for row in cells)
     rule = ['---'] + ['---:'] * (len(header) - 1)
-    return ['| ' + ' | '.join(row) + ' |' for row in (header, rule, *rows)]
+    return [f"| {' | '.join(row)} |" for row in (header, rule, *rows)]
