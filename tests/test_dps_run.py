@@ -8,7 +8,7 @@ import torch
 from test_resume import assert_same_run
 
 from helpers.collection import collect_logs, make_collector, real_steps
-from helpers.tiny_run import load, train
+from helpers.tiny_run import Stopped, load, train
 from helpers.two_task_env import TASKS
 from lzero_mow.buffer.game_buffer_scalezero import ScaleZeroGameBuffer
 from lzero_mow.config.build import build_config, settle
@@ -111,10 +111,6 @@ def test_stages_follow_one_another_and_a_run_resumes_within_one(tmp_path, script
         '.scales.' in name and int(name.rsplit('.', 1)[1]) <= stage
     )
     assert resumed.value.msg == f'{(stage, [1], state["sat_out"], learning)}'
-
-
-class Stopped(Exception):
-    """Stands for a process that is killed."""
 
 
 def prior_in_place_of_a_search(model, window, cfg, rng=None):

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from helpers.metaworld import skip_without_metaworld
-from helpers.tiny_run import differences, load, train
+from helpers.tiny_run import Stopped, differences, load, train
 from lzero_mow.config.build import build_config, change, lightzero_configs
 from lzero_mow.config.validate import validate
 from lzero_mow.envs.metaworld import MetaWorldMoWEnv
@@ -26,10 +26,6 @@ ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')
 def config_of(run_dir, **policy):
     layer = dict(exp_name=str(run_dir), env=dict(evaluation_episodes=2), policy=dict(device='cpu', **policy))
     return build_config('debug', layers=[layer], suite='metaworld')
-
-
-class Stopped(Exception):
-    """Stands for a process that is killed."""
 
 
 @pytest.mark.unittest

@@ -11,17 +11,13 @@ import time
 import numpy as np
 import pytest
 
-from helpers.tiny_run import differences, load, tiny_config, train
+from helpers.tiny_run import Stopped, differences, load, tiny_config, train
 from lzero_mow.buffer.game_buffer_mow import MoWGameBuffer
 from lzero_mow.config.build import build_config
 from lzero_mow.entry.run import checkpoint
 from lzero_mow.policy.mow import MoWPolicy
 
 ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')
-
-
-class Stopped(Exception):
-    """Stands for a process that is killed: nobody handles it."""
 
 
 @pytest.fixture(scope='module')

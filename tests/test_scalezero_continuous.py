@@ -9,7 +9,7 @@ from test_scalezero_policy import act, frames
 
 from helpers.scalezero_policy import L, N, random_search_batch, tiny_scalezero_policy
 from helpers.search import CONFIG, PointingModel, python_trees, random_window, traverse_with_switch
-from helpers.tiny_run import differences, load, train
+from helpers.tiny_run import Stopped, differences, load, train
 from helpers.two_task_env import TASKS
 from lzero_mow.buffer.game_buffer_scalezero import ScaleZeroGameBuffer
 from lzero_mow.config.build import build_config, settle
@@ -192,10 +192,6 @@ def config_of(run_dir, method):
     run_config['policy']['solved_returns'] = None
     run_config['create']['env'] = dict(type='corner_mow', import_names=['helpers.corner_env'])
     return settle(run_config)
-
-
-class Stopped(Exception):
-    """Stands for a process that is killed."""
 
 
 @pytest.mark.unittest

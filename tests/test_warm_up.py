@@ -4,17 +4,13 @@ import importlib
 import pytest
 import torch
 
-from helpers.tiny_run import differences, load, tiny_config, train
+from helpers.tiny_run import Stopped, differences, load, tiny_config, train
 from lzero_mow.entry import warm_up
 from lzero_mow.policy.mow import MoWPolicy
 from lzero_mow.policy.mow_grouping import GroupingPolicy
 
 ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')
 WRITTEN = ('results.csv', 'warm_up.csv', 'clusters.yaml', 'similarity.csv')
-
-
-class Stopped(Exception):
-    """Stands for a process that is killed: nobody handles it."""
 
 
 @pytest.fixture(scope='module', autouse=True)

@@ -1,18 +1,12 @@
-"""What a command ends with: an exit code, and one line where something went wrong."""
+"""How commands end: exit codes, and one line about a foreseen failure."""
 import sys
 from typing import Callable
 
-# Bad input or another foreseen failure, each of which gets one line; Ctrl-C.
-BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130  # the last is what shells use for Ctrl-C
 
 
 def guarded(prog: str, work: Callable[[], None]) -> int:
-    """
-    Overview:
-        Do the work of a command and turn foreseen failures into one line.
-    Returns:
-        - code (:obj:`int`): Exit code.
-    """
+    """Do the work of a command, and turn foreseen failures into one line; returns the exit code."""
     try:
         work()
     except KeyboardInterrupt:
@@ -27,6 +21,6 @@ def guarded(prog: str, work: Callable[[], None]) -> int:
 
 
 def fail(prog: str, error: object, code: int) -> int:
-    """Print the one line, and return the exit code."""
+    """Print the line, and return the exit code."""
     sys.stderr.write(f"{prog}: error: {' '.join(str(error).split())}\n")
     return code

@@ -33,6 +33,10 @@ TINY = dict(
 )
 
 
+class Stopped(Exception):
+    """Raised where a process is killed: nothing handles it."""
+
+
 def tiny_config(
         run_dir: Any, env_type: str = 'two_task_mow', tasks: Sequence[str] = tuple(two_task_env.TASKS), **changes: Any
 ) -> dict:
