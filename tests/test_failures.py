@@ -161,7 +161,7 @@ def test_a_part_that_cannot_be_built_closes_the_environments(tmp_path, monkeypat
 @pytest.mark.unittest
 def test_python_callers_get_the_checks_of_the_command_line(tmp_path):
     config = tiny_config(tmp_path / 'run')
-    config['policy']['model']['cluster_of_task'] = 3
+    config['policy']['model']['cluster_of_task'] = [0, 1]
     with pytest.raises(ValueError, match='policy.model.cluster_of_task follows from policy.clustering'):
         train(config)
     assert not (tmp_path / 'run').exists()
