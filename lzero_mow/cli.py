@@ -3,7 +3,6 @@ import logging
 from typing import Optional, Sequence
 
 from lzero_mow.config.arguments import config_parser, new_config, parse, resumed_config
-from lzero_mow.config.build import lightzero_configs
 from lzero_mow.config.suites import DEFAULT_METHOD
 from lzero_mow.config.validate import check_run_folder
 from lzero_mow.utils.exit_codes import BAD_INPUT, fail, guarded
@@ -51,7 +50,7 @@ def _run(prog: str, config: dict, resume: Optional[str]) -> int:
     logging.info('%s: %s; %d environment steps each', resume or config['exp_name'], tasks, max_env_step)
 
     def work() -> None:
-        from lzero_mow.entry import train_multitask
-        train_multitask(lightzero_configs(config), config['seed'], max_env_step=max_env_step, resume=resume)
+        from lzero_mow import entry
+        entry.train(config, resume)
 
     return guarded(prog, work)

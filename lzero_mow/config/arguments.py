@@ -1,10 +1,12 @@
 """The arguments that choose a configuration, and the configuration that they choose. Light: imports no torch."""
 import argparse
 import sys
-from typing import NoReturn, Optional, Sequence
+from typing import NoReturn, Optional, Sequence, Tuple
+
+from easydict import EasyDict
 
 from lzero_mow.utils.exit_codes import BAD_INPUT
-from .build import build_config, change, parse_overrides, refuse_own_keys, resolve_games
+from .build import build_config, change, lightzero_configs, parse_overrides, refuse_own_keys, resolve_games
 from .saved import load_run_config
 from .suites import DEFAULT_METHOD, DEFAULT_SUITE, algorithm_of, load_suite, method_names, suite_names
 from .validate import check_identity, run_identity, validate
@@ -108,11 +110,9 @@ def new_config(arguments: argparse.Namespace, settings: dict) -> dict:
         - ValueError: in one line.
     """
     settings = {key: value for key, value in settings.items() if value is not None}
-    preset, games = settings.pop('preset', None), settings.pop('games', [])
-    preset, games = arguments.preset or preset, arguments.games or games
-    method = settings.pop('method', DEFAULT_METHOD)
-    method = arguments.method or method
-
+    preset, games, method = (settings.pop(name, None) for name in ('preset', 'games', 'method'))
+    preset, games = arguments.preset or preset, arguments.games or games or ()
+    method = arguments.method or method or DEFAULT_METHOD
     if arguments.clusters is not None and algorithm_of(method) != DEFAULT_METHOD:
         raise ValueError(f"--clusters {arguments.clusters}: only MoW's methods have clusters, '{method}' has none")
     given = _given(arguments)
@@ -124,16 +124,27 @@ def new_config(arguments: argparse.Namespace, settings: dict) -> dict:
         validate(config)
         return config
 
-    if preset is not None:
-        return build(preset)
-    small = DEFAULT_PRESETS[1]
-    if default_preset(arguments.suite) == small:
-        return build(small)
+    large, small = default_preset(arguments.suite), DEFAULT_PRESETS[1]
+    if preset is not None or large == small:
+        return build(preset or small)
     try:
-        build(DEFAULT_PRESETS[0])
+        built = {large: build(large)}
     except ValueError:
-        build(small)  # what is wrong with either need not wait for torch
-    return build(_preset_for(arguments.device))
+        built = {small: build(small)}  # what is wrong with both need not wait for torch
+    preset = _preset_for(arguments.device)
+    return built.get(preset) or build(preset)
+
+
+def script_configs(settings: dict, suite: str) -> Tuple[EasyDict, EasyDict]:
+    """
+    Overview:
+        LightZero's ``main_config`` and ``create_config`` of a script that is imported instead of started.
+    Arguments:
+        - settings (:obj:`dict`), suite (:obj:`str`): The script's, see ``new_config``; without a preset the suite's
+            largest default.
+    """
+    settings = dict(settings, preset=settings.get('preset') or default_preset(suite))
+    return lightzero_configs(new_config(parse(config_parser('', '', suite), []), settings))
 
 
 def default_preset(suite: str) -> str:
@@ -146,7 +157,7 @@ def resumed_config(arguments: argparse.Namespace) -> dict:
     Overview:
         The checked configuration of a resumed run: its own, with what the command line changes.
     Raises:
-        - ValueError: in one line, also if the run would no longer be the same one.
+        - ValueError: in one line, also if it would no longer be the same run.
     """
     for option in ('preset', 'method', 'seed', 'exp_name'):
         if getattr(arguments, option) is not None:
@@ -166,16 +177,12 @@ def _given(arguments: argparse.Namespace) -> dict:
     options = {key: getattr(arguments, key) for key in ('seed', 'max_env_step', 'exp_name')}
     options = {key: value for key, value in options.items() if value is not None}
     policy = {} if arguments.device is None else {'device': arguments.device}
-    if arguments.clusters is not None:
-        policy.update(_clustering(arguments.clusters))
+    clusters = arguments.clusters
+    if clusters is not None and clusters.lstrip('-').isdigit():
+        policy.update(clustering='gradient', model={'num_clusters': int(clusters)})
+    elif clusters is not None:
+        policy.update(clustering=clusters)
     return dict(options, policy=policy) if policy else options
-
-
-def _clustering(clusters: str) -> dict:
-    """The keys that --clusters stands for."""
-    if clusters.lstrip('-').isdigit():
-        return {'clustering': 'gradient', 'model': {'num_clusters': int(clusters)}}
-    return {'clustering': clusters}
 
 
 def _preset_for(device: Optional[str]) -> str:

@@ -5,4 +5,4 @@ with quiet_imports():  # what imports DI-engine and LightZero
     import lzero
 
     from .evaluate import evaluate
-    from .train_multitask import train_multitask
+    from .train_multitask import train, train_multitask

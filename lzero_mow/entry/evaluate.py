@@ -6,7 +6,6 @@ from typing import List
 from ding.envs import get_env_cls
 from ditk import logging
 
-from lzero_mow.config.build import lightzero_configs
 from lzero_mow.config.envs import evaluation_episodes
 from lzero_mow.config.validate import check_identity, run_identity
 from lzero_mow.report.tables.results import Result, append_results, evaluation_rows, read_results
@@ -16,7 +15,7 @@ from .run.interrupts import interruptible
 from .run.last_evaluation import last_evaluation
 from .run.random_state import isolated_rng
 from .run.run import lock_run
-from .run.workers import build_workers, compile_run, resolve
+from .run.workers import build_workers, compile_run, on_device
 
 EVALUATION = 'evaluation.csv'
 
@@ -27,7 +26,7 @@ def evaluate(config: dict, run_dir: str, name: str) -> List[Result]:
         Evaluate a checkpoint as its run would have, show what comes out, and write it into ``evaluation.csv`` in the
         run folder, in the columns of ``results.csv``.
     Arguments:
-        - config (:obj:`dict`): The run's, in which episodes, the device and other things that give nothing its
+        - config (:obj:`dict`): The run's, checked, in which episodes, the device and other things that give nothing its
             shape may have changed.
         - run_dir (:obj:`str`): The run folder.
         - name (:obj:`str`): The checkpoint, ``checkpoint.LATEST`` or ``checkpoint.BEST``.
@@ -39,7 +38,7 @@ def evaluate(config: dict, run_dir: str, name: str) -> List[Result]:
     """
     path = os.path.join(run_dir, name)
     state = checkpoint.read(path)
-    config = resolve(*lightzero_configs(config), config['seed'], config['max_env_step'])
+    config = on_device(config)
     check_identity(state['identity'], run_identity(config), run_dir)
     cfg = compile_run(config)
     env_cls = get_env_cls(cfg.env)

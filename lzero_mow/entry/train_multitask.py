@@ -11,7 +11,7 @@ from .run import checkpoint
 from .run.interrupts import interruptible
 from .run.random_state import isolated_rng
 from .run.run import Run
-from .run.workers import resolve
+from .run.workers import on_device, resolve
 from .warm_up import gradient_batches, warm_up
 
 DIAGNOSIS_BATCHES = 8  # over which the gradients of a diagnosis are summed
@@ -44,8 +44,16 @@ def train_multitask(
         - FloatingPointError: if a loss is not finite.
         - RuntimeError: if an environment died or a checkpoint cannot be written. The last checkpoint stays good.
     """
+    return train(resolve(*input_cfg, seed, max_env_step), resume, model, model_path, max_train_iter)
+
+
+def train(
+        config: dict, resume: Optional[str] = None, model: Optional[torch.nn.Module] = None,
+        model_path: Optional[str] = None, max_train_iter: int = int(1e10)
+) -> Policy:
+    """``train_multitask`` for a configuration that is one checked tree, as the command line has it."""
     keep_freed_memory()
-    config = resolve(*input_cfg, seed, max_env_step)
+    config, max_env_step = on_device(config), config['max_env_step']
     with interruptible(), Run(config, resume, model) as run:
         if model_path is not None:
             checkpoint.load_weights(run.workers.policy, checkpoint.read(model_path), model_path)

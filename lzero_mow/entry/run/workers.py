@@ -98,7 +98,7 @@ class Workers:
 def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int) -> dict:
     """
     Overview:
-        LightZero's two configs as one tree: defaults filled in, checked, on a device of this machine.
+        LightZero's two configs as one tree, with the defaults filled in and checked.
     Raises:
         - ValueError: in one line for a key that is unknown, a value that cannot be or keys that do not fit each other.
     """
@@ -115,7 +115,7 @@ def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int
         )
     )
     validate(config)
-    return on_device(config)
+    return config
 
 
 def on_device(config: dict) -> dict:

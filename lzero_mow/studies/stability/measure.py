@@ -16,7 +16,7 @@ from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 import numpy as np
 
 from lzero_mow.config.arguments import config_parser, new_config, parse
-from lzero_mow.config.build import change, lightzero_configs
+from lzero_mow.config.build import change
 from lzero_mow.config.clusters import BY_GRADIENT
 from lzero_mow.config.keys import SET_BY_STABILITY
 from lzero_mow.config.saved import TOTAL_CONFIG, load_run_config, save_config
@@ -131,11 +131,11 @@ def warm_up(
         - similarities (:obj:`Iterator`): At each length: its number of updates, similarity of the tasks (K, K).
     """
     from lzero_mow.entry.run.random_state import isolated_rng
-    from lzero_mow.entry.run.workers import build_workers, compile_run, resolve
+    from lzero_mow.entry.run.workers import build_workers, compile_run, on_device
     from lzero_mow.entry.warm_up import gradient_batches
     with tempfile.TemporaryDirectory() as folder:
         config = change(config, [{'seed': seed, 'exp_name': folder}])
-        cfg = compile_run(resolve(*lightzero_configs(config), seed, config['max_env_step']))
+        cfg = compile_run(on_device(config))
         workers = build_workers(cfg, config['create'], folder)
         policy, done = workers.policy, 0
         try:

@@ -1,7 +1,7 @@
 """
-MoW and ScaleZero head to head on Atari: the same games, seeds, environment steps and evaluation episodes. Trains what
-has not ended yet, as many runs at once as there are cores, then writes one page with tables, curves and videos. Given
-again, it goes on where it was stopped.
+MoW and ScaleZero head to head on Atari: the same games, seeds, environment steps and evaluation episodes. It trains
+what has not ended yet, as many runs at once as there are cores, then writes one page with tables, curves and videos. The
+same command again continues where it was stopped.
 
     python zoo/atari/config/compare.py
     python zoo/atari/config/compare.py --games Pong Boxing --seeds 0 1 2 --methods mow scalezero
@@ -16,7 +16,7 @@ from lzero_mow.studies.experiment.command import main
 preset = 'laptop'  # one of config/atari.yaml
 methods = ['mow', 'scalezero', 'scalezero_dps', 'unizero_multitask_dense']  # of config/methods.yaml
 seeds = [0]
-games = []  # names, or a suite of config/atari.yaml; none takes the preset's own
+games = []  # names, or a list of names in config/atari.yaml; none takes the preset's own
 folder = 'data_mow/compare'  # of the runs and their tables
 page = 'data_mow/compare/atari.html'
 # ==============================================================

@@ -9,15 +9,15 @@ one four games and small networks.
 import sys
 
 from lzero_mow import cli
-from lzero_mow.config import build_config, lightzero_configs
+from lzero_mow.config.arguments import script_configs
 
 # ==============================================================
 # begin of the most frequently changed config specified by the user
 # ==============================================================
 preset = None  # one of config/atari.yaml; None is 'paper', and for a run without a GPU 'laptop'
-games = []  # names, or a suite of config/atari.yaml; none takes the preset's own
+games = []  # names, or a list of names in config/atari.yaml; none takes the preset's own
 seed = 0
-max_env_step = None  # environment steps of each game; None takes the preset's own
+max_env_step = None  # environment steps per game; None takes the preset's own
 env = dict()  # changes in main_config.env, such as dict(evaluator_env_num=3)
 policy = dict()  # changes in main_config.policy, such as dict(batch_size=52, model=dict(num_experts=6))
 # ==============================================================
@@ -25,8 +25,8 @@ policy = dict()  # changes in main_config.policy, such as dict(batch_size=52, mo
 # ==============================================================
 
 settings = dict(preset=preset, games=games, seed=seed, max_env_step=max_env_step, env=env, policy=policy)
-changes = dict(seed=seed, env=env, policy=policy)
-main_config, create_config = lightzero_configs(build_config(preset or 'paper', games, [changes]))
 
 if __name__ == "__main__":
     sys.exit(cli.train(settings=settings, suite='atari'))
+else:
+    main_config, create_config = script_configs(settings, 'atari')

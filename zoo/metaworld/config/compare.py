@@ -16,7 +16,7 @@ from lzero_mow.studies.experiment.command import main
 preset = 'laptop'  # one of config/metaworld.yaml
 methods = ['mow', 'scalezero', 'scalezero_dps', 'unizero_multitask_dense', 'random', 'expert']  # of config/methods.yaml
 seeds = [0]
-games = []  # names, or a suite of config/metaworld.yaml; none takes the preset's own
+games = []  # names, or a list of names in config/metaworld.yaml; none takes the preset's own
 folder = 'data_mow/compare'  # of the runs and their tables
 page = 'data_mow/compare/metaworld.html'
 # ==============================================================

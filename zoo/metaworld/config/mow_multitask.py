@@ -8,15 +8,15 @@ Train MoW on Meta-World tasks from pictures, one world model and one agent for a
 import sys
 
 from lzero_mow import cli
-from lzero_mow.config import build_config, lightzero_configs
+from lzero_mow.config.arguments import script_configs
 
 # ==============================================================
 # begin of the most frequently changed config specified by the user
 # ==============================================================
 preset = None  # one of config/metaworld.yaml; None is 'paper' with a GPU, 'laptop' without
-games = []  # names, or a suite of config/metaworld.yaml; none takes the preset's own
+games = []  # names, or a list of names in config/metaworld.yaml; none takes the preset's own
 seed = 0
-max_env_step = None  # environment steps of each task; None takes the preset's own
+max_env_step = None  # environment steps per task; None takes the preset's own
 env = dict()  # changes in main_config.env, such as dict(camera='corner')
 policy = dict()  # changes in main_config.policy, such as dict(batch_size=52, model=dict(num_experts=6))
 # ==============================================================
@@ -24,8 +24,8 @@ policy = dict()  # changes in main_config.policy, such as dict(batch_size=52, mo
 # ==============================================================
 
 settings = dict(preset=preset, games=games, seed=seed, max_env_step=max_env_step, env=env, policy=policy)
-changes = dict(seed=seed, env=env, policy=policy)
-main_config, create_config = lightzero_configs(build_config(preset or 'paper', games, [changes], suite='metaworld'))
 
 if __name__ == "__main__":
     sys.exit(cli.train(settings=settings, suite='metaworld'))
+else:
+    main_config, create_config = script_configs(settings, 'metaworld')

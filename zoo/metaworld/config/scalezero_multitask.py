@@ -8,16 +8,16 @@ Train ScaleZero on Meta-World tasks from pictures, one model for all of them, an
 import sys
 
 from lzero_mow import cli
-from lzero_mow.config import build_config, lightzero_configs
+from lzero_mow.config.arguments import script_configs
 
 # ==============================================================
 # begin of the most frequently changed config specified by the user
 # ==============================================================
 preset = None  # one of config/metaworld.yaml; None is 'paper' with a GPU, 'laptop' without
 method = 'scalezero'  # 'scalezero', or 'scalezero_dps' with Dynamic Parameter Scaling
-games = []  # names, or a suite of config/metaworld.yaml; none takes the preset's own
+games = []  # names, or a list of names in config/metaworld.yaml; none takes the preset's own
 seed = 0
-max_env_step = None  # environment steps of each task; None takes the preset's own
+max_env_step = None  # environment steps per task; None takes the preset's own
 env = dict()  # changes in main_config.env, such as dict(camera='corner')
 policy = dict()  # changes in main_config.policy, such as dict(num_sampled_actions=30, model=dict(num_experts=4))
 # ==============================================================
@@ -27,10 +27,8 @@ policy = dict()  # changes in main_config.policy, such as dict(num_sampled_actio
 settings = dict(
     preset=preset, method=method, games=games, seed=seed, max_env_step=max_env_step, env=env, policy=policy
 )
-changes = dict(seed=seed, env=env, policy=policy)
-main_config, create_config = lightzero_configs(
-    build_config(preset or 'paper', games, [changes], suite='metaworld', method=method)
-)
 
 if __name__ == "__main__":
     sys.exit(cli.train(settings=settings, suite='metaworld'))
+else:
+    main_config, create_config = script_configs(settings, 'metaworld')

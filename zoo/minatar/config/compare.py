@@ -1,7 +1,7 @@
 """
-MoW and ScaleZero head to head on MinAtar: the same games, seeds, environment steps and evaluation episodes. Trains what
-has not ended yet, as many runs at once as there are cores, then writes one page with tables, curves and videos. Given
-again, it goes on where it was stopped.
+MoW and ScaleZero head to head on MinAtar: the same games, seeds, environment steps and evaluation episodes. It trains
+what has not ended yet, as many runs at once as there are cores, then writes one page with tables, curves and videos. The
+same command again continues where it was stopped.
 
     python zoo/minatar/config/compare.py
     python zoo/minatar/config/compare.py --games Breakout Freeway --seeds 0 1 2 --methods mow scalezero
@@ -16,7 +16,7 @@ from lzero_mow.studies.experiment.command import main
 preset = 'laptop'  # one of config/minatar.yaml
 methods = ['mow', 'scalezero', 'scalezero_dps', 'unizero_multitask_dense', 'random']  # of config/methods.yaml
 seeds = [0, 1, 2]
-games = []  # names, or a suite of config/minatar.yaml; none takes the preset's own
+games = []  # names, or a list of names in config/minatar.yaml; none takes the preset's own
 folder = 'data_mow/compare'  # of the runs and their tables
 page = 'data_mow/compare/minatar.html'
 # ==============================================================
