@@ -24,7 +24,7 @@ def run(*arguments, cwd):
 
 @pytest.mark.unittest
 def test_it_trains_and_evaluates_and_resumes(tmp_path):
-    done = run('train', '--suite', SUITE, '--preset', 'debug', '--device', 'cpu', cwd=tmp_path)
+    done = run('train', '--suite', SUITE, '--device', 'cpu', cwd=tmp_path)  # its only preset
     assert done.returncode == 0, done.stderr
     run_dir = os.path.join('data_mow', 'toy_debug_seed0')
     saved = yaml.safe_load((tmp_path / run_dir / 'total_config.yaml').read_text())

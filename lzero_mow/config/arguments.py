@@ -11,7 +11,7 @@ from .saved import load_run_config
 from .suites import DEFAULT_METHOD, DEFAULT_SUITE, algorithm_of, load_suite, method_names, suite_names
 from .validate import check_identity, run_identity, validate
 
-# The preset of a run that names none, with a GPU and without one; a suite may have only the second.
+# The preset of a run that names none, with a GPU and without one; a suite may have only the second, or neither.
 DEFAULT_PRESETS = ('paper', 'laptop')
 
 
@@ -49,8 +49,11 @@ def config_parser(
         shared = load_suite(suite)
     except ValueError as error:
         parser.error(str(error))
+    default = default_preset(suite)
+    if default == DEFAULT_PRESETS[0]:
+        default = '{} with a GPU, {} without'.format(*DEFAULT_PRESETS)
     parser.add_argument(
-        '--preset', help=f"one of {', '.join(shared['presets'])}; default: {_default_presets_text(shared)}"
+        '--preset', help=f"one of {', '.join(shared['presets'])}; default: {default}"
     )
     parser.add_argument(
         '--games', nargs='+', default=[], metavar='GAME',
@@ -77,11 +80,6 @@ def config_parser(
         help='any leaf of the configuration, such as policy.batch_size=8; `python -m lzero_mow config` prints them all'
     )
     return parser
-
-
-def _default_presets_text(shared: dict) -> str:
-    large, small = DEFAULT_PRESETS
-    return f'{large} with a GPU, {small} without' if large in shared['presets'] else small
 
 
 def parse(parser: Parser, argv: Optional[Sequence[str]], lists: Sequence[str] = ('games', )) -> argparse.Namespace:
@@ -124,9 +122,9 @@ def new_config(arguments: argparse.Namespace, settings: dict) -> dict:
         validate(config)
         return config
 
-    large, small = default_preset(arguments.suite), DEFAULT_PRESETS[1]
-    if preset is not None or large == small:
-        return build(preset or small)
+    large, small = DEFAULT_PRESETS
+    if preset is not None or default_preset(arguments.suite) != large:
+        return build(preset or default_preset(arguments.suite))
     try:
         built = {large: build(large)}
     except ValueError:
@@ -148,8 +146,9 @@ def script_configs(settings: dict, suite: str) -> Tuple[EasyDict, EasyDict]:
 
 
 def default_preset(suite: str) -> str:
-    """The preset that a suite's largest default run takes."""
-    return next(preset for preset in DEFAULT_PRESETS if preset in load_suite(suite)['presets'])
+    """The preset of a run that names none: the first of ``DEFAULT_PRESETS`` that the suite has, or its own first."""
+    presets = load_suite(suite)['presets']
+    return next(preset for preset in (*DEFAULT_PRESETS, *presets) if preset in presets)
 
 
 def resumed_config(arguments: argparse.Namespace) -> dict:
