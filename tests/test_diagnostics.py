@@ -1,6 +1,7 @@
 """Plasticity diagnostics: what is measured, that measuring leaves no trace, and what a run writes down of it."""
 import copy
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -279,5 +280,7 @@ def test_without_a_matrix_there_is_no_picture(tmp_path, content):
         (tmp_path / 'diagnostics.csv').write_text(content)
     results = str(tmp_path / 'results.csv')
     append_results(results, [Result('mow', 0, 'red', 0, 1, 1.0, None)])
-    write_report(str(tmp_path), results, None, None, TASKS)
+    policy = SimpleNamespace(report=lambda batch: {})
+    buffer = SimpleNamespace(sample_for_report=lambda count, rng: None)
+    write_report(str(tmp_path), results, policy, buffer, TASKS)
     assert [path.name for path in (tmp_path / 'report').iterdir()] == ['curves.png']
