@@ -114,7 +114,7 @@ def test_experts_and_successes_have_their_place_on_the_page(tmp_path):
     page = path.read_text()
     assert [row[0] for row in cells(page, 'scores')] == ['method', 'mow', 'random', 'expert']
     assert [row[0] for row in cells(page, 'costs')] == ['method', 'mow']
-    assert 'Episodes of a game in an evaluation: 20 a method, 20 of random play, 20 of' in page
+    assert 'Episodes per game in an evaluation: 20 per method, 20 of random play, 20 of' in page
     assert 'over the episodes of that one run' in page and 'Successes over environment steps' in page
     none, all_ = ('0.00 [0.00, 0.16]', '0.00 [0.00, 0.09]'), ('1.00 [0.84, 1.00]', '1.00 [0.91, 1.00]')
     expected = ('success_any', '0.55 [0.50, 0.60]', all_), ('success_last', '0.25 [0.25, 0.25]', none)

@@ -253,12 +253,13 @@ def test_matrices_come_back_from_the_table(tmp_path):
     late = np.array([[1, nan, -0.75], [nan, nan, nan], [-0.75, nan, 1]])
     for step, cosine in ((10, early), (20, late)):
         append_diagnostics(path, step, {'dormant/all': 0.5, **matrix_rows('shared', cosine, TASKS)})
-    assert (10, 'gradient_conflict/shared/cosine/red/green', -0.5) in set(read_diagnostics(path).itertuples(False, None))
+    rows = set(read_diagnostics(path).itertuples(index=False, name=None))
+    assert (10, 'gradient_conflict/shared/cosine/red/green', -0.5) in rows
     env_step, matrices = last_matrices(path, TASKS)
     np.testing.assert_array_equal(matrices['shared'], np.where(np.eye(3), 1, late))
     assert env_step == 20 and set(matrices) == {'shared'}
     (tmp_path / 'other.csv').write_text('a,b\n')
-    with pytest.raises(ValueError, match='is no diagnostics table'):
+    with pytest.raises(ValueError, match='is not a diagnostics table'):
         read_diagnostics(str(tmp_path / 'other.csv'))
 
 

@@ -194,7 +194,8 @@ def test_tables_hold_the_seeds_that_have_ended_and_leave_other_methods_alone(tmp
         (seed, task, step) for seed in (0, 1) for step in (0, 192) for task in TASKS
     ]
     storm = read_results(str(folder / 'storm.csv'))
-    assert {(row.method, row.seed, row.task) for row in storm.itertuples()} == {('storm', 0, 'Pong'), ('storm', 0, 'Boxing')}
+    keys = storm[['method', 'seed', 'task']].itertuples(index=False, name=None)
+    assert set(keys) == {('storm', 0, 'Pong'), ('storm', 0, 'Boxing')}
     costs = read_costs(str(folder / 'runs.csv'))
     assert [(cost.method, cost.seed, cost.task) for cost in costs.itertuples()] == [
         ('mow', 0, 'all'), ('mow', 1, 'all'), ('storm', 0, 'Pong'), ('storm', 0, 'Boxing')
@@ -272,7 +273,7 @@ def test_an_experiment_from_end_to_end_and_again(tmp_path):
 @pytest.mark.parametrize(
     'arguments, line', [
         (['atri', '--methods', 'mow'], "unknown suite 'atri'"),
-        (['atari', '--methods', 'mow', '--seeds', 'x'], "'x' is no seed"),
+        (['atari', '--methods', 'mow', '--seeds', 'x'], "'x' is not a seed"),
         (['atari', '--methods', 'mow', 'exp_name=foo'], 'exp_name follows from --runs here'),
         (['atari'], 'the following arguments are required: --methods'),
         (['atari', '--methods', 'mow', 'expert'], 'there are no scripted experts for atari'),

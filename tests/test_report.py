@@ -155,7 +155,7 @@ def test_cut_results(tmp_path):
 def test_a_foreign_or_damaged_table_is_refused_in_one_line(tmp_path, lines):
     path = tmp_path / 'results.csv'
     path.write_text(lines.replace('HEADER', ','.join(TABLE.columns)))
-    with pytest.raises(ValueError, match=f'{path} is no results table: ') as error:
+    with pytest.raises(ValueError, match=f'{path} is not a results table: ') as error:
         read_results(str(path))
     assert '\n' not in str(error.value)
 
@@ -168,7 +168,7 @@ def test_a_damaged_similarity_is_refused_in_one_line(tmp_path):
     assert tasks == ['nan', 'b'] and similarity.tolist() == [[1, 0.1], [0.1, 1]]
     for text in ('task,a,b\na,1.0,0.1\n', 'task,a\na,one\n', ''):
         (tmp_path / 'similarity.csv').write_text(text)
-        with pytest.raises(ValueError, match=f'{path} is no table of similarities: '):
+        with pytest.raises(ValueError, match=f'{path} is not a table of similarities: '):
             read_similarity(path)
 
 

@@ -103,8 +103,8 @@ def test_what_is_compared():
 @pytest.mark.unittest
 @pytest.mark.parametrize(
     'arguments, line', [
-        (['--clusters', 'random'], "--clusters is 'random': only a number or auto ask the gradients"),
-        (['--games', 'Pong', 'Boxing'], 'Pong and Boxing can be grouped in no way that says something'),
+        (['--clusters', 'random'], "--clusters is 'random': only a number or auto groups by gradients"),
+        (['--games', 'Pong', 'Boxing'], 'Pong and Boxing: fewer than three tasks have no grouping to compare'),
         (['--clusters', '4'], '4 clusters of 4 tasks are the same whatever the gradients: choose 2 to 3'),
         (['--clusters', '1'], '1 clusters of 4 tasks are the same'),
         (['--lengths', '0'], '--lengths 0: expected whole numbers of at least 1'),

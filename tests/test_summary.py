@@ -64,7 +64,7 @@ def test_where_there_is_success_it_decides_which_is_better(tmp_path):
     write_summary(str(tmp_path), summary)
     text = (tmp_path / 'summary.md').read_text()
     assert 'mean over all games, by success; a tie' in text
-    assert 'Episodes of a game in an evaluation: 10 a method, 10 of scripted' in text
+    assert 'Episodes per game in an evaluation: 10 per method, 10 of scripted' in text
     assert mow.successes['success_any']['B'] == pytest.approx((0.5, 0.2366, 0.7634), abs=1e-4), "one seed: Wilson's"
     assert mow.successes['success_any']['all tasks'] == pytest.approx((0.25, 0.1119, 0.4687), abs=1e-4)
     assert '0.50 [0.24, 0.76]' in text and 'over the episodes of that one run' in text
@@ -116,7 +116,7 @@ def test_one_seed_has_no_interval():
 def test_how_many_seeds_there_are_stands_at_the_head(table, tmp_path):
     write_summary(table, summarise(table))
     text = (tmp_path / 'summary.md').read_text()
-    assert '- Seeds: 1 to 2 a method, 2 of random play.' in text
+    assert '- Seeds: 1 to 2 per method, 2 of random play.' in text
     assert 'with three of them the interval of a game can only span their three values' in text
 
 
@@ -172,7 +172,8 @@ def test_experts_are_listed_next_to_random_play_and_train_nothing(table, tmp_pat
     assert summary.scale.bounds == {'A': (1.0, 5.0, 'mow'), 'B': (10.0, 20.0, 'mow')}
     write_summary(table, summary)
     text = (tmp_path / 'summary.md').read_text()
-    assert '- Seeds: 1 to 2 a method, 2 of random play, 1 of scripted experts.' in text and '| expert | 1 | 0 |' in text
+    assert '- Seeds: 1 to 2 per method, 2 of random play, 1 of scripted experts.' in text
+    assert '| expert | 1 | 0 |' in text
     drawn = {(style['label'], style['color'], style['linestyle']) for _, style in levels}
     assert drawn == {('random', 'grey', '--'), ('expert', 'black', '--')}
     summarise(table, last=2)  # they have one evaluation, and need no more
@@ -240,7 +241,7 @@ def test_costs_round_trip(tmp_path):
     assert_frame_equal(read_costs(path), COSTS.frame([row]))
     assert len(read_costs(str(tmp_path / 'none.csv'))) == 0
     Path(path).write_text('a,b\n1,2\n')
-    with pytest.raises(ValueError, match='no table of runs'):
+    with pytest.raises(ValueError, match='not a table of runs'):
         read_costs(path)
 
 

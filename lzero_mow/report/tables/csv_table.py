@@ -57,7 +57,7 @@ class Table:
         floats = [name for name, kind in self.columns.items() if kind == 'float64']
         present = header(path)
         if present != list(self.columns):
-            raise ValueError(f'{path} is no {self.kind}: its columns are {present}, not {list(self.columns)}')
+            raise ValueError(f'{path} is not a {self.kind}: its columns are {present}, not {list(self.columns)}')
         return read_csv(path, self.kind, dtype=self.columns, na_values={name: MISSING for name in floats})
 
 
@@ -80,7 +80,7 @@ def read_csv(path: str, kind: str, **options: Any) -> pd.DataFrame:
             raise ValueError('its rows have more fields than its header')
         return table
     except ValueError as error:  # the parser's errors are of this type too
-        raise ValueError(f"{path} is no {kind}: {' '.join(str(error).split())}") from error
+        raise ValueError(f"{path} is not a {kind}: {' '.join(str(error).split())}") from error
 
 
 def write_csv(path: str, table: pd.DataFrame, **options: Any) -> None:

@@ -27,5 +27,5 @@ def read_similarity(path: str) -> Tuple[List[str], np.ndarray]:
     table = read_csv(path, 'table of similarities', dtype=types)
     tasks = list(table.columns[1:])
     if list(table.iloc[:, 0]) != tasks:
-        raise ValueError(f'{path} is no table of similarities: its rows and columns are not the same tasks')
+        raise ValueError(f'{path} is not a table of similarities: its rows and columns are different tasks')
     return tasks, table[tasks].to_numpy()

@@ -21,7 +21,8 @@ from lzero_mow.envs.rendering import choose_gl
 from .shared import command_line, parse, show
 
 TASK, NO_PICTURES = 'reach', 'none'
-STEPS = {NO_PICTURES: 20, 'fast': 1, 'full': 0.2}  # as multiples of --steps, so that measurements take about equally long
+# As multiples of --steps, so that measurements take about equally long.
+STEPS = {NO_PICTURES: 20, 'fast': 1, 'full': 0.2}
 
 
 def play(task: str, profile: str, steps: int, ready: Barrier, done: SimpleQueue) -> None:

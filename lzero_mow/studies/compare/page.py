@@ -24,7 +24,7 @@ from .runs import FinishedRun
 from .tables import cost_cells, facts
 
 MIME = {'.png': 'image/png', '.mp4': 'video/mp4'}
-# Pictures of a run's report that a method is shown by, with what they show; the videos follow.
+# Pictures of a run's report that show a method, with their captions; the videos follow.
 PICTURES = {
     'router.png': 'Which game uses which expert',
     'clusters.png': "How alike the games' gradients are, and the groups made of that",

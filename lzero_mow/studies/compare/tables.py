@@ -12,17 +12,17 @@ from .runs import FinishedRun
 
 
 def facts(summary: Summary, runs: Sequence[FinishedRun]) -> List[str]:
-    """What all methods share, and what the numbers are, a line each."""
+    """What all methods share and what the numbers mean, one line each."""
     trained = [run for run in runs if run.method not in REFERENCES]
     seeds = sorted({run.record.seed for run in trained})
     devices = ' and '.join(sorted({run.config['policy']['device'] for run in trained}))
     lines = [
         f"Games: {', '.join(summary.tasks)}; {trained[0].config['max_env_step']:,} environment steps each.",
-        f'Episodes of a game in an evaluation: {episodes_text(summary.methods)}; a run has reached what its last one '
-        'shows.',
+        f'Episodes per game in an evaluation: {episodes_text(summary.methods)}; the result of a run is its last '
+        'evaluation.',
         f"Seeds: {', '.join(map(str, seeds))}, the same for every method.",
-        f'Brackets: 95 % stratified bootstrap intervals over seeds (rliable, {REPETITIONS} resamplings); of few seeds '
-        'they are too narrow.',
+        f'Brackets: 95 % stratified bootstrap intervals over seeds (rliable, {REPETITIONS} resamplings); with few '
+        'seeds they are too narrow.',
         *notes_on_successes(summary.methods),
         f"Times were measured on {devices}; runs side by side share the machine's cores.",
     ]

@@ -84,13 +84,14 @@ def _parser(settings: Dict[str, Any]) -> Parser:
     if 'suite' in settings:
         parser.set_defaults(suite=settings['suite'])
     else:
-        parser.add_argument('suite', metavar='SUITE', help=f"{', '.join(suite_names())}, or the path of a suite's YAML file")
+        names = ', '.join(suite_names())
+        parser.add_argument('suite', metavar='SUITE', help=f"{names}, or the path of a suite's YAML file")
     references = ', '.join(f'{name}: {what}' for name, what in REFERENCES.items())
     option('methods', f"{', '.join(method_names())}; for comparison {references}", nargs='+', metavar='METHOD')
     option('seeds', 'one run of each method per seed', nargs='+', metavar='SEED')
     option('preset', "of the suite's file in config/")
     option('games', 'the tasks, by name, or a suite of them', nargs='+', metavar='GAME')
-    option('jobs', 'runs at once, each with its share of the cores; 0: as many as there are cores', type=int, metavar='N')
+    option('jobs', 'runs at once, which share the cores; 0: as many as there are cores', type=int, metavar='N')
     option('runs', 'where the run folders are, below SUITE/METHOD', metavar='DIR')
     option('output', 'where SUITE/METHOD.csv and SUITE/runs.csv go', metavar='DIR')
     option('random-episodes', 'of random play and of experts, per task and seed', type=int, metavar='N')
@@ -109,7 +110,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         raise ValueError(f'--jobs is {arguments.jobs}: expected at least 0, which is as many as there are cores')
     for seed in arguments.seeds:
         if not seed.isdigit():
-            raise ValueError(f"'{seed}' is no seed: seeds are whole numbers, such as --seeds 0 1 2")
+            raise ValueError(f"'{seed}' is not a seed: seeds are whole numbers, such as --seeds 0 1 2")
     load_suite(arguments.suite)
     return Plan(
         arguments.suite, arguments.preset, tuple(dict.fromkeys(arguments.methods)),

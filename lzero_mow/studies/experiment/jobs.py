@@ -66,8 +66,8 @@ def run_name(seed: int, task: Optional[str] = None) -> str:
     return f'seed{seed}' if task is None else f'{task}_seed{seed}'
 
 
-def of_reference_play(config: dict, player: str, episodes: int) -> dict:
-    """A configuration as a reference player writes it down, which trains nothing."""
+def reference_config(config: dict, player: str, episodes: int) -> dict:
+    """The configuration in a reference player's run folder, which trains nothing."""
     return dict(config, method=player, max_env_step=0, random_episodes=episodes)
 
 
@@ -103,7 +103,7 @@ def plan_jobs(plan: Plan) -> List[Job]:
 
 
 def _overrides(plan: Plan, method: str) -> Tuple[str, ...]:
-    """The changed keys that a method has: a key of one policy reaches that policy's methods, others reach all."""
+    """The overrides that apply to a method: a key that only one policy has reaches only that policy's methods."""
     keys_of = lambda name: set(leaves(ALGORITHMS[algorithm_of(name)].keys.defaults(), 'policy.'))
     elsewhere = {key for name in plan.methods for key in keys_of(name)} - keys_of(method)
     return tuple(override for override in plan.overrides if override.partition('=')[0] not in elsewhere)
@@ -134,20 +134,20 @@ def _job(plan: Plan, method: str, seed: int, task: Optional[str]) -> Job:
     parser = config_parser('', '', argv=arguments)
     config = new_config(parse(parser, arguments), {})
     if method in REFERENCES:
-        config = of_reference_play(config, method, plan.random_episodes)
+        config = reference_config(config, method, plan.random_episodes)
     return Job(method, seed, task, tuple(arguments), config)
 
 
 def _share_of_the_batch(plan: Plan, method: str) -> List[str]:
     """
-    The batch of an ensemble's member: what its task has in a shared model's. Updates are one for so many environment
-    steps of one task in either, so a member makes as many on its task as the shared model makes in all.
+    The batch of an ensemble's member: its task's share of a shared model's batch. The ratio of updates to environment
+    steps per task is the same, so a member makes as many updates on its task as the shared model makes in all.
     """
     shared = build_config(plan.preset, plan.games, (), _overrides(plan, method), plan.suite, method)
     policy, K = shared['policy'], len(shared['env']['tasks'])
     for key in ('batch_size', 'imagine_batch_size'):
         if policy[key] < K:
-            raise ValueError(f'policy.{key} is {policy[key]} for {K} tasks: there is no whole sequence for each')
+            raise ValueError(f'policy.{key} is {policy[key]} for {K} tasks: less than one sequence for each')
     return [f'policy.{key}={policy[key] // K}' for key in ('batch_size', 'imagine_batch_size')]
 
 
@@ -170,7 +170,7 @@ def _refuse_another_run(job: Job, prolonged: bool) -> None:
 
 
 def has_ended(run_dir: str) -> bool:
-    """Whether the run in a folder has reached the end that it was last given."""
+    """Whether the run in a folder has reached the last step it was asked for."""
     record = read_run_record(run_dir)
     return record is not None and record.env_step >= load_run_config(run_dir)['max_env_step']
 

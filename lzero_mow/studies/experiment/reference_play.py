@@ -1,5 +1,5 @@
 """
-A reference player as a method: a run folder with what random play, or a script that sees more than an agent, reaches.
+A reference player as a method: a run folder with the results of random play, or of a script that sees more than agents.
 
     python -m lzero_mow.studies.experiment.reference_play --suite metaworld --player expert --exp-name data_mow/expert
 
@@ -22,7 +22,7 @@ from lzero_mow.entry.run.cost import Cost
 from lzero_mow.report.tables.results import append_results, evaluation_rows
 from lzero_mow.report.tables.run_record import RunRecord, write_run_record
 from lzero_mow.utils.paths import RESULTS
-from .jobs import of_reference_play
+from .jobs import reference_config
 
 EPISODES = 100
 
@@ -30,13 +30,14 @@ EPISODES = 100
 def play(env_cls: type, cfg: EasyDict, player: str, seed: int, episodes: int) -> Dict[str, np.ndarray]:
     """
     Overview:
-        What a player reaches in one environment, whose episodes follow from the seed.
+        Play one environment, whose episodes follow from the seed.
     Arguments:
         - env_cls (:obj:`type`): Its method ``<player>_action`` says what the player does.
         - cfg (:obj:`EasyDict`), seed (:obj:`int`), episodes (:obj:`int`): The environment's, and how many to play.
         - player (:obj:`str`): One of ``REFERENCES``.
     Returns:
-        - ends (:obj:`Dict[str, np.ndarray]`): (episodes, ) each: ``return``, and what the environment says at an end.
+        - ends (:obj:`Dict[str, np.ndarray]`): (episodes, ) each: ``return``, and what an environment reports at
+            an episode's end.
     """
     env = env_cls(cfg)
     env.seed(seed)
@@ -60,12 +61,12 @@ def reference_play(config: dict, player: str, episodes: int) -> None:
     Arguments:
         - config (:obj:`dict`): A configuration of which only the environments matter.
         - player (:obj:`str`): One of ``REFERENCES``.
-        - episodes (:obj:`int`): How many a task.
+        - episodes (:obj:`int`): How many per task.
     """
     from ding.envs import get_env_cls  # here, where `lzero_mow.entry` has imported DI-engine without its banners
     cost, run_dir, seed = Cost(), config['exp_name'], config['seed']
     check_run_folder(run_dir)
-    config = of_reference_play(config, player, episodes)
+    config = reference_config(config, player, episodes)
     main_config, create_config = lightzero_configs(config)
     save_config(config, os.path.join(run_dir, TOTAL_CONFIG))
     env_cls = get_env_cls(EasyDict(import_names=create_config.env.import_names, type=create_config.env.type))
@@ -82,10 +83,11 @@ def reference_play(config: dict, player: str, episodes: int) -> None:
 
 
 def main() -> int:
-    parser = config_parser('python -m lzero_mow.studies.experiment.reference_play', 'A reference player, in a run folder.')
+    prog = 'python -m lzero_mow.studies.experiment.reference_play'
+    parser = config_parser(prog, 'Play as a reference player, into a run folder.')
     words = '; '.join(f'{name}: {what}' for name, what in REFERENCES.items())
     parser.add_argument('--player', choices=REFERENCES, default=RANDOM, help=f'{words}; default: {RANDOM}')
-    parser.add_argument('--episodes', type=int, default=EPISODES, help=f'a task; default: {EPISODES}')
+    parser.add_argument('--episodes', type=int, default=EPISODES, help=f'per task; default: {EPISODES}')
     arguments = parse(parser, None)
     try:
         if arguments.episodes < 1:

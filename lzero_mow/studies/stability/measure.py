@@ -1,5 +1,5 @@
 """
-``python -m lzero_mow stability``: does the same grouping come out, whatever the seed and the length of the warm-up?
+``python -m lzero_mow stability``: is the grouping the same for every seed and length of the warm-up?
 
     python -m lzero_mow stability --suite minatar --preset laptop --seeds 0 1 2 3 4 --lengths 250 500 1000
 
@@ -35,7 +35,8 @@ def main(argv: Sequence[str], prog: Optional[str] = None) -> int:
     parser.add_argument('--output', default='stability', metavar='DIR', help='default: stability')
     arguments = parse(parser, argv, ('games', 'seeds', 'lengths'))
     try:
-        seeds, lengths = _numbers('--seeds', arguments.seeds, 0), sorted(_numbers('--lengths', arguments.lengths, 1))
+        seeds = _whole_numbers('--seeds', arguments.seeds, 0)
+        lengths = sorted(_whole_numbers('--lengths', arguments.lengths, 1))
         for option in ('seed', 'exp_name'):
             if getattr(arguments, option) is not None:
                 raise ValueError(f"--{option.replace('_', '-')} has no meaning here: see --seeds and --output")
@@ -53,7 +54,7 @@ def similarity_file(folder: str, seed: int, length: int) -> str:
     return os.path.join(folder, 'similarity', f'seed{seed}_updates{length}.csv')
 
 
-def _numbers(option: str, words: Sequence[str], least: int) -> List[int]:
+def _whole_numbers(option: str, words: Sequence[str], least: int) -> List[int]:
     if not words or not all(word.isdigit() and int(word) >= least for word in words):
         raise ValueError(f"{option} {' '.join(words)}: expected whole numbers of at least {least}")
     return list(dict.fromkeys(int(word) for word in words))
@@ -62,15 +63,17 @@ def _numbers(option: str, words: Sequence[str], least: int) -> List[int]:
 def check_settings(config: dict, output: str) -> None:
     """
     Overview:
-        Check that the clusters are to come from gradients, and that the folder holds no other experiment's seeds.
+        Check that gradients decide the clusters, and that the folder holds no seeds of another experiment.
     Raises:
         - ValueError: in one line.
     """
     rule, tasks = config['policy']['clustering'], config['env']['tasks']
     if rule not in BY_GRADIENT:
-        raise ValueError(f"--clusters is '{rule}': only a number or auto ask the gradients")
+        raise ValueError(f"--clusters is '{rule}': only a number or auto groups by gradients")
     if len(tasks) < 3:
-        raise ValueError(f"{' and '.join(tasks)} can be grouped in no way that says something: name more with --games")
+        raise ValueError(
+            f"{' and '.join(tasks)}: fewer than three tasks have no grouping to compare, name more with --games"
+        )
     number = config['policy']['model']['num_clusters']
     if number < 2 or number == len(tasks) and rule != 'auto':  # auto takes one cluster per task for no choice
         raise ValueError(
@@ -91,7 +94,7 @@ def check_settings(config: dict, output: str) -> None:
 def measure(config: dict, seeds: Sequence[int], lengths: Sequence[int], output: str) -> None:
     """
     Overview:
-        Compute what is missing in the folder, then write table and picture of these seeds and lengths.
+        Compute what the folder lacks, then write the table and picture of these seeds and lengths.
     Arguments:
         - config (:obj:`dict`): The configuration of a run; its seed does not matter.
         - lengths (:obj:`Sequence[int]`): Updates, ascending.

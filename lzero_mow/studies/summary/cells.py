@@ -55,4 +55,5 @@ def success_cells(summary: Summary, methods: Sequence[MethodSummary], name: str)
 def _by_game(
         tasks: Sequence[str], methods: Sequence[MethodSummary], cell: Callable[[MethodSummary, str], str]
 ) -> Cells:
-    return [['', *(method.method for method in methods)], *([task, *(cell(m, task) for m in methods)] for task in tasks)]
+    header = ['', *(method.method for method in methods)]
+    return [header, *([task, *(cell(method, task) for method in methods)] for task in tasks)]

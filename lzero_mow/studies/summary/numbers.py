@@ -34,9 +34,9 @@ class MethodSummary:
     # By SUCCESSES, if there are any, and task or ALL_TASKS; of one seed the ends are Wilson's.
     successes: Dict[str, Dict[str, Estimate]] = field(default_factory=dict)
     above_random: List[str] = field(default_factory=list)  # tasks whose interval lies above random play's
-    interactions: Optional[float] = None  # environment steps of a seed, all games together
+    interactions: Optional[float] = None  # environment steps per seed, all games together
     updates: Optional[float] = None  # of each model
-    cpu_minutes: Optional[float] = None  # of a seed, all models of an ensemble together
+    cpu_minutes: Optional[float] = None  # per seed, all models of an ensemble together
     megabytes: Optional[float] = None  # the same
 
 

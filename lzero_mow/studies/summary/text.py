@@ -35,23 +35,23 @@ def _head(folder: str, summary: Summary) -> List[str]:
     lines = [
         f'Made by `python -m lzero_mow summary {folder}{options}`.',
         '',
-        f'- What a run has reached is {final}.',
+        f'- The result of a run is {final}.',
         f'- Seeds: {_counts(summary.methods, lambda method: (method.seeds, ))}.',
-        f'- Episodes of a game in an evaluation: {episodes_text(summary.methods)}.',
+        f'- Episodes per game in an evaluation: {episodes_text(summary.methods)}.',
         f'- Brackets: 95 % stratified bootstrap intervals over seeds (rliable, {REPETITIONS} resamplings). A '
-        'resampling repeats seeds that are there: with three of them the interval of a game can only span their three '
-        'values, and is too narrow. So is that of a model which several games share: its games are resampled one by '
-        'one, though they may rise and fall together.',
+        'resampling only repeats the seeds there are: with three of them the interval of a game can only span their '
+        'three values, and is too narrow. So is the interval of a model that several games share: its games are '
+        'resampled independently, though they may rise and fall together.',
         *(f'- {note}' for note in notes_on_successes(summary.methods)),
     ]
     if summary.scale is None:
-        lines.append('- There are no scores: no method is surely above random play in any game, to say what 1 is.')
+        lines.append('- There are no scores: no method is surely above random play in any game, which would define 1.')
     elif summary.scale.bounds:
         ends = [f'{task} {best:.2f} ({method})' for task, (_, best, method) in summary.scale.bounds.items()]
         lines.append(
             "- Scores: 0 is random play's mean return, 1 the best mean return of a method whose interval in that game "
             "would lie above random play's even if both were twice as wide, among those with the most seeds. "
-            f"So methods that are added may move the scale. 1 is {', '.join(ends)}."
+            f"Adding methods may therefore move the scale. 1 is {', '.join(ends)}."
         )
         unscaled = [task for task in summary.tasks if not summary.scale.covers(task)]
         if unscaled:
@@ -68,8 +68,8 @@ def _head(folder: str, summary: Summary) -> List[str]:
             f"mean over all games, {'by success' if summary.scale is SUCCESS else 'by return'}; a tie counts half."
         )
     lines.append(
-        '- MB and CPU minutes: of a seed, all models of an ensemble together. Updates: of each model. Where the '
-        'environments of a method have processes of their own, their CPU minutes are not counted.'
+        '- MB and CPU minutes: per seed, all models of an ensemble together. Updates: per model. Environments that '
+        'run in processes of their own are not counted in the CPU minutes.'
     )
     ensembles = [method.method for method in summary.methods if one_model_per_task(method.method)]
     if ensembles:
@@ -78,20 +78,20 @@ def _head(folder: str, summary: Summary) -> List[str]:
 
 
 def _counts(methods: Sequence[MethodSummary], count: Callable[[MethodSummary], Tuple[int, ...]]) -> str:
-    """Fewest and most of something, of methods and of reference players."""
+    """Fewest and most of something over the methods, and each reference player's."""
     trained = [number for method in methods if method.method not in REFERENCES for number in count(method)]
-    texts = [f'{_range((min(trained), max(trained)))} a method'] if trained else []
+    texts = [f'{_range((min(trained), max(trained)))} per method'] if trained else []
     players = [method for method in methods if method.method in REFERENCES]
     return ', '.join([*texts, *(f'{_range(count(player))} of {REFERENCES[player.method]}' for player in players)])
 
 
 def episodes_text(methods: Sequence[MethodSummary]) -> str:
-    """How many episodes of a game an evaluation has, of methods and of reference players."""
+    """How many episodes per game an evaluation has, for methods and for reference players."""
     return _counts(methods, lambda method: method.episodes)
 
 
 def notes_on_successes(methods: Sequence[MethodSummary]) -> List[str]:
-    """What their intervals are, where they are not those of all numbers."""
+    """What the intervals of successes are, where they differ from all others."""
     return [ONE_SEED] if any(method.successes and method.seeds == 1 for method in methods) else []
 
 
@@ -116,7 +116,7 @@ def _games(summary: Summary) -> List[str]:
     if comparable:
         lines[-1] += " Bold: the interval's lower end lies above the upper end of random play's."
     elif random:
-        lines[-1] += ' With one seed of random play nothing can be said yet about who is better than that.'
+        lines[-1] += ' With one seed of random play, nothing can be said yet about which methods are better.'
     lines += ['', *_table(_narrow(return_cells(summary, methods)))]
     if comparable:
         lines += ['', 'Above random play:', '']
