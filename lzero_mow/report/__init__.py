@@ -1,1 +1,1 @@
-"""Pictures of a run: open-loop videos, the router's heat map, learning curves. Pure functions of arrays and paths."""
+"""Tables, statistics and pictures of runs: functions of arrays, frames and paths."""

@@ -16,7 +16,7 @@ RETURN = 'episode_return'  # the column that every suite has
 def result_files(folder: str) -> List[str]:
     """
     Overview:
-        The tables of evaluations in a folder, one per method; other tables are passed over.
+        The tables of evaluations in a folder, one per method; other tables are skipped.
     Raises:
         - ValueError: if there is none.
     """

@@ -1,7 +1,7 @@
 """
 The results of a run as a table, ``results.csv``: one row per task and evaluation.
 
-The same columns serve every method, so that tables of several runs can be put one below the other.
+The same columns serve every method, so that tables of several runs can be concatenated.
 """
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Tuple
@@ -15,7 +15,7 @@ from .csv_table import Table
 
 @dataclass(frozen=True)
 class Result:
-    """One evaluation of one task: the row of ``results.csv``."""
+    """One evaluation of one task: a row of ``results.csv``."""
     method: str  # of config/methods.yaml, such as mow; the type of a policy that is not MoW's
     seed: int
     task: str

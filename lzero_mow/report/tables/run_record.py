@@ -1,7 +1,7 @@
 """
-``run.yaml``: that a run has reached its end, and what it cost. Light: imports no torch.
+``run.yaml``: says that a run has ended, and what it cost. Light: imports no torch.
 
-Only a run that ends by itself leaves one, as the last file it writes.
+Only a run that reaches its last step writes one, as its last file.
 """
 import os
 from dataclasses import asdict, dataclass

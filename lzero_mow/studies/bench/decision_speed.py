@@ -1,5 +1,5 @@
 """
-Seconds for one action in every task: what MoW's actor costs beside the searches of ScaleZero.
+Seconds for one action in every task: MoW's actor beside ScaleZero's searches.
 
     python -m lzero_mow.studies.bench.decision_speed [--preset paper] [--tasks 26] [--device cuda] [--repeats 5]
 

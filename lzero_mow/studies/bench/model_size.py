@@ -1,9 +1,10 @@
-"""Parameters and megabytes of every module at a preset's size, beside the paper's numbers.
+"""
+Parameters and megabytes of every module at a preset's size, beside the paper's numbers.
 
     python -m lzero_mow.studies.bench.model_size [--preset paper] [--tasks 26] [--method mow]
 
 Counted as in MoW's paper: parameters and buffers of world model and agent, slow critic included, 4 bytes each,
-1 MB = 2^20. Of ScaleZero the model that acts: its slowly moving copy is as large again.
+1 MB = 2^20. For ScaleZero only the model that acts: its slowly moving copy is as large again.
 """
 from typing import Dict, List, Tuple
 

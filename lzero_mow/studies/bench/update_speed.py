@@ -3,7 +3,7 @@ Seconds for one world-model update, one imagination, one agent update and one de
 
     python -m lzero_mow.studies.bench.update_speed [--device cuda] [--repeats 5]
 
-Imagination is 1024 rollouts of 16 steps from 8 real ones in every row; MoW shares them out over 26 tasks, 12 experts
+Imagination is 1024 rollouts of 16 steps from 8 real ones in every row; MoW divides them among 26 tasks, 12 experts
 and 12 clusters. A decision chooses one action for each task, from full windows. Floating-point operations are counted
 by torch, the machine's rate is that of a square product.
 """

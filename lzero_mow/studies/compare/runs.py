@@ -33,11 +33,11 @@ class FinishedRun:
 
     @property
     def method(self) -> str:
-        """The method's name."""
+        """Its method's name."""
         return self.record.method
 
     def cost(self) -> RunCost:
-        """What it has cost."""
+        """Its row of ``runs.csv``."""
         member = one_model_per_task(self.method)
         return run_cost(self.record, self.record.tasks[0] if member else ALL_TASKS)
 

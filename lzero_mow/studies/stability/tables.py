@@ -126,7 +126,7 @@ def _picture(
     curves.set_ylabel('adjusted Rand index')
     curves.set_ylim(top=1.03)
     curves.grid(alpha=0.3)
-    curves.legend()
+    curves.legend(fontsize='small')
     last = [assignments[seed, lengths[-1]] for seed in seeds]
     alike = np.array([[adjusted_rand_score(one, other) for other in last] for one in last])
     pairs.imshow(alike, cmap='viridis', vmin=0, vmax=1)

@@ -26,8 +26,8 @@ class MethodSummary:
     """The numbers of one method."""
     method: str
     seeds: int
-    env_steps: Tuple[int, int]  # fewest and most at the last evaluation of a run and task
-    episodes: Tuple[int, int]  # the same, of these evaluations
+    env_steps: Tuple[int, int]  # fewest and most, over runs and tasks, at their last evaluation
+    episodes: Tuple[int, int]  # the same, of that evaluation
     scores: Dict[str, Estimate] = field(default_factory=dict)  # by STATISTICS
     improvement: Optional[Estimate] = None  # probability that the baseline is better
     returns: Dict[str, Estimate] = field(default_factory=dict)  # by task
@@ -42,9 +42,9 @@ class MethodSummary:
 
 @dataclass
 class Summary:
-    """The numbers of all methods, and what they mean."""
+    """The numbers of all methods, and the scale they are on."""
     tasks: List[str]
-    scale: Optional[Scale]  # None where nobody is above random play: there are no scores then
+    scale: Optional[Scale]  # None where no method is above random play: then there are no scores
     baseline: Optional[str]
     last: int
     methods: List[MethodSummary]
