@@ -30,15 +30,15 @@ PROG = 'python -m lzero_mow'
 
 
 def train(argv: List[str]) -> int:
-    """Train a run, or go on with one."""
+    """Train a run, or continue one."""
     return cli.train(argv, prog=f'{PROG} train')
 
 
 def evaluate(argv: List[str]) -> int:
-    """Play a run's checkpoint once more, over more episodes."""
+    """Evaluate a run's checkpoint again, over more episodes."""
     parser = Parser(prog=f'{PROG} evaluate', description=evaluate.__doc__)
-    parser.add_argument('run', metavar='RUN', help='a run folder, which gets evaluation.csv')
-    parser.add_argument('--episodes', type=int, metavar='N', help="a task; default: the run's own")
+    parser.add_argument('run', metavar='RUN', help='a run folder, into which evaluation.csv is written')
+    parser.add_argument('--episodes', type=int, metavar='N', help="per task; default: the run's own")
     parser.add_argument('--best', action='store_true', help='the checkpoint with the best evaluation, not the latest')
     parser.add_argument(
         'overrides', nargs='*', default=[], metavar='KEY=VALUE',
@@ -48,9 +48,9 @@ def evaluate(argv: List[str]) -> int:
     try:
         saved = load_run_config(arguments.run)
         if not os.path.isfile(os.path.join(arguments.run, LATEST)):
-            raise ValueError(f"'{arguments.run}' has no checkpoint that could be played ({LATEST})")
+            raise ValueError(f"'{arguments.run}' has no checkpoint to evaluate ({LATEST})")
         if arguments.episodes is not None and arguments.episodes < 1:
-            raise ValueError(f'--episodes is {arguments.episodes}: expected at least 1')
+            raise ValueError(f'--episodes must be at least 1, got {arguments.episodes}')
         layers = [] if arguments.episodes is None else [{'env': {episodes_key(saved['env']): arguments.episodes}}]
         config = change(saved, layers, arguments.overrides)
         validate(config)
@@ -84,7 +84,7 @@ def draw_curves(argv: List[str]) -> int:
     parser = Parser(prog=f'{PROG} curves', description=draw_curves.__doc__)
     parser.add_argument(
         'runs', nargs='+', metavar='RUN',
-        help='run folders, or tables of an experiment, such as results/minatar/mow.csv; a method may have several seeds'
+        help='run folders, or tables of an experiment such as results/minatar/mow.csv; a method may have several seeds'
     )
     parser.add_argument('--output', default='curves.png', metavar='PNG', help='default: curves.png')
     arguments = parser.parse_args(argv)
@@ -93,7 +93,7 @@ def draw_curves(argv: List[str]) -> int:
         tables = [run if run.endswith('.csv') else os.path.join(run, RESULTS) for run in arguments.runs]
         for run, table in zip(arguments.runs, tables):
             if not os.path.isfile(table):
-                raise ValueError(f"'{run}' is no run folder and no table of results")
+                raise ValueError(f"'{run}' is neither a run folder nor a table of results")
         write_curves(arguments.output, tables)
     except (OSError, ValueError) as error:
         parser.error(str(error))
@@ -106,14 +106,14 @@ def summarise(argv: List[str]) -> int:
     parser.add_argument(
         'folder', metavar='RESULTS', help='the folder with METHOD.csv and runs.csv, such as results/minatar'
     )
-    parser.add_argument('--baseline', metavar='METHOD', help='the method that is compared with each; default: mow')
+    parser.add_argument('--baseline', metavar='METHOD', help='the method that the others are compared with; default: mow')
     parser.add_argument(
         '--last', type=int, default=1, metavar='N',
-        help='a run has reached the mean of its last N evaluations; default: 1'
+        help='the result of a run is the mean of its last N evaluations; default: 1'
     )
     parser.add_argument(
         '--curves', nargs='+', default=[], metavar='METHOD',
-        help='whose learning curves are drawn, beside random play and experts; default: the first five methods'
+        help='methods whose learning curves are drawn, beside random play and experts; default: the first five'
     )
     arguments = parser.parse_args(argv)
     from lzero_mow.studies.summary.numbers import summarise as compute
@@ -129,7 +129,7 @@ def summarise(argv: List[str]) -> int:
 
 
 def run_experiment(argv: List[str]) -> int:
-    """Run several methods and seeds as processes of this machine."""
+    """Run several methods and seeds as processes on this machine."""
     from lzero_mow.studies.experiment.command import main
     return main(argv)
 
@@ -141,7 +141,7 @@ def compare(argv: List[str]) -> int:
 
 
 def measure_stability(argv: List[str]) -> int:
-    """Repeat the warm-up over seeds and lengths, and compare the clusters that come out."""
+    """Repeat the warm-up with several seeds and lengths, and compare the resulting clusters."""
     return stability.main(argv, prog=f'{PROG} stability')
 
 
@@ -158,15 +158,8 @@ COMMANDS = {
 
 
 def main(argv: List[str]) -> int:
-    """
-    Overview:
-        Run the command that the first argument names.
-    Returns:
-        - code (:obj:`int`): Exit code.
-    """
-    parser = Parser(
-        prog=PROG, description="MoW and ScaleZero: one agent for several visual tasks."
-    )
+    """Run the command that the first argument names, and return its exit code."""
+    parser = Parser(prog=PROG, description='MoW and ScaleZero: one agent for several visual tasks.')
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', title='commands')
     for name, function in COMMANDS.items():
         commands.add_parser(name, help=function.__doc__, add_help=False)

@@ -173,7 +173,7 @@ def test_the_whole_of_a_run(tmp_path, no_torch):
 
     again = run(*SCRIPT, *arguments, '--exp-name', str(run_dir), path=[no_torch])
     assert again.returncode == 2
-    assert f'holds a run already: go on with --resume {run_dir}' in again.stderr.splitlines()[-1]
+    assert f'holds a run already: continue it with --resume {run_dir}' in again.stderr.splitlines()[-1]
     other = run(*MODULE, '--resume', str(run_dir), '--games', 'Pong', 'Hero', path=[no_torch])
     assert other.returncode == 2
     assert 'another task list: it was started with Pong, Boxing, now Pong, Hero' in other.stderr

@@ -44,7 +44,7 @@ def test_more_episodes_of_the_best_checkpoint(run):
 @pytest.mark.unittest
 @pytest.mark.parametrize(
     'arguments, message', [
-        (['--episodes', '0'], '--episodes is 0: expected at least 1'),
+        (['--episodes', '0'], '--episodes must be at least 1, got 0'),
         (['env.evaluator_env_nun=3'], "unknown key 'env.evaluator_env_nun'"),
         (['policy.model.width=32'], 'another policy.model.width'),
     ]
@@ -62,7 +62,7 @@ def test_what_cannot_be_evaluated_gets_one_line(run, capsys, arguments, message)
 def test_runs_that_have_nothing_to_play_or_are_at_work(run, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(['evaluate', str(shutil.copytree(run, tmp_path / 'copy', ignore=lambda *_: ['ckpt']))])
-    assert 'has no checkpoint that could be played' in capsys.readouterr().err
+    assert 'has no checkpoint to evaluate' in capsys.readouterr().err
     code = "import sys; from lzero_mow.utils.files import locked; a = locked(sys.argv[1]); print('held', flush=True); input()"
     command = [sys.executable, '-c', code, str(run / 'log' / 'lock')]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:

@@ -87,7 +87,8 @@ for found in (
 
 @pytest.mark.unittest
 def test_heavy_packages_are_imported_without_banners():
-    done = run_python('-c', 'import lzero_mow.entry, lzero_mow.policy.mow, lzero_mow.policy.scalezero, lzero_mow.envs.atari')
+    modules = 'lzero_mow.entry, lzero_mow.policy.mow, lzero_mow.policy.scalezero, lzero_mow.envs.atari'
+    done = run_python('-c', f'import {modules}')
     assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
 
 

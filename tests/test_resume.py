@@ -213,7 +213,7 @@ def test_nothing_to_resume(tmp_path, uninterrupted):
 @pytest.mark.unittest
 def test_a_new_run_does_not_write_over_an_old_one(uninterrupted):
     before = sorted(path.stat().st_mtime_ns for path in uninterrupted.rglob('*'))
-    with pytest.raises(ValueError, match='holds a run already: go on with --resume'):
+    with pytest.raises(ValueError, match='holds a run already: continue it with --resume'):
         train(tiny_config(uninterrupted))
     assert before == sorted(path.stat().st_mtime_ns for path in uninterrupted.rglob('*'))
 

@@ -32,7 +32,7 @@ def config_parser(
     Arguments:
         - suite (:obj:`Optional[str]`): The suite of a script; None where ``--suite`` chooses it.
         - argv (:obj:`Optional[Sequence[str]]`): The arguments, in which ``--suite`` is looked up.
-        - method (:obj:`str`): The one that is trained where none is named, for the help.
+        - method (:obj:`str`): The method that is trained by default, for the help.
     """
     parser = Parser(prog=prog, description=description)
     if suite is None:
@@ -52,25 +52,23 @@ def config_parser(
     default = default_preset(suite)
     if default == DEFAULT_PRESETS[0]:
         default = '{} with a GPU, {} without'.format(*DEFAULT_PRESETS)
-    parser.add_argument(
-        '--preset', help=f"one of {', '.join(shared['presets'])}; default: {default}"
-    )
+    parser.add_argument('--preset', help=f"one of {', '.join(shared['presets'])}; default: {default}")
     parser.add_argument(
         '--games', nargs='+', default=[], metavar='GAME',
-        help=f"the tasks, by name, or a suite of them ({', '.join(shared['suites'])}); default: the preset's"
+        help=f"the tasks, by name, or a named list of them ({', '.join(shared['suites'])}); default: the preset's"
     )
     parser.add_argument('--method', help=f"one of {', '.join(method_names())}; default: {method}")
     parser.add_argument(
-        '--clusters',
-        metavar='N|auto|FILE',
-        help='groups of tasks by their gradients: how many, or auto (at most policy.model.num_clusters); or a YAML '
+        '--clusters', metavar='N|auto|FILE',
+        help='number of groups of tasks by their gradients, or auto (at most policy.model.num_clusters), or a YAML '
         'file {task: cluster}'
     )
     parser.add_argument('--seed', type=int, help='seed of everything random; default: 0')
-    parser.add_argument('--max-env-step', type=int, metavar='N', help="environment steps per task; default: the preset's")
     parser.add_argument(
-        '--exp-name',
-        metavar='DIR',
+        '--max-env-step', type=int, metavar='N', help="environment steps per task; default: the preset's"
+    )
+    parser.add_argument(
+        '--exp-name', metavar='DIR',
         help=f'run folder; default: data_mow/<suite>_<method>_<preset>_seed<seed>, without the suite if it is '
         f'{DEFAULT_SUITE} and without the method if it is {DEFAULT_METHOD}'
     )
@@ -85,7 +83,7 @@ def config_parser(
 def parse(parser: Parser, argv: Optional[Sequence[str]], lists: Sequence[str] = ('games', )) -> argparse.Namespace:
     """
     Overview:
-        Parse arguments in any order; KEY=VALUE directly behind ``--games A B`` is an override and no game.
+        Parse arguments in any order; KEY=VALUE directly after ``--games A B`` is an override, not a game.
     Arguments:
         - lists (:obj:`Sequence[str]`): Options like ``--games`` that take several names.
     """

@@ -173,14 +173,7 @@ def _refuse_derived(layers: Sequence[dict]) -> None:
 
 
 def refuse_own_keys(method: str, changes: dict) -> None:
-    """
-    Overview:
-        Refuse changes to the keys that make a method what its name says.
-    Arguments:
-        - changes (:obj:`dict`): A tree of changed keys.
-    Raises:
-        - ValueError: that names the first such key.
-    """
+    """Refuse changes (a tree of keys) to what makes a method what its name says."""
     own = set(leaves(method_layer(method)))
     for key in leaves(changes):
         if key in own:

@@ -77,8 +77,8 @@ def is_assignment(rule: str) -> bool:
 
 def inlined(rule: str, tasks: Sequence[str]) -> str:
     """
-    The name of an assignment file as the text of it, so that a run keeps what it began with whatever becomes of the
-    file; any other rule, and a file that does not fit, as it is.
+    The content of an assignment file in place of its name, so that a run keeps what it began with whatever becomes of
+    the file; any other rule, and a file that does not fit, stay as they are.
     """
     if rule in RULES or is_assignment(rule):
         return rule
@@ -95,12 +95,7 @@ def by_name(tasks: Sequence[str], clusters: Sequence[int]) -> Dict[str, int]:
 
 
 def check_clustering(policy: dict, tasks: Sequence[str]) -> None:
-    """
-    Overview:
-        Check the keys of a policy that decide on clusters.
-    Raises:
-        - ValueError: in one line for what cannot work.
-    """
+    """Check the keys of a policy that decide on clusters; ValueError in one line for what cannot work."""
     rule, steps, K = policy['clustering'], policy['warmup_steps'], len(tasks)
     num_clusters = policy['model']['num_clusters']
     if policy['model']['cluster_of_task'] is not None:
@@ -111,8 +106,6 @@ def check_clustering(policy: dict, tasks: Sequence[str]) -> None:
         raise ValueError(
             f'policy.model.num_clusters is {num_clusters}, more than there are tasks: set policy.model.num_clusters={K}'
         )
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
-        raise ValueError(f'policy.warmup_steps is {steps}: expected a whole number of at least 0')
     if num_clusters == 1 and (rule in RULES or is_assignment(rule) or os.path.isfile(rule)):
         return
     if rule == 'auto' and K < 3:

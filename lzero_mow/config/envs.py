@@ -36,7 +36,8 @@ class UnknownEnvKeys(EnvKeys, extra='allow'):
 class Suite(NamedTuple):
     """
     Overview:
-        What a configuration needs to know of a suite of tasks. ``config/<suite>.yaml`` names it in ``create.env.suite``.
+        What a configuration needs to know of a suite of tasks; ``config/<suite>.yaml`` names it in
+        ``create.env.suite``.
     """
     env_type: str  # registered name of its environment
     keys: Type[EnvKeys]

@@ -28,7 +28,7 @@ Names = Annotated[list, BeforeValidator(_names)]
 # Markers of keys, see lzero_mow/config/keys.py.
 FIXED, MAY_CHANGE = 'a resumed run cannot change it', 'a resumed run may change it'
 
-# What DI-engine's `default_config` adds to the keys of a class: of no meaning here, and added again when a run is built.
+# What DI-engine's `default_config` adds to a class's keys: of no meaning here, and added again when a run is built.
 DI_ENGINE_KEYS = ('cfg_type', 'bp_update_sync', 'traj_len_inf', 'learn')
 
 
@@ -115,7 +115,8 @@ def typed(keys: Type[Keys], values: Any, prefix: str, complete: bool = True) -> 
     name = prefix + '.'.join(path) if path else prefix.rstrip('.')
     if first['type'] == 'extra_forbidden':
         raise unknown_key(name, list(leaves(keys.defaults(), prefix)))
-    raise ValueError(f"{name} must be {_expected(first)}, got {plain(get(values, '.'.join(path)) if path else values)!r}")
+    value = get(values, '.'.join(path)) if path else values
+    raise ValueError(f'{name} must be {_expected(first)}, got {plain(value)!r}')
 
 
 def _until_an_item(location: Sequence[Any]) -> Iterator[str]:

@@ -17,8 +17,8 @@ DERIVED_KEYS = {
     'policy.cuda': 'policy.device',
 }
 
-# A run that is resumed keeps these, besides its tasks, its networks (`policy.model`), every key of its environments that
-# is not marked MAY_CHANGE, and the keys of its policy that are marked FIXED (see run_identity in validate.py).
+# A resumed run keeps these, besides its tasks, its networks (`policy.model`), every key of its environments that is not
+# marked MAY_CHANGE, and the keys of its policy that are marked FIXED (see run_identity in validate.py).
 RUN_IDENTITY = ('seed', 'create.policy.type', 'create.env.type')
 # They change no row of the results: an experiment may be continued, and runs compared, with other values.
 NO_INFLUENCE = {

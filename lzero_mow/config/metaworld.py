@@ -43,8 +43,8 @@ class MetaWorldKeys(EnvKeys):
     reward_version: Literal['v1', 'v2'] = 'v2'
     # (int) Environment steps after which an episode is truncated; nothing else ends it.
     max_episode_steps: Count = MAX_STEPS
-    # (int) Episodes per task in an evaluation, a multiple of evaluator_env_num; 0: one in each environment. Other suites
-    # do not have it: LightZero's evaluator shares episodes out evenly only where all of them are equally long.
+    # (int) Episodes per task in an evaluation, a multiple of evaluator_env_num; 0: one in each environment. Other
+    # suites do not have it: LightZero's evaluator shares episodes out evenly only where all are equally long.
     evaluation_episodes: Annotated[Whole, MAY_CHANGE] = 0
     # (dict) The first reset draws the goals and opens the renderer: seconds each, and many at once where there are more
     # processes than cores. DI-engine would wait for a minute.
@@ -76,5 +76,6 @@ def check_task(task: str) -> None:
 
 
 METAWORLD = Suite(
-    'metaworld_mow', MetaWorldKeys, check_task, num_actions=4, continuous=True, check_keys=check_keys, players=(EXPERT, )
+    'metaworld_mow', MetaWorldKeys, check_task, num_actions=4, continuous=True, check_keys=check_keys,
+    players=(EXPERT, )
 )

@@ -19,7 +19,7 @@ CELLS = 10  # the board is 10 x 10
 
 class MinAtarKeys(EnvKeys):
     """Keys of MinAtar's environments."""
-    # (tuple) Channels, height and width of an observation; the board fills it with whole pixels per cell, in a black rim.
+    # (tuple) Channels, height and width of an observation. A cell of the board takes whole pixels; the rim is black.
     obs_shape: numbers(
         3, f'(3, size, size) with a size of at least {CELLS}', lambda channels, height, width: channels == 3 and
         height == width and type(width) is int and width >= CELLS

@@ -89,15 +89,15 @@ class MoWKeys(PolicyKeys):
     batch_size: Count = 52
     # (int) Steps in a sequence, L.
     batch_length: Count = 64
-    # (int) Steps that LightZero's collector gathers in a segment; `collect` returns about that many a task.
+    # (int) Steps that LightZero's collector gathers in a segment; `collect` returns about that many per task.
     game_segment_length: Annotated[Count, FIXED] = 16
-    # (int) Fixed. A segment carries this many steps of the next one as padding; MoW needs none, LightZero at least these.
+    # (int) Fixed. A segment carries so many steps of the next one as padding; MoW needs none, LightZero at least these.
     num_unroll_steps: Literal[1] = 1
     td_steps: Literal[1] = 1
     # ------------------------------------------------------------------ clusters (paper section 3.6)
     # (str) How tasks come into clusters: 'gradient' (model.num_clusters groups, by their gradients after the warm-up),
     # 'auto' (the same, 2 to model.num_clusters groups, by silhouette), 'random' (groups of about equal size, drawn),
-    # 'task' (a cluster each), 'order' (shared out evenly in their order), or a YAML file {task: cluster}. With
+    # 'task' (one cluster per task), 'order' (shared out evenly in their order), or a YAML file {task: cluster}. With
     # model.num_clusters = 1 there is one cluster, whatever stands here.
     clustering: Annotated[str, FIXED] = 'gradient'
     # (int) Updates on random play alone, with one module set, before tasks are grouped; 0 for none.
@@ -121,8 +121,8 @@ class MoWKeys(PolicyKeys):
     imagine_source: Literal['replay', 'batch'] = 'replay'
     # (int) Rollouts started at each update, shared out over the tasks.
     imagine_batch_size: Count = 1040
-    # (int) Real steps before imagination begins, and imagined steps.
-    context_length: Annotated[Count, FIXED] = 8
+    # (int) Real steps before imagination begins, two or more, and imagined steps.
+    context_length: Annotated[int, Field(ge=2), FIXED] = 8
     horizon: Count = 16
     # ------------------------------------------------------------------ agent
     # (float) Discount and lambda of the lambda-return.
@@ -151,43 +151,26 @@ MOW_MODEL_CONFIG, MOW_CONFIG = MoWModelKeys.defaults(), MoWKeys.defaults()
 
 
 def check_mow(config: dict) -> None:
-    """
-    Overview:
-        Check the keys of MoW against each other.
-    Raises:
-        - ValueError: in one line for the first thing that cannot work.
-    """
+    """Check that the keys of MoW fit each other; ValueError in one line for the first that do not."""
     policy = config['policy']
     check_frames(config)
-    _check_lengths(policy)
-    check_replay(config, policy['batch_length'], 'policy.batch_length', ('batch_size', 'imagine_batch_size'))
+    longest, length = policy['model']['max_length'], policy['batch_length']
+    for named, steps in (
+        ('policy.batch_length', length), ('policy.acting_window', policy['acting_window']),
+        ('policy.context_length + policy.horizon', policy['context_length'] + policy['horizon'])
+    ):
+        if steps > longest:
+            raise ValueError(
+                f'{named} is {steps} but the transformers end at policy.model.max_length = {longest} steps'
+            )
+    if policy['context_length'] >= length:
+        raise ValueError(
+            f"policy.context_length is {policy['context_length']}: it must be shorter than a sequence, "
+            f'policy.batch_length = {length}'
+        )
+    check_replay(config, length, 'policy.batch_length', ('batch_size', 'imagine_batch_size'))
     _check_networks(policy['model'])
     check_clustering(policy, config['env']['tasks'])
-
-
-def _check_lengths(policy: dict) -> None:
-    longest = policy['model']['max_length']
-    context, horizon, length = policy['context_length'], policy['horizon'], policy['batch_length']
-    if context < 2:
-        raise ValueError(f'policy.context_length is {context}: expected at least 2, imagination starts from two steps')
-    if length > longest:
-        raise ValueError(
-            f'policy.batch_length is {length} but the transformers end at policy.model.max_length = {longest} steps'
-        )
-    if context + horizon > longest:
-        raise ValueError(
-            f'policy.context_length + policy.horizon is {context + horizon} but the transformers end at '
-            f'policy.model.max_length = {longest} steps'
-        )
-    if policy['acting_window'] > longest:
-        raise ValueError(
-            f"policy.acting_window is {policy['acting_window']} but the transformers end at policy.model.max_length = "
-            f'{longest} steps'
-        )
-    if context >= length:
-        raise ValueError(
-            f'policy.context_length is {context}: it must be shorter than a sequence, policy.batch_length = {length}'
-        )
 
 
 def _check_networks(model: dict) -> None:

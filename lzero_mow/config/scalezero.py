@@ -4,12 +4,14 @@
 """
 from typing import Annotated, Dict, Literal, Optional
 
+from pydantic import Field
+
 from .common import ModelKeys, PolicyKeys, check_frames, check_replay
 from .fields import FIXED, Count, Dropout, Keys, Positive, Share, Weight, Whole, numbers
 
 Support = numbers(
-    3, 'its lowest and highest atom and their distance, of which the range is a multiple', lambda low, high, step: step > 0
-    and low < high and abs((high - low) / step - round((high - low) / step)) < 1e-6
+    3, 'its lowest and highest atom and their distance, of which the range is a multiple', lambda low, high, step:
+    step > 0 and low < high and abs((high - low) / step - round((high - low) / step)) < 1e-6
 )
 Bounds = numbers(2, 'low and high, above 0', lambda low, high: 0 < low <= high)
 Shares = numbers(2, 'two shares from 0 to 1', lambda *shares: all(0 <= share <= 1 for share in shares))
@@ -105,9 +107,9 @@ class ScaleZeroKeys(PolicyKeys):
     num_simulations: Count = 50
     eval_simulations: Count = 50
     # (int) Actions that a search chooses from in each node, drawn from the policy, where they are numbers.
-    num_sampled_actions: Annotated[Count, FIXED] = 20
-    # (int) Real steps that a search starts from, the present one included.
-    context_length: Annotated[Count, FIXED] = 4
+    num_sampled_actions: Annotated[int, Field(ge=2), FIXED] = 20
+    # (int) Real steps that a search starts from: the present one, and one before or more.
+    context_length: Annotated[int, Field(ge=2), FIXED] = 4
     # (float) Concentration and share of the noise at the roots, while collecting.
     root_dirichlet_alpha: Positive = 0.3
     root_noise_weight: Share = 0.25
@@ -132,7 +134,8 @@ class ScaleZeroKeys(PolicyKeys):
     # (float) What the slowly moving copy takes over of the model at each update.
     target_momentum: Share = 0.05
     # (tuple) Entropy that the policies are kept at, as a share of the way from the least to the greatest there is (see
-    # `entropy_range` in lzero_mow/agent/policies.py; the least of discrete actions is 0): at the start, at the end ...
+    # `entropy_range` in lzero_mow/model/common/distributions.py; the least of discrete actions is 0): at the start, at
+    # the end ...
     entropy_target: Shares = (0.98, 0.1)
     # (int) ... after so many updates, linearly.
     entropy_target_updates: Count = 150000
@@ -160,43 +163,17 @@ SIM_GROUP = 8  # as `lzero_mow.model.scalezero.norms` has it, which imports torc
 
 
 def check_scalezero(config: dict) -> None:
-    """
-    Overview:
-        Check the keys of ScaleZero against each other.
-    Raises:
-        - ValueError: in one line for the first thing that cannot work.
-    """
+    """Check that the keys of ScaleZero fit each other; ValueError in one line for the first that do not."""
     policy = config['policy']
     check_frames(config)
-    if policy['model']['continuous_action_space']:
-        _check_continuous(policy)
-    _check_lengths(policy)
-    length = policy['num_unroll_steps'] + policy['td_steps']
-    check_replay(config, length, 'policy.num_unroll_steps + policy.td_steps', ('batch_size', ))
-    _check_networks(policy['model'])
-    _check_scaling(policy)
-
-
-def _check_continuous(policy: dict) -> None:
-    if policy['num_sampled_actions'] < 2:
-        raise ValueError(
-            f"policy.num_sampled_actions is {policy['num_sampled_actions']}: a search needs at least 2 to choose from"
-        )
-    if policy['upstream_compat']:
+    if policy['model']['continuous_action_space'] and policy['upstream_compat']:
         raise ValueError(
             "policy.upstream_compat is True: it copies LightZero's policy of discrete actions, these are continuous"
         )
-
-
-def _check_lengths(policy: dict) -> None:
-    unroll, td = policy['num_unroll_steps'], policy['td_steps']
-    if policy['context_length'] < 2:
+    context, unroll, td = policy['context_length'], policy['num_unroll_steps'], policy['td_steps']
+    if context >= unroll:
         raise ValueError(
-            f"policy.context_length is {policy['context_length']}: expected at least 2, the present step and one before"
-        )
-    if policy['context_length'] >= unroll:
-        raise ValueError(
-            f"policy.context_length is {policy['context_length']}: a search needs room behind it, below "
+            f'policy.context_length is {context}: a search needs room behind it, below '
             f'policy.num_unroll_steps = {unroll}'
         )
     if unroll + td > policy['game_segment_length']:
@@ -204,6 +181,8 @@ def _check_lengths(policy: dict) -> None:
             f"policy.num_unroll_steps + policy.td_steps is {unroll + td}: LightZero's collector needs segments as "
             f"long, policy.game_segment_length is {policy['game_segment_length']}"
         )
+    check_replay(config, unroll + td, 'policy.num_unroll_steps + policy.td_steps', ('batch_size', ))
+    _check_networks(policy['model'])
 
 
 def _check_networks(model: dict) -> None:
@@ -222,10 +201,6 @@ def _check_networks(model: dict) -> None:
             f"policy.model.experts_per_token is {model['experts_per_token']}: choose 1 to policy.model.num_experts = "
             f"{model['num_experts']}"
         )
-
-
-def _check_scaling(policy: dict) -> None:
-    model = policy['model']
     if model['stages'] > 1 and model['adapter_rank'] < 1:
         raise ValueError(
             f"policy.model.stages is {model['stages']} but policy.model.adapter_rank is {model['adapter_rank']}: a "

@@ -16,8 +16,8 @@ from .tree import did_you_mean
 
 METHODS = 'methods'
 DEFAULT_SUITE, DEFAULT_METHOD = 'atari', 'mow'
-# Reference players, by name, in words. They stand beside the methods in tables, but are not trained, so methods.yaml has
-# none of them.
+# Reference players, by name, in words. They stand beside the methods in tables, but are not trained, so methods.yaml
+# has none of them.
 RANDOM, EXPERT = 'random', 'expert'
 REFERENCES = {RANDOM: 'random play', EXPERT: 'scripted experts'}
 
@@ -56,8 +56,8 @@ def record_of(create_env: dict) -> Optional[Suite]:
     Overview:
         The record of the suite that an environment belongs to.
     Arguments:
-        - create_env (:obj:`dict`): ``create.env`` of a configuration: ``type``, and ``suite``, the record's dotted name,
-          which one written by hand may leave out.
+        - create_env (:obj:`dict`): ``create.env`` of a configuration: ``type``, and ``suite``, the dotted name of the
+            record, which may be missing where it is written by hand.
     Returns:
         - record (:obj:`Optional[Suite]`): None where no suite has such an environment.
     Raises:
@@ -96,12 +96,7 @@ def method_names() -> List[str]:
 
 
 def method_layer(name: str) -> dict:
-    """
-    Overview:
-        The keys that a method changes, as a tree.
-    Raises:
-        - ValueError: that names the nearest method if there is none of that name.
-    """
+    """The keys that a method changes, as a tree; ValueError names the nearest method if there is none of that name."""
     methods: Dict[str, dict] = _methods()['methods']
     if name not in methods:
         raise ValueError(f"unknown method '{name}'{did_you_mean(name, list(methods))}")
@@ -109,20 +104,13 @@ def method_layer(name: str) -> dict:
 
 
 def algorithm_of(method: str) -> str:
-    """
-    The policy that a method is one of (see ``lzero_mow.config.algorithms``); MoW unless ``algorithms`` says otherwise.
-    """
+    """The policy of a method (a key of ``ALGORITHMS``); MoW unless ``algorithms`` in methods.yaml says otherwise."""
     algorithms: Dict[str, List[str]] = _methods()['algorithms']
     return next((name for name, methods in algorithms.items() if method in methods), DEFAULT_METHOD)
 
 
 def check_player(suite: str, player: str) -> None:
-    """
-    Overview:
-        Check that a suite has a reference player: all have random play, others stand in its record.
-    Raises:
-        - ValueError: in one line if it has not.
-    """
+    """Refuse a reference player that a suite does not have: all have random play, others stand in its record."""
     if player != RANDOM and player not in record_of(load_suite(suite)['defaults']['create']['env']).players:
         raise ValueError(f'there are no {REFERENCES[player]} for {suite}')
 

@@ -64,15 +64,11 @@ def _knows(suite: Suite, task: str) -> bool:
 
 
 def check_run_folder(run_dir: str) -> None:
-    """
-    Overview:
-        Check that a new run may use a folder. What a run leaves that failed before its first evaluation is no obstacle.
-    Raises:
-        - ValueError: if there is anything else in it.
-    """
+    """Refuse a folder for a new run with more in it than a run leaves that failed before its first evaluation."""
     if os.path.exists(run_dir) and (not os.path.isdir(run_dir) or set(os.listdir(run_dir)) - {TOTAL_CONFIG, 'log'}):
         raise ValueError(
-            f"the folder '{run_dir}' holds a run already: go on with --resume {run_dir}, or choose another --exp-name"
+            f"the folder '{run_dir}' holds a run already: continue it with --resume {run_dir}, or choose another "
+            '--exp-name'
         )
 
 
@@ -96,12 +92,7 @@ def run_identity(config: dict) -> dict:
 
 
 def check_identity(saved: dict, new: dict, run_dir: str) -> None:
-    """
-    Overview:
-        Compare two results of ``run_identity``.
-    Raises:
-        - ValueError: that names the first key which differs.
-    """
+    """Compare two results of ``run_identity``; ValueError names the first key that differs."""
     for key in dict.fromkeys([*saved, *new]):
         if saved.get(key) != new.get(key):
             what = 'another task list' if key == 'env.tasks' else f'another {key}'

@@ -1,7 +1,7 @@
 """
-MoW and ScaleZero head to head on Meta-World: the same tasks, seeds, environment steps and evaluation episodes. Trains
-what has not ended yet, as many runs at once as there are cores, then writes one page with tables, curves and videos.
-Given again, it goes on where it was stopped.
+MoW and ScaleZero head to head on Meta-World: the same tasks, seeds, environment steps and evaluation episodes. It
+trains what has not ended yet, as many runs at once as there are cores, then writes one page with tables, curves and
+videos. The same command again continues where it was stopped.
 
     python zoo/metaworld/config/compare.py
     python zoo/metaworld/config/compare.py --games reach drawer-close --seeds 0 1 2 --methods mow scalezero

@@ -1,7 +1,7 @@
 """
 MoW and ScaleZero head to head on MinAtar: the same games, seeds, environment steps and evaluation episodes. It trains
-what has not ended yet, as many runs at once as there are cores, then writes one page with tables, curves and videos. The
-same command again continues where it was stopped.
+what has not ended yet, as many runs at once as there are cores, then writes one page with tables, curves and videos.
+The same command again continues where it was stopped.
 
     python zoo/minatar/config/compare.py
     python zoo/minatar/config/compare.py --games Breakout Freeway --seeds 0 1 2 --methods mow scalezero
