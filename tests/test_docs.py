@@ -52,6 +52,7 @@ def commands(page: Path) -> Iterator[List[str]]:
     lines += re.findall(r'`((?:python|make)[^`]*)`', FENCE.sub('', text))
     for line in lines:
         words = shlex.split(line.replace(';', ' ; '), comments=True)
+        words = words[1:] if words and re.match('[A-Z]+=', words[0]) else words
         if words[:1] == ['for']:
             words = words[words.index('do') + 1:]
         if words[:1] in (['python'], ['make']):
