@@ -1,7 +1,6 @@
 """Returns of every task, in task order, whatever the order in which episodes end."""
 from functools import partial
 
-import lzero.worker.muzero_evaluator as stock
 import numpy as np
 import pytest
 import torch
@@ -12,7 +11,6 @@ from lzero.worker import MuZeroEvaluator
 from helpers.collection import make_evaluator
 from helpers.two_task_env import TASKS
 from helpers.workers import Mode, make_eval_mode, make_manager, make_policy_config
-from lzero_mow.worker.evaluator import RecentFrames
 
 pytestmark = pytest.mark.usefixtures('in_tmp_path')  # where LightZero writes its log files
 
@@ -30,7 +28,16 @@ def test_returns_by_task(lengths):
     returns = evaluator.eval_tasks(train_iter=3, envstep=40)['return']
     assert returns.shape == (3, 2) and returns.dtype == np.float64
     assert np.allclose(returns.ravel(), [evaluated_return(env_id, length) for env_id, length in enumerate(lengths)])
-    assert evaluator._tb_logger.scalars['evaluator_step/reward_mean'][0] == (pytest.approx(returns.mean()), 40)
+
+
+@pytest.mark.unittest
+def test_several_episodes_of_unequal_length_are_as_many_in_every_environment():
+    scripts = [((3, 'truncated', ()), *[(length, 'truncated', ())] * 6) for length in (9, 2, 4, 1)]
+    evaluator = make_evaluator(make_manager(4, scripts=scripts), make_policy_config(evaluator_env_num=2), each=3)
+    expected = [
+        [evaluated_return(env_id, length, episode) for episode in (1, 2, 3)] for env_id, length in enumerate((9, 2, 4, 1))
+    ]
+    assert np.allclose(evaluator.eval_tasks(train_iter=0, envstep=0)['return'], np.reshape(expected, (2, 6)))
 
 
 @pytest.mark.unittest
@@ -105,44 +112,28 @@ def test_evaluations_repeat():
 
 
 @pytest.mark.unittest
-def test_frames_of_the_episode_are_not_kept(monkeypatch):
-    """LightZero keeps all float32 frames of an episode; here only what the policy sees, stacked frames included."""
-    config = make_policy_config(model=dict(frame_stack_num=3))
-    kept, seen, forward = [], [], make_eval_mode(config).forward
-    segment_class = stock.GameSegment
+@pytest.mark.parametrize('env_num, stack', [(1, 3), (22, 1)])
+def test_the_policy_sees_what_lightzeros_evaluator_shows_it(env_num, stack):
+    """The same frames in the same order, which decides who draws which random numbers, while episodes end."""
+    config = make_policy_config(model=dict(frame_stack_num=stack))
+    scripts = [((40 - 3 * env_id % 37, 'terminated', ()), ) for env_id in range(env_num)]
+    seen, forward = [], make_eval_mode(config).forward
 
-    def watch(data, action_mask, to_play, **kwargs):
-        seen.append(data.clone())
-        return forward(data, action_mask, to_play, **kwargs)
+    def watch(data, action_mask, to_play, *, ready_env_id, timestep):
+        seen.append((data.clone(), list(ready_env_id), np.array(action_mask).tolist(), [int(t) for t in timestep]))
+        return forward(data, action_mask, to_play, ready_env_id=ready_env_id, timestep=timestep)
 
-    class Watched(segment_class):
-
-        def append(self, *args, **kwargs):
-            super().append(*args, **kwargs)
-            kept.append(len(self.obs_segment))
-
-    manager = make_manager(1, scripts=[((40, 'terminated', ()), )])
     mode = Mode(watch, lambda *_, **__: None, lambda name: config)
-    evaluator = make_evaluator(manager, config, mode)
-    stock_eval = make_evaluator(make_manager(1, scripts=[((40, 'terminated', ()), )]), config, mode, MuZeroEvaluator)
-    evaluator.eval_tasks(0, 0)
+    make_evaluator(make_manager(env_num, scripts=scripts), config, mode).eval_tasks(0, 0)
     ours, seen[:] = list(seen), []
-    assert stock.GameSegment is segment_class
-    monkeypatch.setattr(stock, 'GameSegment', Watched)
-    stock_eval.eval()
-    assert max(kept) == 43
-    assert len(ours) == len(seen) == 40 and all(torch.equal(a, b) for a, b in zip(ours, seen))
-    kept.clear()
-    monkeypatch.setattr('lzero_mow.worker.evaluator.RecentFrames.append', recording(kept))
-    evaluator.eval_tasks(0, 0)
-    assert max(kept) == 3
+    make_evaluator(make_manager(env_num, scripts=scripts), config, mode, MuZeroEvaluator).eval()
+    assert len(ours) == len(seen) == 40
+    for (data, *rest), (other, *others) in zip(ours, seen):
+        assert torch.equal(data, other) and data.dtype == other.dtype and rest == others
 
 
-def recording(kept):
-    append = RecentFrames.append
-
-    def wrapper(self, *args, **kwargs):
-        append(self, *args, **kwargs)
-        kept.append(len(self.obs_segment))
-
-    return wrapper
+@pytest.mark.unittest
+def test_lightzeros_own_evaluation_is_still_there():
+    config = make_policy_config()
+    _, info = make_evaluator(make_manager(2), config).eval()
+    assert np.isfinite(info['eval_episode_return']).all()

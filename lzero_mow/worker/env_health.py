@@ -49,24 +49,6 @@ class EnvironmentFailure(RuntimeError):
     """One line that names the environment."""
 
 
-class WaitingManager:
-    """
-    Wraps a manager for callers that poll ``ready_obs`` until all environments are ready, as LightZero's evaluator does
-    when an episode ends: it waits in their place, and raises if the wait would never end.
-    """
-
-    def __init__(self, manager: BaseEnvManager) -> None:
-        self._manager = manager
-
-    @property
-    def ready_obs(self) -> Dict[int, Any]:
-        """See ``wait_until_ready``."""
-        return wait_until_ready(self._manager)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._manager, name)
-
-
 @contextmanager
 def explained_failures(manager: BaseEnvManager) -> Iterator[None]:
     """

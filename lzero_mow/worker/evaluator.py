@@ -1,23 +1,24 @@
-"""MoWEvaluator: LightZero's evaluator with the returns of every task apart."""
-from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+"""MoWEvaluator: LightZero's evaluator for many tasks, whose episodes it keeps apart."""
+from collections import deque
+from typing import Any, Dict, List, Optional, Sequence, Set
 
-import lzero.worker.muzero_evaluator as stock
 import numpy as np
+import torch
+from ding.torch_utils import to_ndarray
 from ding.utils import SERIAL_EVALUATOR_REGISTRY
-from ding.worker.collector.base_serial_evaluator import VectorEvalMonitor
-from lzero.mcts.buffer.game_segment import GameSegment
+from lzero.mcts.utils import prepare_observation
 from lzero.worker import MuZeroEvaluator
 
-from .env_health import WaitingManager, close_environments, explained_failures, wait_until_ready
+from .env_health import close_environments, explained_failures, wait_until_ready
 
 
 @SERIAL_EVALUATOR_REGISTRY.register('mow')
 class MoWEvaluator(MuZeroEvaluator):
     """
     Overview:
-        Plays as many episodes in each evaluation environment, equally long ones if several, and tells the tasks apart.
-        ``policy_config.evaluator_env_num`` environments belong to each task, in task order.
+        Plays the same number of episodes in each evaluation environment, and keeps only the frames that the policy
+        sees; LightZero's ``eval`` keeps whole episodes of float32 frames, 1.3 GB for an environment at the limit of
+        27,000 steps. ``policy_config.evaluator_env_num`` environments belong to each task, in task order.
     Interfaces:
         ``play_same``, ``eval_tasks``; the rest is inherited.
     """
@@ -26,7 +27,7 @@ class MoWEvaluator(MuZeroEvaluator):
     def play_same(self, seeds: Sequence[int]) -> None:
         """
         Overview:
-            Make every evaluation play the same episodes. Needed where it is several in an environment; one is
+            Make every evaluation play the same episodes. Needed where each environment plays several; a single one is
             repeated by an environment that is seeded without ``dynamic_seed``.
         Arguments:
             - seeds (:obj:`Sequence[int]`): One per environment.
@@ -36,92 +37,70 @@ class MoWEvaluator(MuZeroEvaluator):
     def eval_tasks(self, train_iter: int, envstep: int) -> Dict[str, np.ndarray]:
         """
         Overview:
-            Evaluate all tasks with ``MuZeroEvaluator.eval``, one forward pass per step for all environments that
-            still play.
+            Evaluate all tasks, with one forward pass per step for all environments that still play.
         Arguments:
-            - train_iter (:obj:`int`): Update counter, for the log.
-            - envstep (:obj:`int`): Environment steps per task so far, for the log.
+            - train_iter (:obj:`int`), envstep (:obj:`int`): Updates and environment steps per task, for the log.
         Returns:
-            - episodes (:obj:`Dict[str, np.ndarray]`): float64, shape (K, episodes per task), in task order: \
-                ``return``, raw, and what the environments put into ``info['episode_info']`` at the end of an episode. \
-                Only ``return``, NaN, on ranks other than 0, where LightZero does not evaluate.
+            - episodes (:obj:`Dict[str, np.ndarray]`): float64, shape (K, episodes per task), in task order:
+              ``return``, raw, and what the environments put into ``info['episode_info']`` at the end of an episode.
         Raises:
             - RuntimeError: An environment died; named with its task.
         """
-        monitors, each = [], self._default_n_episode // self._env_num
-        # A reset of the last evaluation may still run; if its process died, `eval` would wait for it forever.
+        each = self._default_n_episode // self._env_num
+        # A reset of the last evaluation may still run; if its process died, the next reset would wait for it forever.
         wait_until_ready(self._env)
         if self._seeds is not None and each > 1:
             self._env.seed(list(self._seeds), dynamic_seed=True)
-        manager, self._env = self._env, WaitingManager(self._env)
-        try:
-            with _observed_evaluation(monitors), explained_failures(manager):
-                self.eval(train_iter=train_iter, envstep=envstep)
-        finally:
-            self._env = manager
-        of_task = each * self.policy_config.evaluator_env_num
-        if not monitors:
-            return {'return': np.full((self._env_num * each // of_task, of_task), np.nan)}
-        episodes = [info for env_id in range(self._env_num) for info in monitors[0]._info[env_id]]
-        return {
-            'return' if name == 'eval_episode_return' else name: np.array(
-                [float(np.asarray(episode[name])) for episode in episodes]
-            ).reshape(-1, of_task)
-            for name in episodes[0]
+        with explained_failures(self._env):
+            self._env.reset()
+            self._policy.reset()
+            infos = [info for of_env in self._play(each) for info in of_env]
+        # LightZero's evaluator returns float32 numbers, and so does this one.
+        episodes = {
+            name: np.array([info[name] for info in infos], np.float32).astype(np.float64)
+            .reshape(-1, each * self.policy_config.evaluator_env_num)
+            for name in infos[0]
         }
+        self._logger.info('update %d, step %d: returns %s', train_iter, envstep, episodes['return'].tolist())
+        return episodes
+
+    def _play(self, each: int) -> List[List[Dict[str, Any]]]:
+        """What there is to say of the episodes of each environment, in order."""
+        finished: List[List[Dict[str, Any]]] = [[] for _ in range(self._env_num)]
+        frames: Dict[int, deque] = {}
+        playing = set(range(self._env_num))
+        while playing:
+            # The order of this set is that of the rows of the forward pass, hence of the random numbers that actions
+            # are drawn with. It is copied at each step as LightZero does, because a copy may have another order.
+            playing = set(playing)
+            actions = self._act(playing, frames)
+            for env_id, timestep in self._env.step(actions).items():
+                if timestep.done:
+                    info = timestep.info
+                    own = {'return': info['eval_episode_return'], **info.get('episode_info', {})}
+                    finished[env_id].append({name: float(value) for name, value in own.items()})
+                    self._policy.reset([env_id])
+                    del frames[env_id]
+                    if len(finished[env_id]) == each:
+                        playing.remove(env_id)
+        return finished
+
+    def _act(self, playing: Set[int], frames: Dict[int, deque]) -> Dict[int, Any]:
+        """The actions of these environments, by one forward pass; `frames`: what the policy sees of each of them."""
+        obs, config = wait_until_ready(self._env), self.policy_config
+        for env_id in playing:
+            frame, stack = to_ndarray(obs[env_id]['observation']), config.model.frame_stack_num
+            frames.setdefault(env_id, deque([frame] * stack, maxlen=stack)).append(frame)
+        stacked = prepare_observation([list(frames[env_id]) for env_id in playing], config.model.model_type)
+        output = self._policy.forward(
+            torch.from_numpy(stacked).to(config.device).float(),
+            [to_ndarray(obs[env_id]['action_mask']) for env_id in playing],
+            [to_ndarray(obs[env_id]['to_play']) for env_id in playing], ready_env_id=playing,
+            timestep=[to_ndarray(obs[env_id].get('timestep', -1)) for env_id in playing]
+        )
+        return {env_id: output[env_id]['action'] for env_id in playing}
 
     def close(self) -> None:
         """Close the environments, and the log of LightZero's class."""
         close_environments(self._env)
         super().close()
-
-
-class RecentFrames(GameSegment):
-    """
-    Overview:
-        A segment that keeps only the frames the policy sees. LightZero's evaluator keeps a whole episode of float32
-        frames, 49 kB per step: 1.3 GB for one environment at the limit of 27,000 steps.
-    Interfaces:
-        ``append``, ``get_obs``; the rest is inherited.
-    """
-
-    def append(self, *args: Any, **kwargs: Any) -> None:
-        """
-        Overview:
-            Append a transition and drop the frame that left the window.
-        Arguments:
-            - args, kwargs: As in ``GameSegment.append``.
-        """
-        super().append(*args, **kwargs)
-        del self.obs_segment[:-self.frame_stack_num]
-
-    def get_obs(self) -> List[np.ndarray]:
-        """
-        Overview:
-            The frames that the policy sees.
-        Returns:
-            - frames (:obj:`List[np.ndarray]`): The last ``frame_stack_num`` frames.
-        """
-        return list(self.obs_segment)
-
-
-@contextmanager
-def _observed_evaluation(monitors: List[VectorEvalMonitor]) -> Iterator[None]:
-    """
-    Overview:
-        While the block runs, ``MuZeroEvaluator.eval`` keeps recent frames only, and its monitor, which holds the
-        return of each environment and is local to ``eval`` otherwise, is appended to ``monitors``.
-    Arguments:
-        - monitors (:obj:`List[VectorEvalMonitor]`): Receives the monitor.
-    """
-
-    def keep_monitor(env_num: int, n_episode: int) -> VectorEvalMonitor:
-        monitors.append(VectorEvalMonitor(env_num, n_episode))
-        return monitors[-1]
-
-    original = stock.GameSegment, stock.VectorEvalMonitor
-    stock.GameSegment, stock.VectorEvalMonitor = RecentFrames, keep_monitor
-    try:
-        yield
-    finally:
-        stock.GameSegment, stock.VectorEvalMonitor = original
