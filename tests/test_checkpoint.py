@@ -37,26 +37,39 @@ def fill_disk(monkeypatch):
     return lambda: monkeypatch.setattr(checkpoint, 'open', open_on_full_disk, raising=False)
 
 
+class FakePart:
+    """A part of a run with a given state."""
+
+    def __init__(self, state):
+        self.state_dict = lambda: state
+
+
+def save_run(run_dir, replay, **states):
+    """Save a run whose parts have these states."""
+    parts = {name: FakePart(state) for name, state in states.items()}
+    checkpoint.save_run(str(run_dir), {'env_step': 3}, dict(parts, replay=checkpoint.ReplayFolder(replay, str(run_dir))))
+
+
 @pytest.mark.unittest
 def test_save_and_load(tmp_path):
     replay = FakeReplay()
     state = {'weights': torch.arange(5.), 'nested': [1, None, 'text', {'deep': 2.5}]}
-    checkpoint.save_run(str(tmp_path), state, replay)
+    save_run(tmp_path, replay, **state)
     assert replay.calls == ['save', 'prune'], 'shards go only after the checkpoint is there'
     loaded = checkpoint.load_run(str(tmp_path))
-    assert torch.equal(loaded['weights'], state['weights']) and loaded['nested'] == state['nested']
+    assert torch.equal(loaded['weights'], state['weights']) and loaded['nested'] == state['nested'] and loaded['env_step'] == 3
     assert loaded['replay'] == {'shards': ['a.npz']}
     assert sorted(os.listdir(tmp_path / 'ckpt')) == ['latest.pth.tar', 'replay']
 
 
 @pytest.mark.unittest
 def test_full_disk_leaves_the_last_checkpoint(tmp_path, fill_disk):
-    checkpoint.save_run(str(tmp_path), {'step': 1}, FakeReplay())
+    save_run(tmp_path, FakeReplay(), step=1)
     fill_disk()
     before = (tmp_path / 'ckpt' / 'latest.pth.tar').read_bytes()
     replay = FakeReplay()
     with pytest.raises(checkpoint.CheckpointError) as raised:
-        checkpoint.save_run(str(tmp_path), {'step': 2, 'weights': torch.zeros(10000)}, replay)
+        save_run(tmp_path, replay, step=2, weights=torch.zeros(10000))
     assert 'No space left on device' in str(raised.value) and 'last good checkpoint is untouched' in str(raised.value)
     assert '\n' not in str(raised.value) and 'latest.pth.tar' in str(raised.value)
     assert (tmp_path / 'ckpt' / 'latest.pth.tar').read_bytes() == before
@@ -73,7 +86,7 @@ def test_full_disk_in_the_replay(tmp_path):
 
     replay.save = save
     with pytest.raises(checkpoint.CheckpointError, match='cannot save .*replay: No space left on device'):
-        checkpoint.save_run(str(tmp_path), {}, replay)
+        save_run(tmp_path, replay)
     assert replay.calls == [] and not (tmp_path / 'ckpt' / 'latest.pth.tar').exists()
 
 

@@ -77,8 +77,8 @@ def test_a_solved_task_rests_until_it_fails_again(tmp_path, scripted, monkeypatc
     record = read_run_record(str(tmp_path / 'run'))
     assert dps_rows(tmp_path / 'run', f'solved/{FIRST}')[:5] == [1, 1, 1, 0, 0]
     taken = load(tmp_path / 'run')
-    assert record.env_step >= 168 and taken['sat_out'][1] == 0 and 48 <= taken['sat_out'][0] <= 96
-    assert record.interactions == 2 * record.env_step - taken['sat_out'][0]
+    assert record.env_step >= 168 and taken['workers'][1] == 0 and 48 <= taken['workers'][0] <= 96
+    assert record.interactions == 2 * record.env_step - taken['workers'][0]
     kinds = [tuple(sorted(set(tasks))) for tasks in drawn]
     changes = [kind for kind, before in zip(kinds, [None, *kinds]) if kind != before]
     assert changes == [(0, 1), (1, ), (0, 1)]
@@ -102,7 +102,7 @@ def test_stages_follow_one_another_and_a_run_resumes_within_one(tmp_path, script
     train(config_of(tmp_path / 'run'), max_env_step=96)
     state = load(tmp_path / 'run')
     stage, solved = state['policy']['scaling']['controller']['stage'], state['policy']['scaling']['solved']['solved']
-    assert 1 <= stage < 4 and solved == {FIRST: True, SECOND: False} and state['sat_out'][0] > 0
+    assert 1 <= stage < 4 and solved == {FIRST: True, SECOND: False} and state['workers'][0] > 0
     monkeypatch.setattr(ENTRY, '_collect', lambda run, epsilon: pytest.fail(f'{inspected(run)}'))
     with pytest.raises(pytest.fail.Exception) as resumed:
         train(config_of(tmp_path / 'run'), resume=str(tmp_path / 'run'))

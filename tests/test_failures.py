@@ -99,10 +99,10 @@ def test_a_dead_environment_is_named(tmp_path, monkeypatch, capfd, manager, how)
 def test_a_full_disk_while_saving(tmp_path, monkeypatch, capsys):
     save_run, run_dir = checkpoint.save_run, tmp_path / 'run'
 
-    def save_until_full(folder, state, buffer):
-        if state['env_step'] > 40:
+    def save_until_full(folder, position, parts):
+        if position['env_step'] > 40:
             monkeypatch.setattr(checkpoint, 'open', lambda path, mode: open('/dev/full', mode), raising=False)
-        save_run(folder, state, buffer)
+        save_run(folder, position, parts)
 
     monkeypatch.setattr(checkpoint, 'save_run', save_until_full)
     code, lines = command(run_dir, tiny_config(run_dir), monkeypatch, capsys)

@@ -141,7 +141,7 @@ def test_the_method_reaches_the_results_and_a_resumed_run_keeps_it(tmp_path):
     parser.add_argument('--resume')
     arguments = parse(parser, ['--resume', str(run_dir), '--max-env-step', '96'])
     resumed = resumed_config(arguments)
-    kept = load(run_dir)['run_time']
+    kept = load(run_dir)['cost']
     train(resumed, resume=str(run_dir))
     assert set(read_results(str(run_dir / 'results.csv')).method) == {'storm_multitask'}
     longer = read_run_record(str(run_dir))

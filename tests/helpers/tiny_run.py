@@ -69,7 +69,8 @@ def differences(left: Any, right: Any, path: str = '') -> List[str]:
     if isinstance(left, dict):
         if set(left) != set(right):
             return [f'{path}: keys {set(left) ^ set(right)}']
-        keys = [key for key in left if 'time' not in str(key) and 'duration' not in str(key)]
+        measured = ('time', 'duration', 'cost')
+        keys = [key for key in left if not any(word in str(key) for word in measured)]
         return [line for key in keys for line in differences(left[key], right[key], f'{path}/{key}')]
     if isinstance(left, (list, tuple)):
         if len(left) != len(right):

@@ -6,7 +6,7 @@ shards that ``latest`` lists) and ``ckpt/ckpt_best.pth.tar`` (the weights of the
 """
 import os
 import pickle
-from typing import Any, BinaryIO, Dict, Optional
+from typing import Any, BinaryIO, Dict, Optional, Protocol
 
 import torch
 
@@ -15,16 +15,26 @@ from lzero_mow.policy.multitask_policy import MultitaskPolicy
 from lzero_mow.utils.files import replacing
 from lzero_mow.utils.paths import LATEST
 
-FORMAT = 6
+FORMAT = 7
 FOLDER = os.path.dirname(LATEST)
 BEST = os.path.join(FOLDER, 'ckpt_best.pth.tar')
 REPLAY = os.path.join(FOLDER, 'replay')
-# What the warm-up writes into the run folder, and every checkpoint has a copy of.
+# What the warm-up writes into the run folder.
 CURVE, CLUSTERS, SIMILARITY = WARM_UP = ('warm_up.csv', 'clusters.yaml', 'similarity.csv')
 
 
 class CheckpointError(RuntimeError):
     """A checkpoint cannot be written or read. The message is one line for the user."""
+
+
+class Part(Protocol):
+    """What a checkpoint is made of: anything with a state of tensors and plain values."""
+
+    def state_dict(self) -> Any:
+        """The state now."""
+
+    def load_state_dict(self, state: Any) -> None:
+        """Go back to a state."""
 
 
 class _Recorded:
@@ -89,27 +99,24 @@ def read(path: str) -> dict:
     return state
 
 
-def save_run(run_dir: str, state: dict, buffer: Replay) -> None:
+def save_run(run_dir: str, position: dict, parts: Dict[str, Part]) -> None:
     """
     Overview:
-        Save a run: first the replay's new shards, then the checkpoint that lists them, and only then remove the shards
-        that no checkpoint lists any more. A stop at any point leaves a checkpoint and all of its shards.
+        Save a run: its parts, of which the replay writes new shards, then the checkpoint that lists them. Only then
+        are the shards removed that it does not list. A stop at any point leaves a checkpoint and all of its shards.
     Arguments:
-        - state (:obj:`dict`): Everything but the replay.
-        - buffer (:obj:`Replay`): The replay.
+        - position (:obj:`dict`): What the checkpoint says besides its parts.
+        - parts (:obj:`dict`): Name -> part; one of them is the 'replay', a ``ReplayFolder``.
+    Raises:
+        - CheckpointError: if it cannot be written; the last one is untouched then.
     """
-    folder = os.path.join(run_dir, REPLAY)
-    try:
-        os.makedirs(folder, exist_ok=True)
-        manifest = buffer.save(folder)
-    except OSError as error:
-        raise save_failure(folder, error) from error
-    write_atomically(dict(state, format=FORMAT, replay=manifest), os.path.join(run_dir, LATEST))
-    buffer.prune(folder, manifest)
+    states = {name: part.state_dict() for name, part in parts.items()}
+    write_atomically(dict(position, format=FORMAT, **states), os.path.join(run_dir, LATEST))
+    parts['replay'].prune()
 
 
 def load_run(run_dir: str) -> dict:
-    """Read what ``save_run`` saved. The replay itself comes from ``buffer.load``, given ``state['replay']``."""
+    """Read what ``save_run`` saved: the position, and by name the state of every part."""
     path = os.path.join(run_dir, LATEST)
     if not os.path.isfile(path):
         raise CheckpointError(
@@ -136,23 +143,55 @@ def load_weights(policy: MultitaskPolicy, state: dict, path: str) -> None:
     policy.load_networks(networks)
 
 
-def warm_up_texts(run_dir: str) -> Dict[str, str]:
-    """The warm-up's files as they are now: name -> text."""
-    texts = {}
-    for name in WARM_UP:
-        path = os.path.join(run_dir, name)
-        if os.path.isfile(path):
-            with open(path, newline='') as file:
-                texts[name] = file.read()
-    return texts
+class ReplayFolder:
+    """
+    Overview:
+        The replay as a part of a run: its steps lie in shards of their own, and its state lists them.
+    Arguments:
+        - replay (:obj:`Replay`): What is saved.
+        - run_dir (:obj:`str`): The run folder.
+    """
+
+    def __init__(self, replay: Replay, run_dir: str) -> None:
+        self._replay, self._folder = replay, os.path.join(run_dir, REPLAY)
+        self._manifest: dict = {}
+
+    def state_dict(self) -> dict:
+        """Write the shards that are new."""
+        try:
+            os.makedirs(self._folder, exist_ok=True)
+            self._manifest = self._replay.save(self._folder)
+        except OSError as error:
+            raise save_failure(self._folder, error) from error
+        return self._manifest
+
+    def load_state_dict(self, state: dict) -> None:
+        self._replay.load(self._folder, state)
+
+    def prune(self) -> None:
+        """Remove the shards that the last state does not list."""
+        self._replay.prune(self._folder, self._manifest)
 
 
-def restore_warm_up(run_dir: str, texts: Dict[str, str]) -> None:
-    """Put back what ``warm_up_texts`` has read, and remove what was not there then."""
-    for name in WARM_UP:
-        path = os.path.join(run_dir, name)
-        if name in texts:
-            with replacing(path) as temporary, open(temporary, 'w', newline='') as file:
-                file.write(texts[name])
-        elif os.path.isfile(path):
-            os.remove(path)
+class WarmUpFiles:
+    """The files of the warm-up in a run folder, of which every checkpoint has a copy: name -> text."""
+
+    def __init__(self, run_dir: str) -> None:
+        self._paths = {name: os.path.join(run_dir, name) for name in WARM_UP}
+
+    def state_dict(self) -> Dict[str, str]:
+        texts = {}
+        for name, path in self._paths.items():
+            if os.path.isfile(path):
+                with open(path, newline='') as file:
+                    texts[name] = file.read()
+        return texts
+
+    def load_state_dict(self, state: Dict[str, str]) -> None:
+        """Put the files back, and remove those that were not there."""
+        for name, path in self._paths.items():
+            if name in state:
+                with replacing(path) as temporary, open(temporary, 'w', newline='') as file:
+                    file.write(state[name])
+            elif os.path.isfile(path):
+                os.remove(path)

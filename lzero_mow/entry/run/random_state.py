@@ -31,6 +31,13 @@ def load_random_state(state: dict) -> None:
         torch.cuda.set_rng_state_all([gpu.cpu() for gpu in state['cuda']])
 
 
+class RandomState:
+    """The global random states as a part of a checkpoint."""
+
+    state_dict = staticmethod(random_state)
+    load_state_dict = staticmethod(load_random_state)
+
+
 @contextmanager
 def isolated_rng(seed: int) -> Iterator[None]:
     """

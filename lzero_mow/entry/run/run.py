@@ -2,7 +2,7 @@
 import contextlib
 import os
 import traceback
-from typing import IO, Optional
+from typing import IO, Dict, Optional
 
 import torch
 from ding.envs import get_env_cls
@@ -20,7 +20,7 @@ from . import checkpoint
 from .cost import Cost
 from .last_evaluation import last_evaluation
 from .progress import Progress
-from .random_state import load_random_state, random_state
+from .random_state import RandomState
 from .run_log import RunLog
 from .schedule import Schedule
 from .workers import Workers, build_workers, compile_run
@@ -86,18 +86,21 @@ class Run:
             raise ValueError(f"'{self.run_dir}' is at environment step {reached} already: --max-env-step is {asked}")
         return state
 
-    def _load(self, state: dict) -> None:
+    @property
+    def parts(self) -> Dict[str, checkpoint.Part]:
+        """What a checkpoint consists of, in the order in which a resumed run loads it."""
         workers = self.workers
-        workers.policy.learn_mode.load_state_dict(state['policy'])
-        workers.collector.load_state_dict(state['collector'])
-        workers.load_state_dict(state['sat_out'])
-        workers.buffer.load(os.path.join(self.run_dir, checkpoint.REPLAY), state['replay'])
-        self.schedule.load_state_dict(state['schedule'])
-        self.log.load_state_dict(state['log'])
+        return dict(
+            policy=workers.policy.learn_mode, collector=workers.collector, workers=workers,
+            replay=checkpoint.ReplayFolder(workers.buffer, self.run_dir), schedule=self.schedule, log=self.log,
+            cost=self.cost, warm_up=checkpoint.WarmUpFiles(self.run_dir),
+            random=RandomState()  # last, in case that loading the others draws random numbers
+        )
+
+    def _load(self, state: dict) -> None:
+        for name, part in self.parts.items():
+            part.load_state_dict(state[name])
         self.progress.evaluation(self.log.last_scores)
-        load_random_state(state['random'])
-        self.cost.load_state_dict(state['run_time'])
-        checkpoint.restore_warm_up(self.run_dir, state['warm_up'])
         self._saved_step = state['env_step']
         logging.info(
             'resumed %s at environment step %d, update %d', self.run_dir, state['env_step'], state['train_iter']
@@ -117,13 +120,9 @@ class Run:
         Raises:
             - CheckpointError: if it cannot be written; the last one is untouched then.
         """
-        state = dict(
-            self._position(), policy=self.workers.policy.learn_mode.state_dict(), schedule=self.schedule.state_dict(),
-            log=self.log.state_dict(), collector=self.workers.collector.state_dict(), sat_out=self.workers.state_dict(),
-            random=random_state(), run_time=self.cost.state_dict(), warm_up=checkpoint.warm_up_texts(self.run_dir)
-        )
-        checkpoint.save_run(self.run_dir, state, self.workers.buffer)
-        self._saved_step = state['env_step']
+        position = self._position()
+        checkpoint.save_run(self.run_dir, position, self.parts)
+        self._saved_step = position['env_step']
 
     def finish(self) -> None:
         """Write down that the run has reached its end, and what it cost; show its last evaluation."""

@@ -84,7 +84,7 @@ class Workers:
         return self.env_step() - before
 
     def state_dict(self) -> List[int]:
-        """The steps that each task sat out; collector, policy and replay are saved by themselves."""
+        """The steps that each task sat out; collector, policy and replay are parts of their own."""
         return self._sat_out.tolist()
 
     def load_state_dict(self, state: List[int]) -> None:
