@@ -1,4 +1,4 @@
-"""The agent: one actor for all tasks, one critic a cluster with a slow copy (paper section 3.5)."""
+"""The agent: one actor for all tasks, one critic per cluster with a slow copy (paper section 3.5)."""
 from typing import Dict, Mapping, Tuple
 
 import torch
@@ -21,12 +21,9 @@ def agent_terms(
         Actor and critic losses on an imagined rollout:
         actor   - sg((R - V) / max(floor, S_k)) log pi(a|s),  floor 1 in the paper,
         critic  symlog two-hot cross-entropy towards sg(R), and towards the slow critic's own lambda-return.
-    Arguments:
-        - agent (:obj:`ActorCritic`), rollout (:obj:`ImaginedRollout`), routing (:obj:`Routing`).
-        - cfg (:obj:`EasyDict`): The policy's, see `lzero_mow/config/mow.py`.
     Returns:
         - terms (:obj:`dict`): 'actor', 'critic', 'slow_critic' and 'entropy' -> (K,) means.
-        - metrics (:obj:`dict`): What is only logged: 'imagined_return' -> (K,) means.
+        - metrics (:obj:`dict`): Only logged: 'imagined_return' -> (K,) means.
     """
     policy = agent.policy(rollout.state[:, :-1], routing)
     value_logits = agent.critic(rollout.state, routing.clusters)  # (N, H + 1, 255)

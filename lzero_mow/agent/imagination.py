@@ -1,4 +1,5 @@
-"""Rollouts inside the world model: the only data that the agent learns from (paper section 3.5).
+"""
+Rollouts inside the world model: the only data that the agent learns from (paper section 3.5).
 
 Real steps             z_0 a_0 ... z_{C-2} a_{C-2} z_{C-1}        C = context length
 State 0                s_0 = [z_{C-1}, h_{C-2}]                   what acting sees: the latest frame, and the past
@@ -33,16 +34,12 @@ def imagine(
 ) -> ImaginedRollout:
     """
     Overview:
-        Continue N real contexts for `horizon` steps with the agent's own actions. Keys and values of the past are
-        cached in experts and shared transformer, so each step computes one step.
+        Continue N real contexts for `horizon` steps with the agent's own actions. The experts and the shared
+        transformer cache keys and values of the past, so each step costs one step. Model and agent are in eval mode.
     Arguments:
-        - model (:obj:`WorldModel`), agent (:obj:`ActorCritic`): Both in eval mode.
         - latent (:obj:`Tensor`): (N, C, latent), C >= 2.
         - action (:obj:`Tensor`): (N, C - 1) or (N, C - 1, A), the actions between them.
         - tasks (:obj:`Sequence`): N task ids, ascending; routing (:obj:`Routing`): `model.route(tasks)`.
-        - horizon (:obj:`int`): H.
-    Returns:
-        - rollout (:obj:`ImaginedRollout`).
     """
     cache = model.new_cache(latent.shape[1] - 1 + horizon)
     hidden = model.dynamics(latent[:, :-1], action, routing, cache)[:, -1:]
@@ -54,25 +51,24 @@ def imagine(
         latent = sample_straight_through(model.prior(hidden, routing))
         states.append(torch.cat([latent, hidden], -1))
     state = torch.cat(states, 1)
-    hidden = state[:, 1:, model.latent_dim:]  # h_i, of which r_i and c_i are read
+    hidden = state[:, 1:, model.latent_dim:]  # h_i, which predicts r_i and c_i
     return ImaginedRollout(
         state, torch.cat(actions, 1), model.two_hot.decode(model.reward_head(hidden, routing.clusters)),
         (model.continuation_head(hidden, routing.clusters).squeeze(-1) > 0).float(), tuple(tasks)
     )
 
 
-def context_windows(latent: Tensor, action: Tensor, tasks: Sequence[int], length: int, number: int):
+def context_windows(
+        latent: Tensor, action: Tensor, tasks: Sequence[int], length: int, number: int
+) -> Tuple[Tensor, Tensor, Tuple[int, ...]]:
     """
     Overview:
-        Contexts out of a training batch whose latents are known: windows of `length` steps at random places, drawn
-        evenly over the batch's sequences.
-    Arguments:
-        - latent (:obj:`Tensor`): (B, L, latent); action (:obj:`Tensor`): (B, L) or (B, L, A).
-        - tasks (:obj:`Sequence`): B task ids.
-        - length (:obj:`int`): C; number (:obj:`int`): N windows.
+        Contexts from a training batch whose latents are known: N windows of C = `length` steps at random places, drawn
+        evenly over the batch's B sequences.
     Returns:
-        - latent (:obj:`Tensor`): (N, C, latent); action (:obj:`Tensor`): (N, C - 1) or (N, C - 1, A); tasks
-          (:obj:`tuple`): N task ids.
+        - latent (:obj:`Tensor`): (N, C, latent).
+        - action (:obj:`Tensor`): (N, C - 1) or (N, C - 1, A), the actions between them.
+        - tasks (:obj:`tuple`): N task ids.
     """
     sequence = torch.arange(number) * len(latent) // number  # (N,), on the host
     start = torch.randint(latent.shape[1] - length + 1, (number, 1))

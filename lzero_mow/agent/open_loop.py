@@ -1,4 +1,4 @@
-"""Open-loop prediction: the world model sees a few frames, then only the actions that were really taken."""
+"""Open-loop prediction: the world model sees a few frames, then only the actions that were actually taken."""
 from typing import Dict
 
 import numpy as np
@@ -13,12 +13,8 @@ from lzero_mow.model.mow.world_model import WorldModel
 def open_loop(model: WorldModel, batch: SequenceBatch, context: int) -> Dict[int, np.ndarray]:
     """
     Overview:
-        Predict one real sequence of each task from its first `context` frames and its actions.
-    Arguments:
-        - model (:obj:`WorldModel`): In eval mode.
-        - batch (:obj:`SequenceBatch`): Sequences of L > context steps. Of each task the one with the fewest ends of \
-            episodes is used: what follows an end cannot be predicted.
-        - context (:obj:`int`): Frames that the model sees.
+        Predict one real sequence of each task from its first `context` frames and its actions: the one of the batch
+        with the fewest ends of episodes, since what follows an end cannot be predicted. The model is in eval mode.
     Returns:
         - frames (:obj:`dict`): Task id -> (3, L, C, H, W) in [0, 1]: true, imagined (reconstructed within the
           context), and their absolute difference.

@@ -1,5 +1,4 @@
-"""Lambda-returns of imagined rollouts, and the scale that makes them comparable between tasks (paper section 3.5)."""
-
+"""Lambda-returns of imagined rollouts (paper section 3.5)."""
 import torch
 from torch import Tensor
 
@@ -13,7 +12,6 @@ def lambda_return(
     Arguments:
         - reward (:obj:`Tensor`), continuation (:obj:`Tensor`): (N, H).
         - value (:obj:`Tensor`): (N, H + 1).
-        - discount (:obj:`float`), lambda_ (:obj:`float`): gamma and lambda.
         - bootstrap (:obj:`str`): 'next' mixes in V_{t+1} as the formula says, 'current' V_t as STORM's code does.
     Returns:
         - returns (:obj:`Tensor`): (N, H).
@@ -25,5 +23,4 @@ def lambda_return(
         following = one_step[:, t] + discount * lambda_ * continuation[:, t] * following
         returns.append(following)
     return torch.stack(returns[::-1], 1)
-
 

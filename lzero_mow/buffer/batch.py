@@ -1,5 +1,5 @@
 """SequenceBatch: what the replay hands to the policy."""
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from typing import Tuple, TypeVar, Union
 
 import torch
@@ -8,35 +8,17 @@ Batch = TypeVar('Batch', bound='TaskBatch')
 
 
 class TaskBatch:
-    """
-    Overview:
-        Base of dataclasses whose fields are tensors of B rows or None, and ``task``: the B task ids, ascending.
-    Interfaces:
-        ``to``, ``of_task``.
-    """
+    """Base of dataclasses whose fields are tensors of B rows or None, and ``task``: the B task ids, ascending."""
 
     def to(self: Batch, device: Union[str, torch.device]) -> Batch:
-        """
-        Overview:
-            The same batch on another device; the copy does not block.
-        Arguments:
-            - device (:obj:`Union[str, torch.device]`): Where the tensors go.
-        Returns:
-            - batch (:obj:`TaskBatch`): A new batch of the same class.
-        """
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        return type(self)(
-            **{
-                name: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
-                for name, value in values.items()
-            }
-        )
+        """The same batch on another device; the copy does not block."""
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, torch.Tensor)}
+        return replace(self, **{name: value.to(device, non_blocking=True) for name, value in tensors.items()})
 
     def of_task(self: Batch, task: int) -> Batch:
-        """The rows of one task; they stand side by side."""
+        """The rows of one task, which are adjacent."""
         rows = slice(self.task.index(task), self.task.index(task) + self.task.count(task))
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        return type(self)(**{name: None if value is None else value[rows] for name, value in values.items()})
+        return replace(self, **{name: value[rows] for name, value in vars(self).items() if value is not None})
 
 
 @dataclass
@@ -45,7 +27,7 @@ class SequenceBatch(TaskBatch):
     Overview:
         B sequences of L consecutive steps, sorted by task. Along the time axis ``o_0 a_0 r_0 | o_1 a_1 r_1 ...``:
         ``reward[:, t]`` and ``terminated[:, t]`` are the results of ``action[:, t]`` taken at ``obs[:, t]``.
-        Sequences run on across the ends of episodes, as in STORM.
+        Sequences continue across the ends of episodes, as in STORM.
     """
     # (B, L, C, H, W) uint8 frames.
     obs: torch.Tensor
@@ -57,7 +39,7 @@ class SequenceBatch(TaskBatch):
     terminated: torch.Tensor
     # (B, L) bool, obs[:, t] is the first of an episode.
     first: torch.Tensor
-    # B task ids, ascending, on the host: knowing them never waits for a device.
+    # B task ids, ascending, on the host, so that reading them never waits for a device.
     task: Tuple[int, ...]
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""MoWGameBuffer: the replay of all tasks."""
+"""MoWGameBuffer: the replay of all tasks, as sequences of steps."""
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
@@ -21,11 +21,9 @@ SAMPLED_FIELDS = ('obs', 'action', 'reward', 'terminated', 'life_loss', 'first')
 class MoWGameBuffer:
     """
     Overview:
-        Keeps the last ``replay_buffer_size`` steps of each task, in one ring for each of its environments, and samples
-        sequences of consecutive steps, across the ends of episodes as STORM does. Memory is constant once the rings
-        are full.
-    Interfaces:
-        Those of `Replay`, and ``sample_sequences``.
+        A `Replay` that keeps the last ``replay_buffer_size`` steps of each task, in one ring for each of its
+        environments, and samples sequences of consecutive steps, across the ends of episodes as STORM does. Memory is
+        constant once the rings are full.
     Arguments:
         - cfg (:obj:`EasyDict`): The policy's config. Used: replay_buffer_size (steps per task), collector_env_num
           (environments per task), batch_size, batch_length, life_loss_as_termination, imagine_source,
@@ -41,7 +39,6 @@ class MoWGameBuffer:
 
     @classmethod
     def default_config(cls) -> EasyDict:
-        """See `Replay.default_config`."""
         return EasyDict()
 
     def __init__(self, cfg: EasyDict, tasks: Sequence[str]) -> None:
@@ -50,7 +47,7 @@ class MoWGameBuffer:
         self._streams_per_task = cfg.collector_env_num
         self._capacity = cfg.replay_buffer_size // self._streams_per_task
         self._check_sizes()
-        # Stream number e belongs to environment e of the collector, so to task e // collector_env_num.
+        # Stream number e belongs to environment e of the collector, hence to task e // collector_env_num.
         self._streams = [
             StepStream(self._capacity, self._cfg.model.observation_shape, self._more_fields())
             for _ in range(len(self._tasks) * self._streams_per_task)
@@ -61,12 +58,12 @@ class MoWGameBuffer:
         self._store = ShardStore()
 
     def _more_fields(self) -> Fields:
-        """What is kept of a step in another form than `StepStream`'s, or in addition."""
+        """See `StepStream`."""
         model = self._cfg.model
         return dict(action=((model.action_space_size, ), np.float32)) if model.get('continuous_action_space') else {}
 
     def _lengths(self) -> Dict[str, int]:
-        """The lengths of the sequences that ``sample`` draws, by the config's keys."""
+        """The lengths of the sequences that ``sample`` draws, by the keys of the config."""
         lengths = dict(batch_length=self._cfg.batch_length)
         if self._cfg.imagine_source == 'replay':
             lengths['context_length'] = self._cfg.context_length
@@ -78,7 +75,7 @@ class MoWGameBuffer:
                 raise ValueError(
                     f'policy.{name}={length} is longer than the replay of one environment ({self._capacity} steps = '
                     f'policy.replay_buffer_size={self._cfg.replay_buffer_size} over '
-                    f'env.collector_env_num={self._streams_per_task}): lower the one or raise the other'
+                    f'env.collector_env_num={self._streams_per_task}): lower the former or raise the latter'
                 )
         steps = self._cfg.replay_buffer_size * len(self._tasks)
         if self._cfg.batch_size > steps:
@@ -102,8 +99,7 @@ class MoWGameBuffer:
             self._streams[meta['env_id']].append(steps, meta['episode_id'], meta['first_timestep'])
 
     def _steps(self, data: Any, meta: Dict[str, Any]) -> Dict[str, np.ndarray]:
-        """The real steps of a segment, which come before its padding."""
-        count = len(meta['terminated'])
+        count = len(meta['terminated'])  # the padding follows
         offset = self._cfg.model.frame_stack_num - 1
         obs = np.asarray(data.obs_segment[offset:offset + count])
         if obs.dtype != np.uint8:
@@ -117,11 +113,8 @@ class MoWGameBuffer:
 
     def sample(self, batch_size: int, tasks: Optional[Sequence[int]] = None) -> Dict[str, Optional[SequenceBatch]]:
         """
-        Overview:
-            See `Replay.sample`.
-        Returns:
-            - batch (:obj:`Dict[str, Optional[SequenceBatch]]`): ``world_model``, and ``imagine``: the contexts that
-              imagined rollouts start from, None unless ``imagine_source`` is 'replay'.
+        See `Replay.sample`. The keys are ``world_model`` and ``imagine``: the contexts that imagined rollouts start
+        from, None unless ``imagine_source`` is 'replay'.
         """
         cfg = self._cfg
         batch = dict(world_model=self.sample_sequences(batch_size, cfg.batch_length, tasks=tasks), imagine=None)
@@ -130,7 +123,6 @@ class MoWGameBuffer:
         return batch
 
     def sample_for_report(self, n: int, rng: np.random.Generator) -> SequenceBatch:
-        """See `Replay.sample_for_report`."""
         return self.sample_sequences(n, self._cfg.batch_length, rng)
 
     def sample_sequences(
@@ -138,18 +130,14 @@ class MoWGameBuffer:
     ) -> SequenceBatch:
         """
         Overview:
-            Draw sequences, as evenly over the tasks as n allows (the remainder goes round from call to call), and
-            within a task uniformly over all places where one can start.
+            Draw n sequences of `length` steps, on the CPU: as evenly over the tasks as n allows (see `FairShares`), and
+            uniformly over all possible starts within a task.
         Arguments:
-            - n (:obj:`int`): Sequences in all, B.
-            - length (:obj:`int`): Steps in each, L.
-            - rng (:obj:`Optional[np.random.Generator]`): Draw from this one and leave the buffer's own randomness and
-              turns as they are, so that a report does not change what is learned.
+            - rng (:obj:`Optional[np.random.Generator]`): Draw with this one and leave the buffer's own randomness and
+              turns as they are, so that a report does not affect training.
             - tasks (:obj:`Optional[Sequence[int]]`): Ids of the tasks to draw from, ascending; None for all.
-        Returns:
-            - batch (:obj:`SequenceBatch`): On the CPU, sorted by task.
         Raises:
-            - ValueError: A task has no run of ``length`` steps; named.
+            - ValueError: A task, which is named, has no run of ``length`` steps.
         """
         out, task = self._sample_arrays(n, length, SAMPLED_FIELDS, rng, tasks)
         terminated = out['terminated']
@@ -166,11 +154,10 @@ class MoWGameBuffer:
             self, n: int, length: int, fields: Sequence[str], rng: Optional[np.random.Generator],
             tasks: Optional[Sequence[int]] = None
     ) -> Tuple[Dict[str, np.ndarray], Tuple[int, ...]]:
-        """The fields asked for, (n, length, ...) each, and the task of each sequence."""
-        share_out = self._shares if rng is None else FairShares()
-        rng = self._rng if rng is None else rng
+        """The given fields, (n, length, ...) each, and the task of each sequence."""
+        fair_shares, rng = (self._shares, self._rng) if rng is None else (FairShares(), rng)
         tasks = range(len(self._tasks)) if tasks is None else tasks
-        shares = dict(zip(tasks, share_out(n, length, len(tasks))))
+        shares = dict(zip(tasks, fair_shares(n, length, len(tasks))))
         arrays = self._streams[0].arrays
         out = {name: np.empty((n, length, *arrays[name].shape[1:]), arrays[name].dtype) for name in fields}
         row = 0
@@ -190,16 +177,12 @@ class MoWGameBuffer:
             raise ValueError(f'task {self._tasks[task]}: {error}') from error
 
     def get_num_of_transitions(self) -> int:
-        """Steps of all tasks in the replay now."""
         return sum(len(stream) for stream in self._streams)
 
     def save(self, folder: Union[str, Path]) -> Dict[str, Any]:
         """
-        Overview:
-            Write the steps that are new since the last save into the folder, which is made if it is not there.
-        Returns:
-            - manifest (:obj:`Dict[str, Any]`): Primitives only; with the folder it is the whole state of the replay:
-              steps, counters, and the randomness of sampling.
+        Write the steps that are new since the last save into the folder, which is created if necessary. Folder and
+        manifest together are the whole state of the replay: steps, counters, and the randomness of sampling.
         """
         return dict(
             tasks=self._tasks, capacity=self._capacity, rng=self._rng.bit_generator.state,
@@ -208,7 +191,6 @@ class MoWGameBuffer:
         )
 
     def load(self, folder: Union[str, Path], manifest: Dict[str, Any]) -> None:
-        """See `Replay.load`."""
         mine = dict(tasks=self._tasks, capacity=self._capacity, streams=len(self._streams))
         saved = dict(tasks=manifest['tasks'], capacity=manifest['capacity'], streams=len(manifest['streams']))
         if mine != saved:
@@ -221,7 +203,6 @@ class MoWGameBuffer:
 
     @staticmethod
     def prune(folder: Union[str, Path], manifest: Dict[str, Any]) -> None:
-        """See `Replay.prune`."""
         prune(folder, manifest['shards'])
 
     def _streams_by_name(self) -> Dict[str, StepStream]:

@@ -1,4 +1,4 @@
-"""ScaleZeroGameBuffer: the replay of all tasks, with what the search said of every step."""
+"""ScaleZeroGameBuffer: the replay of all tasks, with the search's result for every step."""
 from typing import Any, Dict, Optional, Sequence
 
 import numpy as np
@@ -17,10 +17,8 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
     """
     Overview:
         MoW's replay, which also keeps the visit distribution of each step's search, 2 A bytes per step: the policy
-        target, as stored, since ScaleZero reanalyses nothing. Where actions are numbers, the search had C samples of
-        them to choose from; they are kept too, 2 C + 2 C A bytes per step in all.
-    Interfaces:
-        Those of `Replay`, and ``sample_search``.
+        target, as stored, since ScaleZero reanalyses nothing. Where actions are continuous, the search chose from C
+        samples of them; they are kept too, 2 C + 2 C A bytes per step in all.
     """
 
     def _more_fields(self) -> Fields:
@@ -53,24 +51,12 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
         return dict(search=self.sample_search(batch_size, tasks=tasks))
 
     def sample_for_report(self, n: int, rng: np.random.Generator) -> SearchBatch:
-        """See `Replay.sample_for_report`."""
         return self.sample_search(n, rng)
 
     def sample_search(
             self, n: int, rng: Optional[np.random.Generator] = None, tasks: Optional[Sequence[int]] = None
     ) -> SearchBatch:
-        """
-        Overview:
-            Draw sequences of ``num_unroll_steps + td_steps`` steps as ``sample_sequences`` does.
-        Arguments:
-            - n (:obj:`int`): Sequences in all, B.
-            - rng (:obj:`Optional[np.random.Generator]`): See ``sample_sequences``.
-            - tasks (:obj:`Optional[Sequence[int]]`): Ids of the tasks to draw from, ascending; None for all.
-        Returns:
-            - batch (:obj:`SearchBatch`): On the CPU, sorted by task.
-        Raises:
-            - ValueError: A task has no run of so many steps; named.
-        """
+        """Draw n sequences of ``num_unroll_steps + td_steps`` steps, see ``sample_sequences``."""
         length, continuous = self._cfg.num_unroll_steps, self._cfg.model.continuous_action_space
         of_search = ('visits', 'sampled_actions') if continuous else ('visits', )
         fields = (*SAMPLED_FIELDS, *of_search)

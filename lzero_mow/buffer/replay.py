@@ -11,8 +11,8 @@ from .batch import TaskBatch
 class Replay(Protocol):
     """
     Overview:
-        Any class with these methods that is registered in DI-engine's BUFFER_REGISTRY can be a run's replay: its name
-        and its module stand in ``create.replay_buffer`` of the configuration. It is constructed as
+        Any class with these methods that is registered in DI-engine's BUFFER_REGISTRY can be a run's replay: the
+        configuration's ``create.replay_buffer`` gives its name and its module. It is constructed as
         ``cls(policy_config, tasks=task_names)``. It does not have to derive from this class or from LightZero's
         ``GameBuffer``, most of which is about search trees.
     """
@@ -27,11 +27,11 @@ class Replay(Protocol):
             Store what was collected, and drop what no longer fits.
         Arguments:
             - data_and_meta (:obj:`Tuple`): ``[segments, metas]`` as `MoWSegmentCollector.collect` returns them, oldest
-              first. A meta says to which environment and episode its segment belongs, and how each step ended.
+              first. A meta gives the environment and episode of its segment, and how each step ended.
         """
 
     def get_num_of_transitions(self) -> int:
-        """Steps of all tasks in the replay now, for the log."""
+        """The number of steps in the replay, all tasks together, for the log."""
 
     def sample(self, batch_size: int, tasks: Optional[Sequence[int]] = None) -> Any:
         """
@@ -44,9 +44,8 @@ class Replay(Protocol):
 
     def sample_for_report(self, n: int, rng: np.random.Generator) -> TaskBatch:
         """
-        Overview:
-            n sequences to measure or to draw, as evenly over all tasks as n allows. They must be drawn from `rng`
-            alone, so that what is learned stays as it would have been.
+        n sequences to measure or to draw, as evenly over all tasks as n allows. They must be drawn with `rng` alone, so
+        that training is not affected.
         """
 
     def save(self, folder: str) -> Dict[str, Any]:
@@ -54,7 +53,7 @@ class Replay(Protocol):
         Overview:
             Write the replay's steps into a folder, without touching a file that an earlier manifest needs.
         Returns:
-            - manifest (:obj:`Dict[str, Any]`): Plain values and tensors, which become a part of the checkpoint.
+            - manifest (:obj:`Dict[str, Any]`): Plain values and tensors, which become part of the checkpoint.
         Raises:
             - OSError: The disk is full or not writable; earlier manifests stay valid.
         """

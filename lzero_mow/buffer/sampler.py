@@ -8,50 +8,27 @@ from .stream import StepStream
 
 class FairShares:
     """
-    Overview:
-        Shares sequences out over tasks as evenly as their number allows; the remainder goes round from call to
-        call. Each kind of request (number, length) has its own turn: with one turn for all, two kinds that
-        alternate could give the same tasks their extra sequence for ever.
-    Interfaces:
-        ``__call__``, ``state_dict``, ``load_state_dict``.
+    Shares sequences out over tasks as evenly as their number allows; the tasks take turns at the remainder. Each kind
+    of request (number, length) has its own turn: with one turn for all, two alternating kinds could give the same tasks
+    their extra sequence forever.
     """
 
     def __init__(self) -> None:
-        # By kind of request, the task that is the next to get one sequence more.
+        # By kind of request, the task that is the next to get an extra sequence.
         self._turns: Dict[Tuple[int, int], int] = {}
 
     def __call__(self, n: int, length: int, num_tasks: int) -> List[int]:
-        """
-        Overview:
-            Sequences for each task.
-        Arguments:
-            - n (:obj:`int`): Sequences in all.
-            - length (:obj:`int`): Steps in each.
-            - num_tasks (:obj:`int`): Tasks that share.
-        Returns:
-            - shares (:obj:`List[int]`): One number per task, adding up to n and differing by one at most.
-        """
+        """Of n sequences of `length` steps, the number for each task: they add up to n and differ by at most one."""
         share, rest = divmod(n, num_tasks)
         turn = self._turns.get((n, length), 0)
         self._turns[n, length] = (turn + rest) % num_tasks
         return [share + int((task - turn) % num_tasks < rest) for task in range(num_tasks)]
 
     def state_dict(self) -> List[List[int]]:
-        """
-        Overview:
-            The turns as primitives.
-        Returns:
-            - state (:obj:`List[List[int]]`): [number, length, next task] of each kind of request.
-        """
+        """[number, length, next task] of each kind of request."""
         return [[n, length, turn] for (n, length), turn in self._turns.items()]
 
     def load_state_dict(self, state: List[List[int]]) -> None:
-        """
-        Overview:
-            The inverse of ``state_dict``.
-        Arguments:
-            - state (:obj:`List[List[int]]`): From ``state_dict``.
-        """
         self._turns = {(n, length): turn for n, length, turn in state}
 
 
@@ -59,12 +36,10 @@ def draw_starts(streams: Sequence[StepStream], count: int, length: int,
                 rng: np.random.Generator) -> Iterator[Tuple[StepStream, np.ndarray]]:
     """
     Overview:
-        Draw starts of sequences, each place where one can start being equally likely.
+        Draw, with replacement, the starts of `count` sequences of `length` steps; all possible starts are equally
+        likely.
     Arguments:
         - streams (:obj:`Sequence[StepStream]`): The streams of one task.
-        - count (:obj:`int`): Sequences to draw, with replacement.
-        - length (:obj:`int`): Steps in each.
-        - rng (:obj:`np.random.Generator`): Source of randomness.
     Returns:
         - draws (:obj:`Iterator[Tuple[StepStream, np.ndarray]]`): Each stream with the absolute starts drawn in it.
     Raises:
@@ -73,7 +48,7 @@ def draw_starts(streams: Sequence[StepStream], count: int, length: int,
     windows = [stream.windows(length) for stream in streams]
     owner = np.repeat(np.arange(len(streams)), [len(starts) for starts, _ in windows])
     first_starts = np.concatenate([starts for starts, _ in windows])
-    # Number all places through; `bounds` are the numbers at which the runs begin, and the number of places.
+    # Number all places consecutively; `bounds` are the numbers at which the runs begin, and the number of places.
     bounds = np.cumsum(np.concatenate([[0], *(counts for _, counts in windows)]))
     if bounds[-1] == 0:
         raise ValueError(

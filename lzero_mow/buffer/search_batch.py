@@ -13,9 +13,9 @@ class SearchBatch(TaskBatch):
     Overview:
         B sequences of L steps to learn from and n more for their value targets, sorted by task. Along the time axis
         ``o_0 a_0 r_0 | o_1 a_1 r_1 ...``: ``reward[:, t]`` and the flags at t are the results of ``action[:, t]``
-        taken at ``obs[:, t]``; ``visits[:, t]`` are what the search said of ``obs[:, t]``, where there was one
+        taken at ``obs[:, t]``; ``visits[:, t]`` are the result of the search from ``obs[:, t]``, if there was one
         (``searched``).
-        Sequences run on across the ends of episodes; what of them may be learned from, ``valid`` and ``has_next`` say.
+        Sequences continue across the ends of episodes; ``valid`` and ``has_next`` tell which steps may be learned from.
     """
     # (B, L + n, C, H, W) uint8 frames.
     obs: Tensor
@@ -23,14 +23,14 @@ class SearchBatch(TaskBatch):
     action: Tensor
     # (B, L + n) float32, raw, or their signs (`policy.clip_rewards`).
     reward: Tensor
-    # (B, L + n) bool: step t was the last of its episode, it was cut off there, it cost a life (`return_ends`).
+    # (B, L + n) bool: the episode ended with step t, was cut off there, lost a life there (see `return_ends`).
     terminated: Tensor
     truncated: Tensor
     life_loss: Tensor
     # (B, L, C) float32, share of the search's visits that went to each choice: to each of all C = A actions, or of C
-    # samples; 0 for illegal ones, and for all of them where nothing was searched.
+    # samples; 0 for illegal actions, and all 0 where there was no search.
     visits: Tensor
-    # B task ids, ascending, on the host: knowing them never waits for a device.
+    # B task ids, ascending, on the host, so that reading them never waits for a device.
     task: Tuple[int, ...]
     # (B, L, C, A) float32, the samples; None where the search chooses from all actions.
     sampled_actions: Optional[Tensor] = None
@@ -49,36 +49,26 @@ class SearchBatch(TaskBatch):
     @property
     def valid(self) -> Tensor:
         """
-        (B, L) bool: step t belongs to the episode of step 0, no step before it ended anything. A lost life ends nothing
-        here: frames and acting go on.
+        (B, L) bool: step t belongs to the episode of step 0. A lost life does not end an episode here: frames and
+        acting continue.
         """
         return self._ended.cumsum(1) == self._ended
 
     @property
     def searched(self) -> Tensor:
-        """(B, L) bool: the action of step t was searched for; it was not in random play."""
+        """(B, L) bool: the action of step t comes from a search, not from random play."""
         return self.visits.sum(-1) > 0
 
     def has_next(self, life_loss_as_termination: bool) -> Tensor:
         """
-        Overview:
-            Where the frame that follows, ``obs[:, t + 1]``, is what step t led to: step t is valid and ended nothing. A
-            lost life after which nothing counts any more leads nowhere, or a search would go on in the next life.
-        Returns:
-            - has_next (:obj:`Tensor`): (B, L) bool.
+        (B, L) bool: ``obs[:, t + 1]`` is what step t led to, since step t is valid and did not end its episode. A lost
+        life that ends the return leads nowhere, or a search would continue in the next life.
         """
         lost = self.return_ends(life_loss_as_termination)[:, :self.visits.shape[1]]
         return (self._ended.cumsum(1) == 0) & ~lost
 
     def return_ends(self, life_loss_as_termination: bool) -> Tensor:
-        """
-        Overview:
-            Where returns end, for ``n_step_return``.
-        Arguments:
-            - life_loss_as_termination (:obj:`bool`): Whether nothing after a lost life counts for what was before it.
-        Returns:
-            - ends (:obj:`Tensor`): (B, L + n) bool.
-        """
+        """(B, L + n) bool: where returns end, for ``n_step_return``; optionally at lost lives too."""
         return self.terminated | self.life_loss if life_loss_as_termination else self.terminated
 
     @property

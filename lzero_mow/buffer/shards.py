@@ -9,42 +9,33 @@ import numpy as np
 from lzero_mow.utils.files import replacing
 from .stream import StepStream
 
-# Steps in a shard at most: bounds the memory that saving and loading need (4096 steps are 50 MB of frames).
+# The most steps in a shard, which bounds the memory that saving and loading need (4096 steps are 50 MB of frames).
 SHARD_STEPS = 4096
 SHARD_SUFFIX = '.npz'
+# By stream name, [file name, start, stop] of its shards, ascending.
+Index = Dict[str, List[List[Any]]]
 
 
 class ShardStore:
     """
-    Overview:
-        Writes the streams of a replay into a folder, each time only the steps that are new since the last save.
-        A shard ``<stream>_<start>_<stop>.npz`` holds the steps of that range of absolute indices, compressed and
-        without loss. It is written under another name, flushed to the disk and then renamed (``lzero_mow.utils.files``), so
-        its own name is always a whole file's, whenever the process is killed. Which shards make up a replay is said
-        by the index that ``save`` returns; it belongs in the checkpoint. Files that no durable checkpoint names are
-        removed by ``prune``.
-    Interfaces:
-        ``save``, ``load``.
+    Writes the streams of a replay into a folder, each time only the steps that are new since the last save. A shard
+    ``<stream>_<start>_<stop>.npz`` holds the steps of that range of absolute indices, compressed and without loss. It
+    is written under another name, flushed to the disk and then renamed (``lzero_mow.utils.files``), so a file of that
+    name is always complete, whenever the process is killed. The index that ``save`` returns lists the shards of the
+    replay; it belongs in the checkpoint. ``prune`` removes files that no durable checkpoint names.
     """
 
     def __init__(self) -> None:
         self._folder = None
-        # By stream name, [file name, start, stop] of the shards that lie in the folder, ascending.
-        self._shards: Dict[str, List[List[Any]]] = {}
+        self._shards: Index = {}
 
-    def save(self, folder: Union[str, Path], streams: Dict[str, StepStream]) -> Dict[str, List[List[Any]]]:
+    def save(self, folder: Union[str, Path], streams: Dict[str, StepStream]) -> Index:
         """
         Overview:
-            Bring the folder up to date with the streams.
-        Arguments:
-            - folder (:obj:`Union[str, Path]`): Made if it is not there.
-            - streams (:obj:`Dict[str, StepStream]`): By name.
-        Returns:
-            - index (:obj:`Dict[str, List[List[Any]]]`): By stream name, [file name, start, stop] of every shard \
-                needed.
+            Bring the folder, which is created if necessary, up to date with the streams.
         Raises:
-            - OSError: The disk is full or not writable. Shards written before stay valid, the next save continues \
-                there.
+            - OSError: The disk is full or not writable. Shards written before stay valid; the next save continues
+              there.
         """
         folder = Path(folder).resolve()
         folder.mkdir(parents=True, exist_ok=True)
@@ -57,19 +48,16 @@ class ShardStore:
             while start < stream.total:
                 stop = min(start + SHARD_STEPS, stream.total)
                 file_name = f'{name}_{start:010d}_{stop:010d}{SHARD_SUFFIX}'
-                write_shard(folder / file_name, stream.rows(start, stop))
+                with replacing(str(folder / file_name)) as temporary, open(temporary, 'wb') as file:
+                    np.savez_compressed(file, **stream.rows(start, stop))
                 shards.append([file_name, start, stop])
                 start = stop
         return {name: [list(shard) for shard in shards] for name, shards in self._shards.items()}
 
-    def load(self, folder: Union[str, Path], index: Dict[str, List[List[Any]]], streams: Dict[str, StepStream]) -> None:
+    def load(self, folder: Union[str, Path], index: Index, streams: Dict[str, StepStream]) -> None:
         """
         Overview:
-            Write the steps of all shards back into their streams.
-        Arguments:
-            - folder (:obj:`Union[str, Path]`): Where ``save`` put them.
-            - index (:obj:`Dict[str, List[List[Any]]]`): From ``save``.
-            - streams (:obj:`Dict[str, StepStream]`): By name, with the state they had at ``save`` already loaded.
+            Write the steps of all shards back into their streams, which have loaded their state at ``save`` already.
         Raises:
             - ValueError: A shard is missing, damaged or of another shape.
         """
@@ -79,7 +67,7 @@ class ShardStore:
             for file_name, start, stop in index[name]:
                 if start > position:
                     break
-                stream.write(start, read_shard(folder / file_name, stream, stop - start))
+                stream.write(start, _read_shard(folder / file_name, stream, stop - start))
                 position = stop
             if position != stream.total:
                 raise ValueError(
@@ -89,48 +77,16 @@ class ShardStore:
         self._shards = {name: [list(shard) for shard in index[name]] for name in streams}
 
 
-def prune(folder: Union[str, Path], index: Dict[str, List[List[Any]]]) -> None:
-    """
-    Overview:
-        Remove the shards that a checkpoint does not name, and unfinished ones. Call it once that checkpoint is
-        durable.
-    Arguments:
-        - folder (:obj:`Union[str, Path]`): Where ``ShardStore.save`` put them.
-        - index (:obj:`Dict[str, List[List[Any]]]`): The index in that checkpoint.
-    """
+def prune(folder: Union[str, Path], index: Index) -> None:
+    """Remove the shards that the index of a durable checkpoint does not name, and unfinished ones."""
     needed = {shard[0] for shards in index.values() for shard in shards}
     for path in Path(folder).iterdir():
         if path.name.endswith(SHARD_SUFFIX) and path.name not in needed:
             path.unlink()
 
 
-def write_shard(path: Path, arrays: Dict[str, np.ndarray]) -> None:
-    """
-    Overview:
-        Write a compressed .npz file that is there whole or not at all.
-    Arguments:
-        - path (:obj:`Path`): Ends in '.npz'.
-        - arrays (:obj:`Dict[str, np.ndarray]`): By name.
-    Raises:
-        - OSError: The disk is full or not writable; nothing is left behind.
-    """
-    with replacing(str(path)) as temporary, open(temporary, 'wb') as file:
-        np.savez_compressed(file, **arrays)
-
-
-def read_shard(path: Path, stream: StepStream, count: int) -> Dict[str, np.ndarray]:
-    """
-    Overview:
-        Read a shard and check that it fits the stream.
-    Arguments:
-        - path (:obj:`Path`): Written by ``write_shard``.
-        - stream (:obj:`StepStream`): Says which fields, dtypes and shapes are expected.
-        - count (:obj:`int`): Steps expected.
-    Returns:
-        - steps (:obj:`Dict[str, np.ndarray]`): Every field of the stream.
-    Raises:
-        - ValueError: The shard is missing, damaged or of another shape.
-    """
+def _read_shard(path: Path, stream: StepStream, count: int) -> Dict[str, np.ndarray]:
+    """Read a shard and check that it has `count` steps with the fields, shapes and dtypes of the stream."""
     try:
         with np.load(path, allow_pickle=False) as file:
             steps = {name: file[name] for name in stream.arrays}

@@ -3,7 +3,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-# What is kept of a step beside its frame. About 12.3 kB a step with a 64 x 64 x 3 frame.
+# What is kept of a step besides its frame. About 12.3 kB per step with a 64 x 64 x 3 frame.
 STEP_DTYPES = dict(
     action=np.uint8, reward=np.float32, terminated=np.bool_, truncated=np.bool_, life_loss=np.bool_, first=np.bool_
 )
@@ -16,22 +16,14 @@ class StepStream:
     Overview:
         The last ``capacity`` steps of one environment in the order they were taken, in arrays that are allocated once
         (and committed by the system only as they fill). A step is named by its absolute index, counted from the first
-        step ever appended; index i lies in row ``i % capacity``. Where a segment does not continue the one before
-        it, a new run starts; no window crosses such a gap or the write head.
-    Interfaces:
-        ``append``, ``windows``, ``gather``, ``rows``, ``write``, ``state_dict``, ``load_state_dict``.
+        step ever appended; index i lies in row ``i % capacity``. Where a segment does not continue the previous one, a
+        new run starts; no window crosses such a gap or the write head.
+    Arguments:
+        - observation_shape (:obj:`Sequence[int]`): (C, H, W) of a frame.
+        - more_fields (:obj:`Optional[Fields]`): Fields added to STEP_DTYPES, or replacing some of them.
     """
 
     def __init__(self, capacity: int, observation_shape: Sequence[int], more_fields: Optional[Fields] = None) -> None:
-        """
-        Overview:
-            Reserve the arrays.
-        Arguments:
-            - capacity (:obj:`int`): Steps kept.
-            - observation_shape (:obj:`Sequence[int]`): (C, H, W) of a frame.
-            - more_fields (:obj:`Optional[Fields]`): What is kept of a step beside its frame and STEP_DTYPES, or in
-                another form.
-        """
         self.capacity = capacity
         self.arrays = {'obs': np.empty((capacity, *observation_shape), dtype=np.uint8)}
         self.arrays.update({name: np.empty(capacity, dtype=dtype) for name, dtype in STEP_DTYPES.items()})
@@ -54,13 +46,8 @@ class StepStream:
 
     def append(self, steps: Dict[str, np.ndarray], episode_id: int, first_timestep: int) -> None:
         """
-        Overview:
-            Append the steps of one segment.
-        Arguments:
-            - steps (:obj:`Dict[str, np.ndarray]`): obs (n, C, H, W) uint8, the fields of STEP_DTYPES except \
-                ``first``, each of shape (n, ), and those of ``more_fields``.
-            - episode_id (:obj:`int`): Counts this environment's episodes.
-            - first_timestep (:obj:`int`): Position of the first step in its episode.
+        Append the n steps of one segment: every field except ``first``, (n, ...) each. `episode_id` counts this
+        environment's episodes, `first_timestep` is the position of the first step in its episode.
         """
         count = len(steps['action'])
         if (episode_id, first_timestep) != self._expected:
@@ -77,52 +64,31 @@ class StepStream:
     def windows(self, length: int) -> Tuple[np.ndarray, np.ndarray]:
         """
         Overview:
-            All places where a window of consecutive steps can start.
-        Arguments:
-            - length (:obj:`int`): Steps in a window.
+            All places where a window of `length` consecutive steps can start.
         Returns:
             - starts (:obj:`np.ndarray`): int64 (R, ), the first start in each run, absolute.
-            - counts (:obj:`np.ndarray`): int64 (R, ), how many consecutive starts follow it, itself included.
+            - counts (:obj:`np.ndarray`): int64 (R, ), the number of consecutive starts from there on.
         """
         starts = np.maximum(np.array(self.run_starts, dtype=np.int64), self.oldest)
         ends = np.array([*self.run_starts[1:], self.total][:len(starts)], dtype=np.int64)
         return starts, np.maximum(ends - starts - length + 1, 0)
 
     def gather(self, starts: np.ndarray, length: int, out: Dict[str, np.ndarray]) -> None:
-        """
-        Overview:
-            Copy windows of consecutive steps.
-        Arguments:
-            - starts (:obj:`np.ndarray`): (B, ) absolute start indices out of ``windows``.
-            - length (:obj:`int`): Steps in a window, L.
-            - out (:obj:`Dict[str, np.ndarray]`): For each field wanted, an array (B, L, ...) of its dtype to write \
-                into.
-        """
+        """Copy the windows that start at B absolute indices into `out`, an array (B, L, ...) for each field wanted."""
         rows = (starts[:, None] + np.arange(length)) % self.capacity
         for name, target in out.items():
-            # The rows are in range; any mode but 'raise' lets take() write into `target` without a buffer between.
+            # The rows are in range; any mode but 'raise' lets take() write into `target` without an extra buffer.
             np.take(self.arrays[name], rows, axis=0, out=target, mode='clip')
 
     def rows(self, start: int, stop: int) -> Dict[str, np.ndarray]:
-        """
-        Overview:
-            Copy of the steps ``start`` to ``stop``.
-        Arguments:
-            - start (:obj:`int`): Absolute index of the first step, not before ``oldest``.
-            - stop (:obj:`int`): Absolute index after the last step.
-        Returns:
-            - steps (:obj:`Dict[str, np.ndarray]`): Every field, first axis ``stop - start``.
-        """
+        """A copy of the steps from absolute index `start`, not before ``oldest``, to `stop`: every field."""
         rows = np.arange(start, stop) % self.capacity
         return {name: array[rows] for name, array in self.arrays.items()}
 
     def write(self, start: int, steps: Dict[str, np.ndarray]) -> None:
         """
-        Overview:
-            Write steps into their rows without moving the write head.
-        Arguments:
-            - start (:obj:`int`): Absolute index of the first step.
-            - steps (:obj:`Dict[str, np.ndarray]`): Every field; of more than ``capacity`` steps the last ones stay.
+        Write steps, every field of them, into the rows from absolute index `start` on, without moving the write head.
+        Of more than ``capacity`` steps the last ones are kept.
         """
         count = len(steps['action'])
         kept = min(count, self.capacity)
@@ -131,21 +97,10 @@ class StepStream:
             array[rows] = steps[name][count - kept:]
 
     def state_dict(self) -> Dict[str, Any]:
-        """
-        Overview:
-            Everything but the steps themselves.
-        Returns:
-            - state (:obj:`Dict[str, Any]`): Primitives only.
-        """
+        """Everything but the steps themselves, which ``write`` restores."""
         return dict(total=self.total, run_starts=list(self.run_starts), expected=list(self._expected))
 
     def load_state_dict(self, state: Dict[str, Any]) -> None:
-        """
-        Overview:
-            The inverse of ``state_dict``; the steps are restored with ``write``.
-        Arguments:
-            - state (:obj:`Dict[str, Any]`): From ``state_dict``.
-        """
         self.total = state['total']
         self.run_starts = list(state['run_starts'])
         self._expected = tuple(state['expected'])
