@@ -10,7 +10,7 @@ from helpers.models import random_batch
 from helpers.policies import TASKS, tiny_policy, training_data
 from lzero_mow.model.mow.world_model_loss import world_model_terms
 from lzero_mow.policy import mow
-from lzero_mow.policy.mow_acting import hidden_before
+from lzero_mow.policy.mow_acting import previous_hidden
 
 ALL = np.ones((6, 5), dtype=np.int8)
 
@@ -122,7 +122,7 @@ def test_first_action_is_random_and_later_ones_follow_the_window():
         routing = world.route([0, 1, 2])
         with torch.no_grad():
             full = world.dynamics(torch.stack(latents[-6:], 1), torch.stack(actions[-6:], 1), routing)
-            hidden = hidden_before(policy._model, memory, ids, routing)
+            hidden = previous_hidden(policy._model, memory, ids, routing)
             torch.testing.assert_close(hidden, full[:, -1:], rtol=1e-4, atol=1e-5)
 
 
@@ -136,9 +136,9 @@ def test_environments_at_different_timesteps_act_together():
     act(policy, obs[[2]], [2])
     memory, routing = policy._collect_memory, policy._model.world_model.route([0, 0, 1])
     with torch.no_grad():
-        together = hidden_before(policy._model, memory, [0, 1, 2], routing)
+        together = previous_hidden(policy._model, memory, [0, 1, 2], routing)
         for row, (env_id, task) in enumerate(((0, 0), (1, 0), (2, 1))):
-            alone = hidden_before(policy._model, memory, [env_id], policy._model.world_model.route([task]))
+            alone = previous_hidden(policy._model, memory, [env_id], policy._model.world_model.route([task]))
             torch.testing.assert_close(together[row:row + 1], alone, rtol=1e-4, atol=1e-5)
     assert torch.equal(together[1], torch.zeros_like(together[1]))
 

@@ -10,7 +10,7 @@ from helpers.scalezero import TINY, random_frames
 from helpers.upstream_weights import from_upstream
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 from lzero_mow.model.scalezero.staged_linear import StagedLinear
-from lzero_mow.policy.scalezero_upstream import as_upstream
+from lzero_mow.policy.scalezero_upstream import upstream_config
 
 TOLERANCE = 1e-5
 K, B, L, A, D = 2, 2, 4, 18, 32  # LightZero's multi-task model always has 18 actions
@@ -94,7 +94,7 @@ def both_models(upstream, case):
     with torch.no_grad():
         for parameter in them.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
-    us = ScaleZeroModel(**as_upstream(EasyDict(model={**OURS, **ours})).model).eval()  # as upstream_compat builds it
+    us = ScaleZeroModel(**upstream_config(EasyDict(model={**OURS, **ours})).model).eval()  # as upstream_compat builds it
     us.load_state_dict(from_upstream(them.state_dict(), us))
     for layer in us.modules():
         if isinstance(layer, StagedLinear) and layer.adapters:

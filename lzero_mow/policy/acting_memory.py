@@ -1,4 +1,4 @@
-"""What a policy remembers of every environment while it acts: the last latents and actions of the present episode."""
+"""What a policy remembers of each environment while it acts: the last latents and actions of the current episode."""
 from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
@@ -9,11 +9,9 @@ from torch import Tensor
 class ActingMemory:
     """
     Overview:
-        The last `window` latents and actions of each environment's present episode, on the device.
+        The last `window` latents and actions of each environment's current episode, on the model's device.
     Arguments:
-        - num_envs (:obj:`int`), window (:obj:`int`), latent_dim (:obj:`int`): Sizes.
-        - action_dim (:obj:`int`): Of how many numbers an action consists; 0 for one of several.
-        - device: Where the model is.
+        - action_dim (:obj:`int`): The numbers in an action; 0 for discrete actions.
     """
 
     def __init__(self, num_envs: int, window: int, latent_dim: int, action_dim: int, device: torch.device) -> None:
@@ -21,7 +19,7 @@ class ActingMemory:
         self.latent = torch.zeros(num_envs, window, latent_dim, device=device)
         shape, dtype = ((action_dim, ), torch.float) if action_dim else ((), torch.long)
         self.action = torch.zeros(num_envs, window, *shape, dtype=dtype, device=device)
-        self.steps = np.zeros(num_envs, dtype=np.int64)  # steps of the present episode; step t lies at t % window
+        self.steps = np.zeros(num_envs, dtype=np.int64)  # steps of the current episode; step t is stored at t % window
 
     def reset(self, env_ids: Optional[Sequence[int]] = None) -> None:
         """Forget the episodes of these environments (None: of all)."""
@@ -39,8 +37,8 @@ class ActingMemory:
         Overview:
             The window of each environment, oldest step first.
         Returns:
-            - latent (:obj:`Tensor`): (R, T, latent), T the longest window of all; shorter ones are followed by steps
-              that mean nothing and that causal attention keeps out of sight.
+            - latent (:obj:`Tensor`): (R, T, latent), T the longest window of all; shorter ones are followed by
+              meaningless steps, which causal attention keeps out of sight.
             - action (:obj:`Tensor`): (R, T) or (R, T, A).
             - length (:obj:`np.ndarray`): (R,), 0 where an episode has just begun.
         """

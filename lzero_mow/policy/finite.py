@@ -1,4 +1,4 @@
-"""The watch for losses that cease to be finite: notes them without waiting for the device, tells once per cycle."""
+"""Detects losses that are no longer finite: recorded without waiting for the device, checked once per cycle."""
 from typing import Dict, List
 
 import torch
@@ -6,20 +6,15 @@ from torch import Tensor
 
 
 class FiniteWatch:
-    """
-    Overview:
-        Remembers for every term the first update at which it was not finite.
-    Arguments:
-        - tasks (:obj:`List[str]`): Task names.
-    """
+    """Remembers for every term the first update at which it was not finite."""
 
     def __init__(self, tasks: List[str]) -> None:
         self._tasks = tasks
-        # Name -> (K,) update at which the term ceased to be finite, or -1; gradient norms are (1,).
+        # Name -> (K,) update at which the term was first not finite, or -1; gradient norms are (1,).
         self._first_bad: Dict[str, Tensor] = {}
 
     def note(self, terms: Dict[str, Tensor], update: int) -> None:
-        """Look at one update's terms, (K,) or (1,) each; nothing is read back from the device."""
+        """Record one update's terms, (K,) or (1,) each, on the device."""
         for name, value in terms.items():
             first = self._first_bad.get(name, torch.full_like(value, -1))
             self._first_bad[name] = torch.where((first < 0) & ~value.isfinite(), float(update), first)
@@ -27,9 +22,9 @@ class FiniteWatch:
     def check(self) -> None:
         """
         Overview:
-            Look whether any term has ceased to be finite. Waits for the device, so it is called once per cycle.
+            Check all terms. Waits for the device, so it is called once per cycle.
         Raises:
-            - FloatingPointError: With the task, the term and the update.
+            - FloatingPointError: A term was not finite; with the task, the term and the update.
         """
         if not self._first_bad:
             return

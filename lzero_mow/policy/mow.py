@@ -1,6 +1,6 @@
 """The `mow` policy: world-model update, imagination, agent update, and acting through LightZero's workers."""
 import copy
-from typing import Any, Dict, Iterable, List, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 import numpy as np
 import torch
@@ -8,12 +8,13 @@ from ding.utils import POLICY_REGISTRY
 from torch import Tensor
 
 from lzero_mow.agent.actor_critic_loss import agent_losses, agent_terms
-from lzero_mow.agent.imagination import context_windows, imagine
+from lzero_mow.agent.imagination import ImaginedRollout, context_windows, imagine
 from lzero_mow.agent.open_loop import open_loop
 from lzero_mow.buffer.batch import SequenceBatch
 from lzero_mow.config.mow import MOW_CONFIG
 from lzero_mow.model.common.categorical import sample_straight_through
 from lzero_mow.model.common.weighted_sum import weighted_sum
+from lzero_mow.model.mow.world_model import Routing
 from lzero_mow.model.mow.world_model_loss import balance_loss, weights_of_terms, world_model_terms
 from lzero_mow.multitask.diagnostics.mow import diagnose
 from .acting_memory import ActingMemory
@@ -24,14 +25,11 @@ from .optimise import clipped_step, load_optimizer
 
 @POLICY_REGISTRY.register('mow')
 class MoWPolicy(GroupingPolicy):
-    """
-    Overview:
-        Mixture-of-World Models (arXiv 2602.01270): one world model and one agent for K tasks.
-    """
+    """Mixture-of-World Models (arXiv 2602.01270): one world model and one agent for K tasks."""
     config = copy.deepcopy(MOW_CONFIG)
 
     def default_model(self) -> Tuple[str, List[str]]:
-        """Registered name of the model, and where it is."""
+        """The model's registered name and its modules."""
         return 'MoWModel', ['lzero_mow.model.mow.mow_model']
 
     # ------------------------------------------------------------------ learn
@@ -57,28 +55,27 @@ class MoWPolicy(GroupingPolicy):
         Overview:
             One update of the world model, one imagination, one update of the agent.
         Arguments:
-            - data (:obj:`dict`): 'world_model' and, where imagination starts from replay, 'imagine' sequences.
+            - data (:obj:`dict`): 'world_model' and, if imagination starts from replay, 'imagine' sequences.
         Returns:
             - log (:obj:`dict`): Name -> number, still on the device.
         """
         batch = data['world_model'].to(self._device)
         terms, log, latent = self._update_world_model(batch)
         rollout, routing = self._imagine(batch, latent, data['imagine'])
-        agent, norm = self._update_agent(rollout, routing)
-        world = {f'world_model/{name}': term for name, term in terms.items()}
-        acting = {f'agent/{name}': term for name, term in agent.items()}
-        by_task = {**world, **acting}
+        agent, log['agent/grad_norm'] = self._update_agent(rollout, routing)
         self._updates += 1
-        log['agent/grad_norm'] = norm
-        of = lambda part: {f'{part}/grad_norm': log[f'{part}/grad_norm'].reshape(1)}
-        self._finite.note({**world, **of('world_model'), **acting, **of('agent')}, self._updates)  # as they come about
+        by_task, checked = {}, {}  # in the order of computation: the first value that is not finite is reported
+        for part, part_terms in (('world_model', terms), ('agent', agent)):
+            by_task.update({f'{part}/{name}': term for name, term in part_terms.items()})
+            checked.update({**by_task, f'{part}/grad_norm': log[f'{part}/grad_norm'].reshape(1)})
+        self._finite.note(checked, self._updates)
         log.update({name: value.mean() for name, value in by_task.items()})
         for k, task in enumerate(self._cfg.tasks):
             log.update({f'task/{task}/{name}': value[k] for name, value in by_task.items()})
         return log
 
     def _update_world_model(self, batch: SequenceBatch) -> Tuple[Dict[str, Tensor], Dict[str, Tensor], Tensor]:
-        """L = L_H + weight * L_bal (paper section 3.4); returns terms per task, a log and the posterior sample."""
+        """L = L_H + weight * L_bal (paper section 3.4); returns per-task terms, a log and the posterior sample."""
         cfg, model = self._cfg, self._model.world_model
         model.train()
         routing = model.route(batch.task)
@@ -93,10 +90,8 @@ class MoWPolicy(GroupingPolicy):
             usage = model.router.usage(model.embedding())
             balance = balance_loss(usage, model.num_tasks, model.router.experts_per_task)
             loss = loss + cfg.balance_weight * balance
-            log.update({
-                'world_model/balance': balance.detach(),
-                'router/temperature': model.router.temperature,
-            })
+            log['world_model/balance'] = balance.detach()
+            log['router/temperature'] = model.router.temperature
             model.router.step += 1
         log['world_model/loss'] = loss.detach()
         log['world_model/grad_norm'] = clipped_step(self._optimizer, loss, cfg.grad_clip)
@@ -109,7 +104,9 @@ class MoWPolicy(GroupingPolicy):
         return weighted_sum(terms, self._world_model_weights)
 
     @torch.no_grad()
-    def _imagine(self, batch: SequenceBatch, latent: Tensor, fresh: SequenceBatch):
+    def _imagine(
+            self, batch: SequenceBatch, latent: Tensor, fresh: Optional[SequenceBatch]
+    ) -> Tuple[ImaginedRollout, Routing]:
         """Contexts from the training batch's latents or from fresh sequences, continued by the agent."""
         cfg, model = self._cfg, self._model
         with self._autocast():
@@ -125,23 +122,21 @@ class MoWPolicy(GroupingPolicy):
                 action, tasks = fresh.action[:, :-1], fresh.task
             return imagine(model.world_model, model.agent, latent, action, tasks, routing, cfg.horizon), routing
 
-    def _update_agent(self, rollout, routing) -> Tuple[Dict[str, Tensor], Tensor]:
-        """Actor and critics on one imagined rollout (paper section 3.5)."""
+    def _update_agent(self, rollout: ImaginedRollout, routing: Routing) -> Tuple[Dict[str, Tensor], Tensor]:
+        """Train actor and critics on one imagined rollout (paper section 3.5); returns the terms and gradient norm."""
         cfg, agent = self._cfg, self._model.agent
         with self._autocast():
             terms, metrics = agent_terms(agent, rollout, routing, cfg)
-        losses = agent_losses(terms, cfg.agent_loss_weights)
-        present = len(set(rollout.task))
-        norm = clipped_step(self._agent_optimizer, losses.sum() / present, cfg.agent_grad_clip)
+        loss = agent_losses(terms, cfg.agent_loss_weights).sum() / len(set(rollout.task))
+        norm = clipped_step(self._agent_optimizer, loss, cfg.agent_grad_clip)
         agent.update_slow_critic(cfg.critic_ema)
         return {name: value.detach() for name, value in {**terms, **metrics}.items()}, norm
 
     def report(self, batch: SequenceBatch) -> Dict[str, Any]:
         """Open-loop predictions of one sequence per task, and the router's scores, 0 for experts that aren't chosen."""
-        model = self._model.world_model
-        frames = open_loop(model, batch.to(self._device), self._cfg.context_length)
-        names = {self._cfg.tasks[k]: frame for k, frame in frames.items()}
-        pictures = dict(open_loop=names, context=self._cfg.context_length)
+        model, context = self._model.world_model, self._cfg.context_length
+        frames = open_loop(model, batch.to(self._device), context)
+        pictures = dict(open_loop={self._cfg.tasks[k]: frame for k, frame in frames.items()}, context=context)
         if model.router is not None:
             scores, chosen = model.router.scores(model.embedding()).detach(), model.router.chosen
             pictures['router'] = torch.zeros_like(scores).scatter_(1, chosen, scores.gather(1, chosen)).cpu().numpy()
@@ -155,9 +150,9 @@ class MoWPolicy(GroupingPolicy):
 
     def _monitor_vars_learn(self) -> List[str]:
         """Names of the task means in `_forward_learn`'s log."""
-        world_model = [*self._world_model_weights, 'loss', 'grad_norm']
-        agent = [*self._cfg.agent_loss_weights, 'imagined_return', 'grad_norm']
-        return [f'world_model/{name}' for name in world_model] + [f'agent/{name}' for name in agent]
+        world_model = [f'world_model/{name}' for name in (*self._world_model_weights, 'loss', 'grad_norm')]
+        agent = (*self._cfg.agent_loss_weights, 'imagined_return', 'grad_norm')
+        return world_model + [f'agent/{name}' for name in agent]
 
     def _state_dict_learn(self) -> Dict[str, Any]:
         """Everything that training changes: networks, optimizers, counters, acting memory."""
@@ -186,7 +181,6 @@ class MoWPolicy(GroupingPolicy):
             self, memory: ActingMemory, obs: Tensor, action_mask: np.ndarray, env_ids: List[int], tasks: List[int],
             timestep: List, epsilon: float, evaluating: bool
     ) -> Dict[int, Dict]:
-        """See `lzero_mow.policy.mow_acting.act`."""
         greedy = evaluating and self._cfg.eval_greedy
         with self._autocast():
             return act(self._model, memory, obs, env_ids, tasks, epsilon, greedy, timestep)

@@ -1,4 +1,4 @@
-"""Acting: the choice of an action from a present frame and the steps before it."""
+"""Acting: the choice of an action from the current frame and the steps before it."""
 from typing import Dict, List, Sequence
 
 import numpy as np
@@ -18,35 +18,29 @@ def act(
 ) -> Dict[int, Dict]:
     """
     Overview:
-        One action for each of R environments of any tasks, in one forward pass. The state is the posterior of the
-        present frame and h of the window before it. The first action of an episode, which has no h, is uniformly
-        random over the legal actions, as in STORM's code.
+        See `MultitaskPolicy._act`; one forward pass in eval mode. The state is the posterior of the current frame and
+        the h of the window before it. The first action of an episode, which has no h, is uniformly random over the
+        legal actions, as in STORM's code.
     Arguments:
-        - model (:obj:`MoWModel`): In eval mode.
-        - memory (:obj:`ActingMemory`): Read, and extended by this step.
-        - obs (:obj:`Tensor`): (R, 3, H, W) uint8; env_ids (:obj:`list`), tasks (:obj:`Sequence`): R each.
-        - epsilon (:obj:`float`): Share of uniformly random legal actions; 1 is random play.
         - greedy (:obj:`bool`): The likeliest action instead of a sample.
-        - timestep (:obj:`Sequence`): R, handed through to LightZero's collector.
     Returns:
-        - output (:obj:`dict`): Per env id what LightZero's workers read. There is no search: the distribution is the
-          behaviour policy over all actions, `searched_value` is the critic's V(s) like `predicted_value`.
+        - output (:obj:`dict`): There is no search: the distribution is the behaviour policy over all actions, and
+          `searched_value` is the critic's V(s) like `predicted_value`.
     """
     world_model, agent = model.world_model, model.agent
     routing = world_model.route(tasks)
     latent = sample_straight_through(world_model.encode(obs.unsqueeze(1), routing))  # (R, 1, latent)
-    state = torch.cat([latent, hidden_before(model, memory, env_ids, routing)], -1)
+    state = torch.cat([latent, previous_hidden(model, memory, env_ids, routing)], -1)
     random_share = torch.from_numpy(np.where(memory.steps[env_ids] == 0, 1.0, epsilon)).to(state)
     policy = agent.policy(state, routing)
     action, behaviour, entropy = (x[:, 0] for x in policy.act(random_share.unsqueeze(1), greedy))
     memory.append(env_ids, latent[:, 0], action)
-
     value = agent.value(state, routing)[:, 0]
     return worker_output(env_ids, timestep, action, value, value, behaviour, policy.summary[:, 0], entropy)
 
 
-def hidden_before(model: MoWModel, memory: ActingMemory, env_ids: Sequence[int], routing) -> Tensor:
-    """h after each environment's last step, before the present frame: (R, 1, hidden), zero where an episode begins."""
+def previous_hidden(model: MoWModel, memory: ActingMemory, env_ids: Sequence[int], routing) -> Tensor:
+    """h after each environment's last step, before the current frame: (R, 1, hidden), zero where an episode begins."""
     latent, action, length = memory.recent(env_ids)
     if length.max() == 0:
         return latent.new_zeros(len(env_ids), 1, model.world_model.hidden_dim)

@@ -1,4 +1,4 @@
-"""One module set per cluster of tasks: begin with one set, group the tasks, go on with N_m sets."""
+"""One module set per cluster of tasks: begin with one set, group the tasks, continue with N_m sets."""
 from typing import Any, Dict, Iterable, Optional
 
 import numpy as np
@@ -15,18 +15,14 @@ from .multitask_policy import MultitaskPolicy
 
 
 class GroupingPolicy(MultitaskPolicy):
-    """
-    Overview:
-        Part of `MoWPolicy`: clusters i_k by ``policy.clustering``, after ``policy.warmup_steps`` updates.
-    """
+    """Part of `MoWPolicy`: clusters i_k by ``policy.clustering``, after ``policy.warmup_steps`` updates."""
 
     @property
     def warmup_steps(self) -> int:
-        """See the base class."""
         return self._cfg.warmup_steps
 
     def _create_model(self, cfg: EasyDict, model: Optional[torch.nn.Module] = None) -> torch.nn.Module:
-        """One module set where a warm-up is to come, and where gradients are to decide."""
+        """One module set if there will be a warm-up, or if gradients will decide."""
         clusters = [0] * len(cfg.tasks)
         if cfg.warmup_steps == 0 and cfg.clustering not in BY_GRADIENT:
             clusters = self._assigned(cfg)
@@ -41,13 +37,11 @@ class GroupingPolicy(MultitaskPolicy):
     def group_tasks(self, batches: Iterable[SequenceBatch]) -> Dict[str, Any]:
         """
         Overview:
-            Decide i_k as ``policy.clustering`` says, and give every cluster a copy of the one module set. A model that
-            has clusters already keeps them.
-        Arguments:
-            - batches (:obj:`Iterable[SequenceBatch]`): With rows of every task; drawn only if gradients decide.
+            Decide i_k by ``policy.clustering``, and give every cluster a copy of the one module set. A model that has
+            clusters already keeps them. Batches are drawn only if gradients decide.
         Returns:
             - grouping (:obj:`dict`): 'clusters': i_k of each task; 'similarity': (K, K) cosines of their gradients, or
-              None where these were not asked.
+              None if gradients did not decide.
         """
         cfg, world = self._cfg, self._model.world_model
         similarity = None
@@ -61,7 +55,7 @@ class GroupingPolicy(MultitaskPolicy):
         return dict(clusters=list(world.cluster_of_task), similarity=similarity)
 
     def task_similarity(self, batches: Iterable[SequenceBatch]) -> np.ndarray:
-        """(K, K) cosines of the tasks' gradients, see `signatures`; nothing is changed."""
+        """(K, K) cosines of the tasks' gradients, see `signatures`; the policy does not change."""
         batches = (batch.to(self._device) for batch in batches)
         g = signatures(self._model.world_model, batches, self._task_losses, self._cfg.free_bits)
         return cosine_similarities(g.double().cpu().numpy())
@@ -71,12 +65,7 @@ class GroupingPolicy(MultitaskPolicy):
             split(self._model, clusters, (self._optimizer, self._agent_optimizer))
 
     def load_networks(self, networks: Dict[str, Tensor]) -> None:
-        """
-        Overview:
-            Take over networks, with their clusters if they have some and this policy has not.
-        Raises:
-            - RuntimeError: if they do not fit.
-        """
+        """See the base class; networks bring their clusters along, if they have some and this policy has none."""
         clusters = networks.get('world_model.clusters')
         if clusters is not None and self._model.world_model.num_clusters == 1:
             self._split(clusters.tolist())

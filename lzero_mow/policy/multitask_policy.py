@@ -17,9 +17,9 @@ class MultitaskPolicy(Policy):
     Overview:
         Base of all policies. To DI-engine's learn, collect and eval modes it adds the hooks that the training entry
         calls; each does nothing, or the simplest thing, unless a policy overrides it. In collect and eval mode one
-        call acts in the environments of all tasks that are ready, each with a memory of its current episode.
+        call acts in all environments that are ready, of all tasks, each with a memory of its current episode.
     Interfaces:
-        A policy must write ``_act``, ``_memory_sizes`` and ``_action_table``, and DI-engine's ``_forward_learn``,
+        A policy must implement ``_act``, ``_memory_sizes`` and ``_action_table``, and DI-engine's ``_forward_learn``,
         ``_state_dict_learn`` and ``_load_state_dict_learn``.
     """
 
@@ -61,18 +61,13 @@ class MultitaskPolicy(Policy):
         """Called after each evaluation, with the mean return of every task; it may change ``active_tasks``."""
 
     def check_finite(self) -> None:
-        """
-        Called once per cycle of updates: raises ``FloatingPointError`` if a value that was recorded in ``self._finite``
-        is no longer finite.
-        """
+        """Called once per cycle of updates: raises if a value recorded in ``self._finite`` was not finite."""
         self._finite.check()
 
     def report(self, batch: TaskBatch) -> Dict[str, Any]:
         """
         Overview:
-            What there is to look at.
-        Arguments:
-            - batch (:obj:`TaskBatch`): At least one sequence of each task.
+            What can be shown of the networks, on a batch with at least one sequence of each task.
         Returns:
             - pictures (:obj:`dict`): Any of: 'open_loop', task name -> (3, L, C, H, W) array in [0, 1] with the rows
               true, imagined and difference, and with it 'context', the number of real frames at its start; 'router',
@@ -86,7 +81,7 @@ class MultitaskPolicy(Policy):
             Measure the networks' plasticity on real sequences of the tasks without changing anything.
         Returns:
             - diagnosis (:obj:`Optional[dict]`): 'scalars': name -> number; 'conflict': shared part -> (K, K) cosines of
-              the tasks' gradients. None if nothing is measured.
+              the tasks' gradients. None for a policy that measures nothing.
         """
         return None
 
@@ -96,18 +91,13 @@ class MultitaskPolicy(Policy):
         return []
 
     def load_networks(self, networks: Dict[str, Tensor]) -> None:
-        """
-        Overview:
-            Load the networks of another run.
-        Raises:
-            - RuntimeError: if they do not fit.
-        """
+        """Load the networks of another run; RuntimeError if they do not fit."""
         self._model.load_state_dict(networks)
 
     # ------------------------------------------------------------------ collect and eval
 
     def _memory_sizes(self) -> Tuple[int, int]:
-        """The number of steps of an episode that are remembered, and the width of a latent."""
+        """How many steps of an episode are remembered, and the width of a latent."""
         raise NotImplementedError
 
     def _action_table(self) -> Tensor:
@@ -119,6 +109,8 @@ class MultitaskPolicy(Policy):
             timestep: List, epsilon: float, evaluating: bool
     ) -> Dict[int, Dict]:
         """
+        Overview:
+            Choose an action for each of R environments of any tasks.
         Arguments:
             - memory (:obj:`ActingMemory`): Read, and extended by this step.
             - obs (:obj:`Tensor`): (R, C, H, W) uint8; action_mask (:obj:`np.ndarray`): (R, A) bool, the legal actions.
@@ -169,7 +161,7 @@ class MultitaskPolicy(Policy):
         return self._act(memory, data.to(torch.uint8), mask, env_ids, tasks, timestep, epsilon, evaluating)
 
     def _allow(self, tasks: List[int], action_mask: np.ndarray) -> None:
-        """Record which actions the tasks' environments allow; training is restricted to them too."""
+        """Record which actions the tasks' environments allow; training is restricted to them as well."""
         table = self._action_table()
         if self._allowed is None:
             self._allowed = table.cpu().numpy()
@@ -187,7 +179,7 @@ class MultitaskPolicy(Policy):
     def _reset_eval(self, env_id=None, current_steps=None, reset_init_data=True, task_id=None, **kwargs) -> None:
         self._eval_memory.reset(env_id)
 
-    # LightZero's collectors build segments themselves; DI-engine's transition interface is not used by them.
+    # LightZero's collectors build segments themselves and do not use DI-engine's transition interface.
 
     def _process_transition(self, obs: Any, policy_output: Any, timestep: Any) -> None:
         raise RuntimeError(f"policy {self._cfg.type} collects segments: use LightZero's collectors, not DI-engine's")

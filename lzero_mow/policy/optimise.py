@@ -1,4 +1,4 @@
-"""Steps of optimizers, alike for every policy."""
+"""Optimizer steps, shared by all policies."""
 from typing import Any, Callable, Dict, List, Optional
 
 import torch
@@ -24,8 +24,8 @@ def clipped_step(
 def decay_groups(model: nn.Module, weight_decay: float) -> List[Dict[str, Any]]:
     """
     Parameter groups for AdamW: weights of layers and embeddings decay; biases, norms, the ViT's positions and class
-    token, and single numbers do not. All are in, also those that do not learn yet: without a gradient they neither move
-    nor decay.
+    token, and scalars do not. Parameters that do not learn yet are included: without a gradient they neither move nor
+    decay.
     """
     kinds = (nn.Linear, nn.Conv2d, nn.Embedding, GroupedLinear)
     decays = {id(module.weight) for module in model.modules() if isinstance(module, kinds)}
@@ -34,7 +34,7 @@ def decay_groups(model: nn.Module, weight_decay: float) -> List[Dict[str, Any]]:
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: Dict[str, Any]) -> None:
-    """An optimizer's state, but with the configured rates, which a resume may change."""
+    """Load an optimizer's state, but keep the configured rates, which a resume may change."""
     configured = [{key: group[key] for key in ('lr', 'eps', 'weight_decay')} for group in optimizer.param_groups]
     optimizer.load_state_dict(state)
     for group, values in zip(optimizer.param_groups, configured):

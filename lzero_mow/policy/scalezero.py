@@ -1,4 +1,4 @@
-"""The `scalezero` policy: one latent world model of all tasks, trained on what its own searches found."""
+"""The `scalezero` policy: one latent world model of all tasks, trained on the results of its own searches."""
 import copy
 from math import log
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
@@ -14,13 +14,13 @@ from lzero_mow.config.scalezero import SCALEZERO_CONFIG
 from lzero_mow.model.scalezero.loss import make_targets, scalezero_terms, task_losses
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 from lzero_mow.multitask.diagnostics.scalezero import diagnose, expert_layers, expert_shares
-from lzero_mow.multitask.dps.freeze import folded
+from lzero_mow.multitask.dps.freeze import merged_copy
 from lzero_mow.multitask.dps.scaling import ParameterScaling
 from .acting_memory import ActingMemory
 from .multitask_policy import MultitaskPolicy
 from .optimise import clipped_step, decay_groups, load_optimizer
 from .scalezero_acting import act_by_search
-from .scalezero_upstream import as_upstream, doubled_weights, encoder_clip
+from .scalezero_upstream import doubled_weights, encoder_clip, upstream_config
 
 
 @POLICY_REGISTRY.register('scalezero')
@@ -28,18 +28,18 @@ class ScaleZeroPolicy(MultitaskPolicy):
     """
     Overview:
         ScaleZero (Pu et al., ICLR 2026, arXiv 2509.07945). Dense multi-task UniZero is the same with
-        ``model.num_experts=0``. Actions of several numbers are searched for among samples: see `SampledActions`.
+        ``model.num_experts=0``. Continuous actions are searched for among samples: see `SampledActions`.
     """
     config = copy.deepcopy(SCALEZERO_CONFIG)
-    _folded: Optional[ScaleZeroModel] = None
+    _merged: Optional[ScaleZeroModel] = None
 
     def __init__(
             self, cfg: EasyDict, model: Optional[torch.nn.Module] = None, enable_field: Optional[List[str]] = None
     ) -> None:
-        super().__init__(as_upstream(cfg) if cfg.upstream_compat else cfg, model, enable_field)
+        super().__init__(upstream_config(cfg) if cfg.upstream_compat else cfg, model, enable_field)
 
     def default_model(self) -> Tuple[str, List[str]]:
-        """Registered name of the model, and where it is."""
+        """The model's registered name and its modules."""
         return 'ScaleZeroModel', ['lzero_mow.model.scalezero.scalezero_model']
 
     # ------------------------------------------------------------------ learn
@@ -57,23 +57,15 @@ class ScaleZeroPolicy(MultitaskPolicy):
         model.eval()
 
     def _forward_learn(self, data: Dict[str, SearchBatch]) -> Dict[str, Tensor]:
-        """
-        Overview:
-            One update on real sequences.
-        Arguments:
-            - data (:obj:`dict`): 'search' sequences.
-        Returns:
-            - log (:obj:`dict`): Name -> number, still on the device.
-        """
+        """One update on the 'search' sequences; returns a log, name -> number, still on the device."""
         cfg, model, batch = self._cfg, self._model, data['search'].to(self._device)
         model.train()
         terms = self._terms(batch)
         alpha = self._entropy_weight()
         losses = self._task_losses(terms, alpha)
         present = len(set(batch.task))
-        # Upstream adds tasks up, so that its steps depend on how many of them there are.
         loss, clip = losses.sum() / present, None
-        if cfg.upstream_compat:
+        if cfg.upstream_compat:  # upstream's steps depend on the number of tasks
             loss, clip = losses.sum(), encoder_clip(model, batch, self._updates)
         with self._scaling.solved_heads_frozen():
             norm = clipped_step(self._optimizer, loss, cfg.grad_clip, clip)
@@ -82,7 +74,7 @@ class ScaleZeroPolicy(MultitaskPolicy):
         self._update_target()
         self._updates += 1
         self._scaling.step(self._updates)
-        self._folded = None
+        self._merged = None
         terms = {f'world_model/{name}': term.detach() for name, term in terms.items()}
         self._finite.note({**terms, 'world_model/grad_norm': norm.reshape(1)}, self._updates)
         log = {name: term.sum() / present for name, term in terms.items()}
@@ -114,7 +106,7 @@ class ScaleZeroPolicy(MultitaskPolicy):
         return self._log_alpha.detach().exp().clamp(low, high)
 
     def _update_entropy_weight(self, entropy: Tensor, tasks: Sequence[int]) -> None:
-        """Move alpha so that the policies' entropy (K,) follows a share of its range, which falls linearly."""
+        """Move alpha so that the policies' entropy (K,) follows a linearly falling share of its range."""
         cfg, model = self._cfg, self._model
         present = torch.tensor([k in tasks for k in range(model.num_tasks)]).to(self._device, non_blocking=True)
         start, end = cfg.entropy_target
@@ -125,7 +117,7 @@ class ScaleZeroPolicy(MultitaskPolicy):
         (self._log_alpha * excess).backward()
         self._alpha_optimizer.step()
         low, high = cfg.entropy_weight_bounds
-        with torch.no_grad():  # what lies beyond the bounds would have to be undone before anything changed again
+        with torch.no_grad():  # beyond the bounds, alpha would have to come back before anything changed again
             self._log_alpha.clamp_(log(low), log(high))
 
     @torch.no_grad()
@@ -136,7 +128,6 @@ class ScaleZeroPolicy(MultitaskPolicy):
 
     @property
     def target_networks(self) -> List[torch.nn.Module]:
-        """See the base class."""
         return [self._target]
 
     @property
@@ -145,11 +136,11 @@ class ScaleZeroPolicy(MultitaskPolicy):
         return self._scaling.active_tasks
 
     def on_evaluation(self, returns: Mapping[str, float]) -> None:
-        """A task may be solved now, or no longer."""
+        """A task may have become solved, or unsolved."""
         self._scaling.note_evaluation(returns)
 
     def report(self, batch: SearchBatch) -> Dict[str, Any]:
-        """The share of each task's tokens that each expert gets, averaged over the layers."""
+        """The share of each task's tokens that go to each expert, averaged over the layers."""
         if not expert_layers(self._model):
             return {}
         return dict(router=expert_shares(self._model, batch.to(self._device)).mean(0).cpu().numpy())
@@ -164,7 +155,7 @@ class ScaleZeroPolicy(MultitaskPolicy):
 
     def _monitor_vars_learn(self) -> List[str]:
         """Names of the task means in `_forward_learn`'s log."""
-        names = [*self._cfg.loss_weights, 'entropy', 'loss', 'grad_norm', 'entropy_weight']
+        names = (*self._cfg.loss_weights, 'entropy', 'loss', 'grad_norm', 'entropy_weight')
         return [f'world_model/{name}' for name in names]
 
     def _state_dict_learn(self) -> Dict[str, Any]:
@@ -185,21 +176,15 @@ class ScaleZeroPolicy(MultitaskPolicy):
             self._log_alpha.copy_(state_dict['log_alpha'])
         self._updates = state_dict['updates']
         self._scaling.load_state_dict(state_dict['scaling'])
-        self._folded = None
         self._collect_memory.load_state_dict(state_dict['collect_memory'])
         self._rng.bit_generator.state = state_dict['rng']
 
     def load_networks(self, networks: Dict[str, Tensor]) -> None:
-        """
-        Overview:
-            Take over networks, the slowly moving copy too, and the stage they are in.
-        Raises:
-            - RuntimeError: if they do not fit.
-        """
+        """See the base class; the slowly moving copy starts from them too, and their stage is adopted."""
         self._model.load_state_dict(networks)
         self._target.load_state_dict(networks)
         self._scaling.adopt_stage(self._model.stage)
-        self._folded = None
+        self._merged = None
 
     # ------------------------------------------------------------------ collect and eval
 
@@ -225,7 +210,6 @@ class ScaleZeroPolicy(MultitaskPolicy):
             self, memory: ActingMemory, obs: Tensor, action_mask: np.ndarray, env_ids: List[int], tasks: List[int],
             timestep: List, epsilon: float, evaluating: bool
     ) -> Dict[int, Dict]:
-        """See `lzero_mow.policy.scalezero_acting.act_by_search`."""
         cfg = EasyDict(self._cfg, num_simulations=self._cfg.eval_simulations) if evaluating else self._cfg
         rng = None if evaluating else self._rng
         with self._autocast():
@@ -234,9 +218,9 @@ class ScaleZeroPolicy(MultitaskPolicy):
             )
 
     def _acting_model(self) -> ScaleZeroModel:
-        """The model; once it has adapters in use, a copy without, which is made anew when weights have changed."""
+        """The model; once its adapters are in use, a merged copy, which is made anew after each update."""
         if self._model.stage == 0:
             return self._model
-        if self._folded is None:
-            self._folded = folded(self._model)
-        return self._folded
+        if self._merged is None:
+            self._merged = merged_copy(self._model)
+        return self._merged

@@ -1,6 +1,6 @@
 """
-``upstream_compat``: what LightZero's ScaleZero does to the numbers and ours does not, by default (see
-docs/upstream.md). It is here so that a difference between the two can be traced.
+``upstream_compat``: where LightZero's ScaleZero computes something else than ours does by default (see
+docs/upstream.md), so that a difference between the two can be traced.
 """
 from math import cos, pi
 from typing import Callable, Dict, Mapping, Union
@@ -13,20 +13,20 @@ from lzero_mow.buffer.search_batch import SearchBatch
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 
 FIXED_ENTROPY_WEIGHT = 1e-4
-# The largest norm of a latent that is let be: at first, in the end, and after how many updates.
+# The largest norm of a latent that is not clipped: at first, in the end, and the updates from one to the other.
 CLIP_START, CLIP_END, CLIP_UPDATES = 30.0, 10.0, 100000
 
 
-def as_upstream(cfg: EasyDict) -> EasyDict:
+def upstream_config(cfg: EasyDict) -> EasyDict:
     """
-    The configuration as upstream reads it: the weights of a token's experts add up to 1, which with one expert is a
-    constant, so that the router never learns.
+    The configuration as upstream reads it: the weights of a token's experts add up to 1. With one expert that is a
+    constant, so the router never learns.
     """
     return EasyDict(cfg, model=EasyDict(cfg.model, router_norm='topk'))
 
 
 def doubled_weights(weights: Mapping[str, float], entropy_weight: Tensor) -> Dict[str, Union[float, Tensor]]:
-    """Upstream adds the loss up twice: once with a fixed weight of the entropy and once with the learned one."""
+    """Upstream adds up the loss twice: once with a fixed weight of the entropy and once with the learned one."""
     doubled = {name: 2 * weight for name, weight in weights.items()}
     return dict(doubled, entropy=weights['policy'] * (FIXED_ENTROPY_WEIGHT + entropy_weight))
 
@@ -34,11 +34,11 @@ def doubled_weights(weights: Mapping[str, float], entropy_weight: Tensor) -> Dic
 def encoder_clip(model: ScaleZeroModel, batch: SearchBatch, updates: int) -> Callable[[], None]:
     """
     Overview:
-        What upstream does between gradients and step: where a latent of the last task is longer than a threshold that
-        falls by a cosine, every tensor of the encoder that learns is multiplied by threshold / length, positions and
-        all norms included. The last of them, `latent_norm`, is what makes latents shorter.
+        What upstream does between gradients and step: if a latent of the last task is longer than a threshold that
+        falls by a cosine, every learned tensor of the encoder is multiplied by threshold / length, positions and all
+        norms included. The last of them, `latent_norm`, is what makes latents shorter.
     Returns:
-        - clip (:obj:`Callable`): Does it.
+        - clip (:obj:`Callable`): Does so.
     """
     last = batch.of_task(max(batch.task))
 

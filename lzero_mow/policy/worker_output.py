@@ -1,4 +1,4 @@
-"""What LightZero's collectors and evaluators read of a decision."""
+"""Decisions in the form that LightZero's collectors and evaluators read."""
 import math
 from typing import Dict, List, Sequence
 
@@ -15,10 +15,10 @@ def worker_output(
     Overview:
         The decisions for R environments, in one copy to the host.
     Arguments:
-        - env_ids (:obj:`list`), timestep (:obj:`Sequence`): R each; the latter is handed through.
-        - action (:obj:`Tensor`): (R,) int64, or (R, A) of numbers.
+        - env_ids (:obj:`list`), timestep (:obj:`Sequence`): R each; the latter is passed through.
+        - action (:obj:`Tensor`): (R,) int64, or (R, A) float.
         - searched_value (:obj:`Tensor`), predicted_value (:obj:`Tensor`): (R,) each.
-        - probs (:obj:`Tensor`): (R, A) what actions were chosen by, or what search says of them.
+        - probs (:obj:`Tensor`): (R, A) by which actions were chosen, or the shares of a search's visits.
         - logits (:obj:`Tensor`): (R, A) of the policy; entropy (:obj:`Tensor`): (R,), in nats.
     Returns:
         - output (:obj:`dict`): By env id.

@@ -34,8 +34,8 @@ def set_stage(model: ScaleZeroModel, stage: int) -> None:
         layer.set_stage(stage)
 
 
-def folded(model: ScaleZeroModel) -> ScaleZeroModel:
-    """A copy to act with, whose adapters are folded into the weights: as fast as a model without adapters."""
+def merged_copy(model: ScaleZeroModel) -> ScaleZeroModel:
+    """A copy to act with, whose adapters are merged into the weights: as fast as a model without adapters."""
     model = copy.deepcopy(model).eval()
     for layer in _staged(model):
         layer.fold()
