@@ -1,4 +1,4 @@
-"""A run's networks, played once more: as many episodes as are asked for, and nothing is trained."""
+"""Evaluating a run's networks once more, over any number of episodes, without training."""
 import os
 from contextlib import closing, suppress
 from typing import List
@@ -23,15 +23,14 @@ EVALUATION = 'evaluation.csv'
 def evaluate(config: dict, run_dir: str, name: str) -> List[Result]:
     """
     Overview:
-        Evaluate a checkpoint as its run would have, show what comes out, and write it into ``evaluation.csv`` in the
-        run folder, in the columns of ``results.csv``.
+        Evaluate a checkpoint as its run would have, show the results, and write them into ``evaluation.csv`` in the run
+        folder, with the columns of ``results.csv``.
     Arguments:
-        - config (:obj:`dict`): The run's, checked, in which episodes, the device and other things that give nothing its
-            shape may have changed.
-        - run_dir (:obj:`str`): The run folder.
+        - config (:obj:`dict`): The run's checked configuration; episodes, the device and other settings that shape
+          nothing may have changed.
         - name (:obj:`str`): The checkpoint, ``checkpoint.LATEST`` or ``checkpoint.BEST``.
     Returns:
-        - rows (:obj:`List[Result]`): A row per task.
+        - rows (:obj:`List[Result]`): One per task.
     Raises:
         - ValueError: for a configuration that does not fit or a run that is being trained.
         - CheckpointError: if there is no such checkpoint.
@@ -45,7 +44,7 @@ def evaluate(config: dict, run_dir: str, name: str) -> List[Result]:
     env_cls.check(cfg.env)
     with closing(lock_run(run_dir)), closing(build_workers(cfg, config['create'], run_dir)) as workers, interruptible():
         checkpoint.load_weights(workers.policy, state, path)
-        logging.info('%s: %d episodes of each task', path, evaluation_episodes(cfg.env))
+        logging.info('%s: %d episodes per task', path, evaluation_episodes(cfg.env))
         with isolated_rng(config['seed']):
             episodes = workers.evaluator.eval_tasks(state['train_iter'], state['env_step'])
     references = [env_cls.reference_scores(task) for task in cfg.env.tasks]

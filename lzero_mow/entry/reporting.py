@@ -1,4 +1,4 @@
-"""The pictures of a run folder: what the policy imagines, how its router chooses, how it learns."""
+"""The pictures of a run: what the policy imagines, how its router chooses, how it learns."""
 import os
 from typing import Sequence
 
@@ -13,7 +13,7 @@ from lzero_mow.report.pictures.video import write_open_loop_sheet, write_open_lo
 from lzero_mow.report.tables.diagnostics import DIAGNOSTICS, last_matrices
 
 FOLDER = 'report'
-CANDIDATES = 8  # sequences per task, of which the one is shown with the fewest ends of episodes in it
+CANDIDATES = 8  # sequences per task, of which the one with the fewest ends of episodes is shown
 
 
 def write_report(run_dir: str, results: str, policy: MultitaskPolicy, buffer: Replay, tasks: Sequence[str]) -> None:
@@ -21,14 +21,14 @@ def write_report(run_dir: str, results: str, policy: MultitaskPolicy, buffer: Re
     Overview:
         Write the run's pictures: ``report/open_loop_<task>.mp4``, ``open_loop.png``, ``router.png``, ``curves.png``
         and ``gradient_conflict.png``. The first three depend on the policy's ``report``, the last one on a diagnosis of
-        several tasks.
-    Arguments:
-        - results (:obj:`str`): The results table.
-        - buffer (:obj:`Replay`): The replay from which sequences are drawn.
+        several tasks. `results` is the path of the results table.
     """
-    folder = os.path.join(run_dir, FOLDER)
+    folder, diagnostics = os.path.join(run_dir, FOLDER), os.path.join(run_dir, DIAGNOSTICS)
     write_curves(os.path.join(folder, 'curves.png'), [results])
-    _write_conflict(os.path.join(folder, 'gradient_conflict.png'), os.path.join(run_dir, DIAGNOSTICS), tasks)
+    if os.path.exists(diagnostics) and os.path.getsize(diagnostics):
+        env_step, matrices = last_matrices(diagnostics, tasks)
+        if matrices:
+            write_conflict_map(os.path.join(folder, 'gradient_conflict.png'), matrices, tasks, env_step)
     rng = np.random.default_rng(np.random.randint(2 ** 31))
     report = policy.report(buffer.sample_for_report(len(tasks) * CANDIDATES, rng))
     if 'open_loop' in report:
@@ -37,10 +37,3 @@ def write_report(run_dir: str, results: str, policy: MultitaskPolicy, buffer: Re
         write_open_loop_sheet(os.path.join(folder, 'open_loop.png'), report['open_loop'], report['context'])
     if 'router' in report:
         write_router_map(os.path.join(folder, 'router.png'), report['router'], tasks)
-
-
-def _write_conflict(path: str, diagnostics: str, tasks: Sequence[str]) -> None:
-    if os.path.exists(diagnostics) and os.path.getsize(diagnostics):
-        env_step, matrices = last_matrices(diagnostics, tasks)
-        if matrices:
-            write_conflict_map(path, matrices, tasks, env_step)

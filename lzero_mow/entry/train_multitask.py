@@ -1,4 +1,4 @@
-"""The training entry, one for every method: what is trained, and on what, stands in the two configs alone."""
+"""The training entry of all methods: the two configs alone say what is trained, and on what."""
 from typing import Optional, Tuple
 
 import torch
@@ -26,23 +26,20 @@ def train_multitask(
     Overview:
         Train one policy on several tasks: collect from all of them at once, update, and evaluate all of them at the
         same environment steps. A policy that groups its tasks is first warmed up on random play. Evaluations and
-        reports draw random numbers of their own, so that neither their frequency nor a stop and a resume changes what
-        is learned.
+        reports draw random numbers of their own, so that neither their frequency nor a stop and a resume affects
+        training.
     Arguments:
         - input_cfg (:obj:`Tuple[dict, dict]`): LightZero's main config and create config; the tasks are
             ``main_config.env.tasks`` and the run folder is ``main_config.exp_name``.
-        - seed (:obj:`int`): Seed of everything random.
         - model (:obj:`Optional[torch.nn.Module]`): Used instead of the one the config describes.
         - model_path (:obj:`Optional[str]`): A checkpoint whose weights to start from.
         - max_train_iter (:obj:`int`): Updates after which to stop.
         - max_env_step (:obj:`int`): Environment steps of EACH task after which to stop.
-        - resume (:obj:`Optional[str]`): Folder of a run to go on with.
-    Returns:
-        - policy (:obj:`Policy`): The trained policy.
+        - resume (:obj:`Optional[str]`): Folder of a run to continue.
     Raises:
         - ValueError: for a config or a run folder that cannot be used.
         - FloatingPointError: if a loss is not finite.
-        - RuntimeError: if an environment died or a checkpoint cannot be written. The last checkpoint stays good.
+        - RuntimeError: if an environment dies or a checkpoint cannot be written. The last checkpoint stays intact.
     """
     return train(resolve(*input_cfg, seed, max_env_step), resume, model, model_path, max_train_iter)
 
@@ -51,7 +48,7 @@ def train(
         config: dict, resume: Optional[str] = None, model: Optional[torch.nn.Module] = None,
         model_path: Optional[str] = None, max_train_iter: int = int(1e10)
 ) -> Policy:
-    """``train_multitask`` for a configuration that is one checked tree, as the command line has it."""
+    """``train_multitask`` with the configuration as one checked tree, as on the command line."""
     keep_freed_memory()
     config, max_env_step = on_device(config), config['max_env_step']
     with interruptible(), Run(config, resume, model) as run:
@@ -121,9 +118,7 @@ def _collect(run: Run, epsilon: float) -> int:
     decided, seconds = workers.interactions(), workers.collector.deciding_seconds
     steps = workers.collect(run.schedule.train_iter, epsilon, until=run.config['max_env_step'])
     if epsilon < 1:
-        run.cost.add(
-            'decision', workers.collector.deciding_seconds - seconds, workers.interactions() - decided
-        )
+        run.cost.add('decision', workers.collector.deciding_seconds - seconds, workers.interactions() - decided)
     env_step = workers.env_step()
     for env_id, episode_return, length in workers.collector.drain_episodes():
         task_id = env_id // run.cfg.env.collector_env_num
@@ -133,10 +128,10 @@ def _collect(run: Run, epsilon: float) -> int:
 
 
 def _update(run: Run, updates: int) -> None:
-    """Train the policy; a loss that is not finite ends the run here, before anything is saved."""
+    """Train the policy; a loss that is not finite ends the run before anything is saved."""
     workers, policy, env_step = run.workers, run.workers.policy, run.workers.env_step()
     run.progress.phase('training')
-    with run.cost.of('update', updates):
+    with run.cost.measure('update', updates):
         for _ in range(updates):
             data = workers.buffer.sample(run.cfg.policy.batch_size, policy.active_tasks)
             run.log.update(env_step, policy.learn_mode.forward(data))

@@ -1,7 +1,7 @@
-"""The first phase of a run: one module set learns from random play, then the tasks are grouped (paper section 3.6)."""
+"""The first phase of a run: one module set learns from random play, then tasks are grouped (paper section 3.6)."""
 import csv
 import os
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Sequence
 
 import numpy as np
 import torch
@@ -25,8 +25,8 @@ SAVE_EVERY, GRADIENT_BATCHES = 500, 32
 
 def warm_up(run: Run) -> None:
     """
-    What is left to do of the warm-up; nothing is collected meanwhile. Checkpoints are written at its start, every
-    ``SAVE_EVERY`` updates, before tasks are grouped and at its end.
+    Do what is left of the warm-up, without collecting. Checkpoints are written at its start, every ``SAVE_EVERY``
+    updates, before the tasks are grouped and at its end.
     """
     schedule, steps = run.schedule, run.workers.policy.warmup_steps
     if schedule.warmed_up:
@@ -60,7 +60,7 @@ def _train(run: Run, steps: int) -> None:
 
 
 def _group(run: Run) -> None:
-    """Group the tasks by fresh batches, which leave no trace in the training's randomness, and write that down."""
+    """Group the tasks with fresh batches, which don't affect the randomness of training, and record the clusters."""
     run.progress.phase('grouping tasks')
     tasks, policy = list(run.cfg.env.tasks), run.cfg.policy
     with isolated_rng(run.cfg.seed):
@@ -78,39 +78,30 @@ def _group(run: Run) -> None:
     logging.info('clusters: %s', '; '.join(', '.join(group) for group in names))
 
 
-def gradient_batches(buffer: Replay, policy_cfg: Any, number: Optional[int] = None) -> Iterator[TaskBatch]:
+def gradient_batches(buffer: Replay, policy_cfg: Any, number: int = GRADIENT_BATCHES) -> Iterator[TaskBatch]:
     """
-    Overview:
-        Batches to measure gradients on, one after the other: about as large as an update's, every task with as many
-        sequences. Numpy's global state says which, the buffer's own randomness is left alone.
-    Arguments:
-        - number (:obj:`Optional[int]`): How many; None for as many as decide on clusters.
+    Batches to measure gradients on, about as large as an update's, with the same number of sequences per task. Drawn by
+    numpy's global state, without the buffer's own randomness.
     """
     rng = np.random.default_rng(np.random.randint(2 ** 31))
     K = len(policy_cfg.tasks)
-    for _ in range(number or GRADIENT_BATCHES):
+    for _ in range(number):
         yield buffer.sample_for_report(-(-policy_cfg.batch_size // K) * K, rng)
 
 
 class Curve:
-    """
-    Overview:
-        ``warm_up.csv``: update, task, and every term of the task's losses, as the mean since the row before.
-    Arguments:
-        - path (:obj:`str`): The file; rows are added to those that are there.
-        - tasks (:obj:`Sequence[str]`): Task names.
-    """
+    """``warm_up.csv``: update, task, and every term of the task's losses, as its mean since the previous row."""
 
     def __init__(self, path: str, tasks: Sequence[str]) -> None:
         self._path, self._tasks = path, tasks
         self._logs: List[Dict[str, torch.Tensor]] = []
 
     def add(self, log: Dict[str, torch.Tensor]) -> None:
-        """Remember what one update says; tensors stay on their device."""
+        """Keep the terms of one update; tensors stay on their device."""
         self._logs.append({name: value for name, value in log.items() if name.startswith('task/')})
 
     def write(self, update: int) -> None:
-        """Append the means of the updates since the last call, if there are any."""
+        """Append the means over the updates since the last call, if any."""
         if not self._logs:
             return
         first = f'task/{self._tasks[0]}/'

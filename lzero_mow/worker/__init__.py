@@ -1,3 +1,3 @@
-"""Collection and evaluation: LightZero's workers, minus what loses steps."""
+"""Collection and evaluation: LightZero's workers, except that no step is lost."""
 from .collector import MoWSegmentCollector
 from .evaluator import MoWEvaluator

@@ -1,4 +1,5 @@
-"""MoWSegmentCollector: LightZero's segment collector without the loss of steps.
+"""
+MoWSegmentCollector: LightZero's segment collector, except that no step is lost.
 
 One environment with segments of four steps, ``|`` marks a done:
 
@@ -43,17 +44,15 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
     """
 
     def close(self) -> None:
-        """Close the environments, and the log of LightZero's class."""
+        """Close the environments and the log of LightZero's class."""
         close_environments(self._env)
         super().close()
 
     def reset(self, _policy: Optional[Any] = None, _env: Optional[BaseEnvManager] = None) -> None:
         """
         Overview:
-            Reset policy, environments and counters; every environment begins a new episode.
-        Arguments:
-            - _policy (:obj:`Optional[Any]`): A new collect-mode policy, or None to keep the policy.
-            - _env (:obj:`Optional[BaseEnvManager]`): A new manager to launch, or None to reset the old one.
+            Reset policy, environments and counters, with a new policy or environment manager if one is given; every
+            environment begins a new episode.
         Raises:
             - ValueError: If the config asks for search statistics that this collector does not store.
         """
@@ -68,7 +67,7 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
         self.deciding_seconds = 0.0  # wall-clock time spent in the policy
         self._finished_episodes = []
         self._pool_metas = []
-        # Set when a resumed run cannot restore its environments: their old episodes must be closed first.
+        # Set if a resumed run cannot restore its environments: their old episodes must be closed first.
         self._interrupted = False
 
     @property
@@ -77,7 +76,7 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
         return self._envsteps.copy()
 
     def drain_episodes(self) -> List[Tuple[int, float, int]]:
-        """The episodes that ended since the last call, oldest first: (env id, raw return, length in steps) each."""
+        """The episodes that have ended since the last call, oldest first: (env id, raw return, length in steps)."""
         episodes, self._finished_episodes = self._finished_episodes, []
         return episodes
 
@@ -87,10 +86,8 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
     ) -> List[Any]:
         """
         Overview:
-            Step the environments together until enough segments are complete.
+            Step the environments together until enough segments are complete, by default one per environment.
         Arguments:
-            - num_segments (:obj:`Optional[int]`): Segments to wait for; by default one per environment.
-            - train_iter (:obj:`int`): Update counter, for the log.
             - policy_kwargs (:obj:`Optional[Dict[str, float]]`): ``temperature`` (default 1), ``epsilon`` (default 0).
             - env_ids (:obj:`Optional[Sequence[int]]`): Step only these, the others wait; by default all.
         Returns:
@@ -124,25 +121,24 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
         """Begin new episodes, then run the policy once on the observations of all ready environments."""
         ready = sorted(obs)
         for env_id in ready:
-            if self._streams[env_id].segment is None:
-                self._begin_episode(self._streams[env_id], obs[env_id])
+            stream = self._streams[env_id]
+            if stream.segment is None:
+                stack = self.policy_config.model.frame_stack_num
+                stream.window = deque([to_ndarray(obs[env_id]['observation'])] * stack, maxlen=stack)
+                self._begin_segment(stream)
         frames = to_ndarray([self._streams[env_id].segment.get_obs() for env_id in ready])
         frames = prepare_observation(frames, self.policy_config.model.model_type)
         begun = time.monotonic()
         output = self._policy.forward(
-            data=torch.from_numpy(frames).to(self.policy_config.device),
+            data=torch.from_numpy(frames).to(self.policy_config.device), ready_env_id=ready,
             action_mask=[to_ndarray(obs[env_id]['action_mask']) for env_id in ready],
-            temperature=policy_kwargs['temperature'], to_play=[to_ndarray(obs[env_id]['to_play']) for env_id in ready],
-            epsilon=policy_kwargs['epsilon'], ready_env_id=ready,
-            timestep=[to_ndarray(obs[env_id].get('timestep', -1)) for env_id in ready]
+            to_play=[to_ndarray(obs[env_id]['to_play']) for env_id in ready],
+            timestep=[to_ndarray(obs[env_id].get('timestep', -1)) for env_id in ready], **policy_kwargs
         )
         self.deciding_seconds += time.monotonic() - begun
         return output
 
-    def _begin_episode(self, stream: EnvStream, obs: Dict[str, Any]) -> None:
-        first_frame = to_ndarray(obs['observation'])
-        stack = self.policy_config.model.frame_stack_num
-        stream.window = deque([first_frame] * stack, maxlen=stack)
+    def _begin_segment(self, stream: EnvStream) -> None:
         stream.segment = self._new_segment()
         stream.segment.reset(stream.window)
 
@@ -155,7 +151,7 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
     def _store(self, stream: EnvStream, obs: Dict[str, Any], output: Dict[str, Any], timestep: BaseEnvTimestep) -> None:
         """
         Append the step that `output` made from `obs` to the environment's segment, and pass the segment on when it is
-        full or the episode ends. RuntimeError for an abnormal step, which would join two episodes without a mark.
+        full or the episode ends. RuntimeError for an abnormal step, which would silently join two episodes.
         """
         env_id, info = stream.env_id, timestep.info
         if info.get('abnormal', False):
@@ -189,14 +185,13 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
             self._finish_episode(stream, float(info['eval_episode_return']))
 
     def _hold_back(self, stream: EnvStream) -> None:
-        # The segment is full: it pads and releases the previous one, and waits for its own padding.
+        # The full segment pads and releases the previous one, and waits for its own padding.
         env_id = stream.env_id
         self._release_held(stream)
         self.last_game_segments[env_id] = stream.segment
         self.last_game_priorities[env_id] = self._priorities_of(stream)
         stream.held_meta = stream.take_meta()
-        stream.segment = self._new_segment()
-        stream.segment.reset(stream.window)
+        self._begin_segment(stream)
 
     def _release_held(self, stream: EnvStream) -> None:
         env_id = stream.env_id
@@ -226,14 +221,8 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
         env_id, length = stream.env_id, stream.episode_steps
         seconds = self._env_info[env_id]['time']
         self._finished_episodes.append((env_id, episode_return, length))
-        self._episode_info.append(
-            {
-                'reward': episode_return,
-                'time': seconds,
-                'step': length,
-                'visit_entropy': stream.entropy_sum / length
-            }
-        )
+        entropy = stream.entropy_sum / length
+        self._episode_info.append(dict(reward=episode_return, time=seconds, step=length, visit_entropy=entropy))
         self._total_episode_count += 1
         self._total_duration += seconds
         self._release_all(stream)

@@ -20,13 +20,10 @@ class CollectorState:
 
     def state_dict(self) -> Dict[str, Any]:
         """
-        Overview:
-            Counters, segments in progress or held back, finished episodes that were not drained, and the states of the
-            environments if they live in this process and have ``state_dict``. To be called between two ``collect``.
-        Returns:
-            - state (:obj:`Dict[str, Any]`): Loadable with ``torch.load(weights_only=True)``.
+        Counters, segments in progress or held back, finished episodes that were not drained, and the states of the
+        environments if they live in this process and have ``state_dict``. Call it between two ``collect``.
         """
-        assert len(self.game_segment_pool) == 0, 'a collector cannot be saved in the middle of collect()'
+        assert not self.game_segment_pool, 'a collector cannot be saved in the middle of collect()'
         plain = {name: pack(getattr(self, name)) for name in PLAIN_STATE}
         return dict(
             plain=plain, flights=[stream.state_dict() for stream in self._streams],
@@ -39,8 +36,6 @@ class CollectorState:
         Overview:
             Continue where ``state_dict`` was called. Environments whose state was not saved start a new episode; the
             steps of the old one come with the next ``collect``, its last step marked as a truncation.
-        Arguments:
-            - state (:obj:`Dict[str, Any]`): From ``state_dict`` of a collector with the same environments.
         Raises:
             - ValueError: If the number of environments differs.
         """
@@ -53,9 +48,8 @@ class CollectorState:
             setattr(self, name, unpack(value))
         for stream, saved in zip(self._streams, state['flights']):
             stream.load_state_dict(saved, self._new_segment())
-        self.last_game_segments = [
-            unpack_segment(unpack(saved), self._new_segment()) for saved in state['held_segments']
-        ]
+        held = [unpack(saved) for saved in state['held_segments']]
+        self.last_game_segments = [unpack_segment(saved, self._new_segment()) for saved in held]
         if state['environments'] is None or vars(self._env).get('_envs') is None:
             logging.warning('the states of the environments were not saved: every environment starts a new episode')
             self._interrupted = True
@@ -68,13 +62,9 @@ def pack_environments(manager: BaseEnvManager) -> Optional[Dict[str, Any]]:
     envs = vars(manager).get('_envs')
     if envs is None or not all(hasattr(env, 'state_dict') for env in envs):
         return None
-    return pack(
-        dict(
-            envs=[env.state_dict() for env in envs],
-            ready_obs=[manager._ready_obs[env_id] for env_id in range(manager.env_num)],
-            episode_count=[manager._env_episode_count[env_id] for env_id in range(manager.env_num)],
-        )
-    )
+    ids = range(manager.env_num)
+    ready_obs, counts = [manager._ready_obs[i] for i in ids], [manager._env_episode_count[i] for i in ids]
+    return pack(dict(envs=[env.state_dict() for env in envs], ready_obs=ready_obs, episode_count=counts))
 
 
 def unpack_environments(state: Dict[str, Any], manager: BaseEnvManager) -> None:

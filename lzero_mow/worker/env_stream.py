@@ -19,13 +19,12 @@ SEGMENT_LISTS = (
 @dataclass
 class EnvStream:
     """
-    Overview:
-        One environment's segment in progress, and what LightZero's GameSegment has no field for. ``segment`` is None
-        between a done and the first observation of the next episode.
+    One environment's segment in progress, and what LightZero's GameSegment has no field for. ``segment`` is None
+    between a done and the first observation of the next episode.
     """
     env_id: int
     episode_id: int = 0
-    # Steps taken in this episode, which is the timestep of the current observation.
+    # Steps taken in this episode: the timestep of the current observation.
     episode_steps: int = 0
     entropy_sum: float = 0.
     segment: Optional[GameSegment] = None
@@ -40,10 +39,7 @@ class EnvStream:
     sampled_actions: List[np.ndarray] = field(default_factory=list)
 
     def record_flags(self, done: bool, info: Dict[str, Any]) -> None:
-        """
-        Record how a step ended. LightZero's own environments mark a time limit as gym did; any other end is a
-        termination.
-        """
+        """Record how a step ended. LightZero's environments mark a time limit as gym did; other ends terminate."""
         truncated = bool(info.get('truncated', info.get('TimeLimit.truncated', False)))
         terminated = bool(info.get('terminated', done and not truncated))
         for name, value in zip(STEP_FLAGS, (terminated, truncated, bool(info.get('life_loss', False)))):
@@ -52,7 +48,7 @@ class EnvStream:
     def take_meta(self) -> Dict[str, Any]:
         """
         Overview:
-            Meta of the segment that has just ended; the per-step lists start afresh for the next one.
+            Meta of the segment that has just ended; the per-step lists start anew for the next one.
         Returns:
             - meta (:obj:`Dict[str, Any]`): env_id, episode_id, first_timestep, STEP_FLAGS (n,) bool each, and
               sampled_actions (n, C, A) float32 if the policy samples.

@@ -1,4 +1,4 @@
-"""What a run costs: processor time, time by the clock, memory, a decision, an update - over all its resumes."""
+"""What a run costs over all its resumes: processor and wall-clock time, memory; and the time of a decision or update."""
 import resource
 import time
 from collections import Counter
@@ -7,37 +7,37 @@ from typing import Any, Dict, Iterator
 
 
 def peak_memory() -> int:
-    """Bytes of this process's largest resident size until now."""
+    """The largest resident size of this process so far, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 2 ** 10  # Linux counts KiB
 
 
 class Cost:
-    """A stopwatch that goes on where the one in a checkpoint stood. Processes of environments are not counted."""
+    """A stopwatch that continues from the one in a checkpoint. Processes of environments are not counted."""
 
     def __init__(self) -> None:
         self._before = {'cpu': 0.0, 'wall': 0.0, 'peak_memory': 0}
         self._cpu, self._wall = time.process_time(), time.monotonic()
-        # What was done how often, and the seconds by the clock that it took.
+        # Wall-clock seconds and number of repetitions of each measured activity.
         self._seconds, self._times = Counter(), Counter()
 
     @contextmanager
-    def of(self, name: str, times: int) -> Iterator[None]:
-        """Measure a block that does the same thing so many times."""
+    def measure(self, name: str, times: int) -> Iterator[None]:
+        """Measure a block that does the same thing a number of times."""
         begun = time.monotonic()
         yield
         self.add(name, time.monotonic() - begun, times)
 
     def add(self, name: str, seconds: float, times: int) -> None:
-        """Count something that was measured elsewhere."""
+        """Count what was measured elsewhere."""
         self._seconds[name] += seconds
         self._times[name] += times
 
     def mean(self, name: str) -> float:
-        """Seconds that one took until now; NaN if none was done."""
+        """Mean seconds of one repetition so far; NaN if there was none."""
         return self._seconds[name] / self._times[name] if self._times[name] else float('nan')
 
     def state_dict(self) -> Dict[str, Any]:
-        """Seconds of processor and clock, and bytes of the largest resident size, until now; what was done."""
+        """Processor and wall-clock seconds, and the largest resident size in bytes, so far; the activities."""
         return {
             'cpu': self._before['cpu'] + time.process_time() - self._cpu,
             'wall': self._before['wall'] + time.monotonic() - self._wall,

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a run by one KeyboardInterrupt, wherever they arrive."""
+"""Ctrl-C and SIGTERM end a run with one KeyboardInterrupt, wherever they arrive."""
 import os
 import signal
 import threading
@@ -11,10 +11,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 @contextmanager
 def interruptible() -> Iterator[None]:
     """
-    While the block runs, both signals raise KeyboardInterrupt in this process. In environment processes forked from it
+    While the block runs, both signals raise KeyboardInterrupt in this process. In environment processes forked from it,
     Ctrl-C, which a terminal sends to all of them, does nothing: this process closes them. DI-engine's managers turn an
     interrupt that arrives inside an environment into a RuntimeError, which is turned back here. Does nothing outside
-    the main thread, where python allows no signal handlers.
+    the main thread, where Python allows no signal handlers.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

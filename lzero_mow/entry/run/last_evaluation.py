@@ -1,4 +1,4 @@
-"""What a run has reached, as a table for the screen."""
+"""The last evaluation of a run, as a table for the screen."""
 import pandas as pd
 from rich.table import Table
 
@@ -16,11 +16,8 @@ SHOWN = {
 
 def last_evaluation(rows: pd.DataFrame) -> Table:
     """
-    Overview:
-        A line per task, and one for the means of what all tasks have. Behind a success stands what so few episodes leave
-        open (Wilson's 95 % interval; for the mean, that of all episodes).
-    Arguments:
-        - rows (:obj:`pd.DataFrame`): The evaluations of one run, in their order.
+    A line per task, and one for the means of the columns that all tasks have, from the evaluations of one run in order.
+    A success rate is followed by its uncertainty (Wilson's 95 % interval; for the mean, over all episodes).
     """
     last = rows[rows.env_step == rows.env_step.iloc[-1]]
     columns = last[list(SHOWN)].dropna(axis='columns')

@@ -15,8 +15,8 @@ LINES_EVERY = 30.0
 class Progress:
     """
     Overview:
-        Shows how far each task is: steps, return of its last training episode, human-normalised score of its last
-        evaluation, steps per second. Use as a context manager.
+        Shows the progress of each task: steps, return of its last training episode, score of its last evaluation, steps
+        per second. Use as a context manager.
     """
 
     def __init__(self, tasks: Sequence[str], max_env_step: int) -> None:
@@ -38,7 +38,7 @@ class Progress:
         self._live.stop()
 
     def phase(self, name: str) -> None:
-        """Say what is being done now, such as ``evaluating``."""
+        """Show what the run is doing now, such as ``evaluating``."""
         self._phase = name
         self._refresh()
 
@@ -49,7 +49,7 @@ class Progress:
         self._scores = list(scores)
 
     def step(self, env_step: int, train_iter: int) -> None:
-        """Tell how far the run is. The speed is an average in which a step counts half after some ten calls."""
+        """Show how far the run is. The speed is a moving average: a call has half its weight after ten more."""
         now = time.monotonic()
         if self._clock is not None and env_step > self._env_step:
             speed = (env_step - self._env_step) / (now - self._clock)
@@ -60,7 +60,7 @@ class Progress:
             self.write_lines()
 
     def warm_up(self, done: int, steps: int) -> None:
-        """Tell how far the warm-up is."""
+        """Show how far the warm-up is."""
         self.phase(f'warming up, {done} of {steps}')
         now = time.monotonic()
         if not SCREEN.is_terminal and now - self._last_lines >= LINES_EVERY:
@@ -68,19 +68,13 @@ class Progress:
             logging.info('warming up: update %d of %d', done, steps)
 
     def write_lines(self) -> None:
-        """Write the plain lines now."""
+        """Write one plain line per task."""
         self._last_lines = time.monotonic()
         for row in self._rows():
             logging.info('%s: step %s, last return %s, score %s, %s steps/s', *row)
 
     def write_evaluation(self, env_step: int, returns: Sequence[float], score: float) -> None:
-        """
-        Overview:
-            Write one line for an evaluation of all tasks.
-        Arguments:
-            - returns (:obj:`Sequence[float]`): Mean return of each.
-            - score (:obj:`float`): Their aggregate.
-        """
+        """Write one line for an evaluation: the mean return of each task, and their aggregate score."""
         what = 'return' if None in self._scores else 'score'
         scores = ['' if score is None else f' (score {score:.2f})' for score in self._scores]
         means = ', '.join(f'{task} {mean:.1f}{own}' for task, mean, own in zip(self._tasks, returns, scores))

@@ -1,4 +1,4 @@
-"""The random states of python, numpy and torch: saved, restored, and kept out of the way of an evaluation."""
+"""The random states of Python, numpy and torch: saved, restored, and isolated from evaluations."""
 import random
 from contextlib import contextmanager
 from typing import Iterator
@@ -21,7 +21,7 @@ def random_state() -> dict:
 
 
 def load_random_state(state: dict) -> None:
-    """Restore the result of ``random_state``. States of GPUs are restored where the machine has as many as it had."""
+    """Restore the result of ``random_state``; the states of GPUs only if the machine still has the same number."""
     version, internal, gauss = state['python']
     random.setstate((version, tuple(internal), gauss))
     name, key, position, has_gauss, cached = state['numpy']
@@ -41,8 +41,8 @@ class RandomState:
 @contextmanager
 def isolated_rng(seed: int) -> Iterator[None]:
     """
-    Run a block with random numbers of its own, which depend on ``seed`` alone, and put the states back afterwards. What
-    is evaluated or drawn, and how often, then leaves no trace in the training.
+    Run a block with random numbers of its own, which depend on ``seed`` alone, and restore the states afterwards, so
+    that training does not depend on what is evaluated or drawn, and how often.
     """
     before = random_state()
     set_pkg_seed(seed, use_cuda=torch.cuda.is_available())

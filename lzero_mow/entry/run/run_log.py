@@ -1,4 +1,4 @@
-"""What a run writes down, over environment steps: ``results.csv``, ``diagnostics.csv``, ``times.csv``, TensorBoard."""
+"""What a run records over environment steps: ``results.csv``, ``diagnostics.csv``, ``times.csv``, TensorBoard."""
 import os
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -13,32 +13,30 @@ from lzero_mow.utils.paths import RESULTS
 from .cost import peak_memory
 from .scalar_writer import ScalarWriter
 
-# What a task's score is: the first of them that all tasks have.
-COUNTING = ('success_any', 'human_normalised', 'return')
+# A task's score is the first of these that all tasks have.
+SCORES = ('success_any', 'human_normalised', 'return')
 
 
 class RunLog:
     """
     Overview:
-        The log of one run. Scalars: ``evaluation/<task>/return`` and, where there are some, ``human_normalised``,
-        ``success_any`` and ``success_last``, and the mean, median and iqm over tasks of what counts;
-        ``collect/<task>/episode_return`` and ``episode_length`` of training episodes; ``run/*`` for
-        speed and memory; ``plasticity/*`` for diagnoses; and under their own names what the policy's updates return.
+        The log of one run. Scalars: ``evaluation/<task>/return`` and, if defined, ``human_normalised``, ``success_any``
+        and ``success_last``, and the mean, median and iqm of the score over tasks; ``collect/<task>/episode_return``
+        and ``episode_length`` of training episodes; ``run/*`` for speed and memory; ``plasticity/*`` for diagnoses; and
+        under their own names what the policy's updates return.
+    Arguments:
+        - references (:obj:`Sequence`): For each task the (random, human) returns, or None.
+        - log_freq (:obj:`int`): Updates over which training scalars are averaged.
+        - resumed_at (:obj:`Optional[int]`): Step at which a resumed run continues; TensorBoard hides what came after.
     """
 
     def __init__(
             self, run_dir: str, method: str, seed: int, tasks: Sequence[str],
             references: Sequence[Optional[Tuple[float, float]]], log_freq: int, resumed_at: Optional[int] = None
     ) -> None:
-        """
-        Arguments:
-            - method (:obj:`str`): The method's name, the first column of the results.
-            - references (:obj:`Sequence`): For each task the (random, human) returns, or None.
-            - log_freq (:obj:`int`): Updates over which training scalars are averaged.
-            - resumed_at (:obj:`Optional[int]`): Step at which a resumed run goes on; TensorBoard hides what came after.
-        """
-        self.results, self.diagnostics = os.path.join(run_dir, RESULTS), os.path.join(run_dir, DIAGNOSTICS)
-        self.times = os.path.join(run_dir, TIMES)
+        self.results, self.diagnostics, self.times = (
+            os.path.join(run_dir, name) for name in (RESULTS, DIAGNOSTICS, TIMES)
+        )
         purge_step = None if resumed_at is None else resumed_at + 1
         self.writer = ScalarWriter(os.path.join(run_dir, 'log', 'serial'), purge_step=purge_step)
         self.last_scores: List[Optional[float]] = [None] * len(tasks)
@@ -51,14 +49,13 @@ class RunLog:
     def evaluation(self, env_step: int, episodes: Dict[str, np.ndarray]) -> float:
         """
         Overview:
-            Write down an evaluation of all tasks.
+            Record an evaluation of all tasks.
         Arguments:
-            - env_step (:obj:`int`): Environment steps per task so far.
-            - episodes (:obj:`dict`): ``return``, and ``success_any`` and ``success_last`` where there are some: (K,
-                episodes) each, in task order.
+            - episodes (:obj:`dict`): ``return``, and ``success_any`` and ``success_last`` if defined: (K, episodes)
+              each, in task order.
         Returns:
-            - score (:obj:`float`): Mean over tasks of the success, the human-normalised score, or the return: the first
-                of them that all tasks have. The checkpoint with the highest one is the best.
+            - score (:obj:`float`): Mean over tasks of the first of ``SCORES`` that all tasks have. The checkpoint with
+              the highest one is the best.
         """
         rows = evaluation_rows(self._method, self._seed, self._tasks, self._references, env_step, episodes)
         append_results(self.results, rows)
@@ -69,7 +66,7 @@ class RunLog:
             for task, value in zip(self._tasks, values):
                 if value is not None:
                     self.writer.add_scalar(f'evaluation/{task}/{name}', value, env_step)
-        name = next(name for name in COUNTING if None not in columns[name])
+        name = next(name for name in SCORES if None not in columns[name])
         summary = aggregate(columns[name])
         for statistic, value in summary.items():
             self.writer.add_scalar(f'evaluation/{name}_{statistic}', value, env_step)
@@ -77,16 +74,11 @@ class RunLog:
         return summary['mean']
 
     def time(self, times: Times) -> None:
-        """Write down what was done until an evaluation, and how long it took."""
+        """Record what was done until an evaluation, and how long it took."""
         append_times(self.times, times)
 
     def diagnosis(self, env_step: int, diagnosis: Dict[str, Any]) -> None:
-        """
-        Overview:
-            Write down a diagnosis: its scalars, and in the table the cosines of every two tasks' gradients too.
-        Arguments:
-            - diagnosis (:obj:`dict`): 'scalars': name -> number; 'conflict': shared part -> (K, K) cosines.
-        """
+        """Record a diagnosis, see `MultitaskPolicy.diagnose`; the table has the cosines as well."""
         rows = dict(diagnosis['scalars'])
         for part, cosine in diagnosis['conflict'].items():
             rows.update(matrix_rows(part, cosine, self._tasks))
@@ -95,14 +87,14 @@ class RunLog:
             self.writer.add_scalar(f'plasticity/{name}', value, env_step)
 
     def episode(self, task: str, env_step: int, episode_return: float, length: int) -> None:
-        """Write down a training episode that has ended: its raw return and its length in environment steps."""
+        """Record a finished training episode: its raw return and its length in environment steps."""
         self.writer.add_scalar(f'collect/{task}/episode_return', episode_return, env_step)
         self.writer.add_scalar(f'collect/{task}/episode_length', length, env_step)
 
     def update(self, env_step: int, metrics: Dict[str, torch.Tensor]) -> None:
         """
-        Add the metrics of one update to the running means, which are written every ``log_freq`` updates. Tensors stay
-        on their device until then.
+        Add the metrics of one update to the running means, which are written every ``log_freq`` updates. Until then
+        tensors stay on their device.
         """
         for name, value in metrics.items():
             value = value.detach() if isinstance(value, torch.Tensor) else torch.tensor(float(value))
@@ -118,14 +110,11 @@ class RunLog:
     def speed(
             self, env_step: int, train_iter: int, steps_per_second: float, transitions: int, interactions: int
     ) -> None:
-        """Write down how far and how fast the run is, and what it occupies."""
-        scalars = {
-            'updates': train_iter,
-            'env_steps_per_second': steps_per_second,
-            'replay_transitions': transitions,
-            'interactions': interactions,
-            'peak_memory_gib': peak_memory() / 2 ** 30,
-        }
+        """Record how far and how fast the run is, and how much memory it takes."""
+        scalars = dict(
+            updates=train_iter, env_steps_per_second=steps_per_second, replay_transitions=transitions,
+            interactions=interactions, peak_memory_gib=peak_memory() / 2 ** 30
+        )
         for name, value in scalars.items():
             self.writer.add_scalar(f'run/{name}', value, env_step)
 
@@ -134,16 +123,11 @@ class RunLog:
         What a resumed run needs: the lengths of the tables now, the latest scores, and the running means of the updates
         that are not written yet.
         """
-        return {
-            'results_size': _size(self.results),
-            'diagnostics_size': _size(self.diagnostics),
-            'times_size': _size(self.times),
-            'last_scores': list(self.last_scores),
-            'sums': {name: total.cpu()
-                     for name, total in self._sums.items()},
-            'counts': dict(self._counts),
-            'updates': self._updates,
-        }
+        sums = {name: total.cpu() for name, total in self._sums.items()}
+        return dict(
+            results_size=_size(self.results), diagnostics_size=_size(self.diagnostics), times_size=_size(self.times),
+            last_scores=list(self.last_scores), sums=sums, counts=dict(self._counts), updates=self._updates
+        )
 
     def load_state_dict(self, state: dict) -> None:
         """Go back to a saved state: rows written after it are cut from the tables."""

@@ -1,4 +1,4 @@
-"""TensorBoard scalars without a thread: a disk that is full raises here, and cannot stall the run."""
+"""TensorBoard scalars without a thread: a full disk raises an error instead of stalling the run."""
 import os
 import time
 from contextlib import contextmanager
@@ -15,24 +15,20 @@ FLUSH_EVERY = 10.0
 class ScalarWriter:
     """
     Overview:
-        The part of tensorboardX's SummaryWriter that a run uses. That one writes in a thread of
-        its own; when the disk is full the thread dies, and the run waits for ever once its queue has filled.
-    Interfaces:
-        ``add_scalar``, ``flush``, ``close``
+        The part of tensorboardX's SummaryWriter that a run uses. That class writes in a thread of its own; when the
+        disk is full the thread dies, and once its queue is full the run waits forever.
+    Arguments:
+        - folder (:obj:`str`): Where the event file goes; earlier event files there belong to the same curves.
+        - purge_step (:obj:`Optional[int]`): TensorBoard hides earlier files' scalars from this step on.
+    Raises:
+        - OSError: here and in every method, with the folder, if the file cannot be written.
     """
 
     def __init__(self, folder: str, purge_step: Optional[int] = None) -> None:
-        """
-        Arguments:
-            - folder (:obj:`str`): Where the event file goes; earlier event files there belong to the same curves.
-            - purge_step (:obj:`Optional[int]`): TensorBoard hides earlier files' scalars from this step on.
-        Raises:
-            - OSError: that names the file, here and in every method, if it cannot be written.
-        """
         os.makedirs(folder, exist_ok=True)
         self._path = folder
         with self._named_errors():
-            # The suffix keeps a run that is resumed within the same second from writing over its own file.
+            # The suffix keeps a run that is resumed within the same second from overwriting its own file.
             self._events = EventsWriter(os.path.join(folder, 'events'), f'.{time.time_ns()}')
         self._last_flush = time.monotonic()
         if purge_step is not None:
@@ -71,9 +67,8 @@ class ScalarWriter:
 
 class NoScalars:
     """
-    Overview:
-        What LightZero's workers get for a writer. Their curves repeat the run's own over other counts (updates, steps
-        of all tasks together), by which nothing could be hidden when a run is resumed.
+    The writer that LightZero's workers get. Their curves repeat the run's own over other counts (updates, steps of all
+    tasks together), by which nothing could be hidden when a run is resumed.
     """
 
     def add_scalar(self, name: str, value: float, step: int) -> None:

@@ -1,4 +1,4 @@
-"""The parts of a run, built from LightZero's two configs: whatever they name in DI-engine's registries is used."""
+"""The parts of a run, built from LightZero's two configs, which name them in DI-engine's registries."""
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -39,15 +39,15 @@ class Workers:
     buffer: Replay
 
     def __post_init__(self) -> None:
-        # Steps that tasks sat out while others were collected.
-        self._sat_out = np.zeros(len(self.cfg.env.tasks), dtype=np.int64)
+        # Steps of each task that others took while it was not collected.
+        self._steps_idle = np.zeros(len(self.cfg.env.tasks), dtype=np.int64)
 
     def env_step(self) -> int:
         """
-        The clock of a run: environment steps that every task has taken or sat out so far. Tasks advance together; where
-        environments reset in processes of their own one may be a few steps ahead.
+        The clock of a run: environment steps that every task has taken or was idle for. Tasks advance together; if
+        environments reset in processes of their own, one may be a few steps ahead.
         """
-        return int((self._steps_taken() + self._sat_out).min())
+        return int((self._steps_taken() + self._steps_idle).min())
 
     def interactions(self) -> int:
         """Environment steps taken so far, all tasks together."""
@@ -59,36 +59,32 @@ class Workers:
     def collect(self, train_iter: int, epsilon: float, until: int) -> int:
         """
         Overview:
-            Collect about one segment of every environment of the active tasks into the replay. Where all tasks rest,
-            time passes until the next evaluation, which may wake some, or until the run's last step.
+            Collect about one segment of every environment of the active tasks into the replay. If all tasks are idle,
+            time advances to the next evaluation, which may reactivate some, or to the run's last step.
         Returns:
             - steps (:obj:`int`): The steps that each active task took.
         """
         before, taken, active = self.env_step(), self._steps_taken(), self.policy.active_tasks
         if not active:
-            self._sat_out += min(self.cfg.policy.eval_freq, until - before)
+            self._steps_idle += min(self.cfg.policy.eval_freq, until - before)
             return 0
-        envs_a_task = self.cfg.env.collector_env_num
+        envs_per_task = self.cfg.env.collector_env_num
+        env_ids = [task * envs_per_task + i for task in active for i in range(envs_per_task)]
         segments = self.collector.collect(
-            num_segments=len(active) * envs_a_task,
-            train_iter=train_iter,
-            policy_kwargs={
-                'temperature': 1.0,
-                'epsilon': epsilon
-            },
-            env_ids=[task * envs_a_task + i for task in active for i in range(envs_a_task)]
+            num_segments=len(env_ids), train_iter=train_iter, policy_kwargs=dict(temperature=1.0, epsilon=epsilon),
+            env_ids=env_ids
         )
         self.buffer.push_game_segments(segments)
-        resting = [task for task in range(len(taken)) if task not in active]
-        self._sat_out[resting] += (self._steps_taken() - taken)[active].min()
+        idle = [task for task in range(len(taken)) if task not in active]
+        self._steps_idle[idle] += (self._steps_taken() - taken)[active].min()
         return self.env_step() - before
 
     def state_dict(self) -> List[int]:
-        """The steps that each task sat out; collector, policy and replay are parts of their own."""
-        return self._sat_out.tolist()
+        """The steps that each task was idle for; collector, policy and replay are parts of their own."""
+        return self._steps_idle.tolist()
 
     def load_state_dict(self, state: List[int]) -> None:
-        self._sat_out[:] = state
+        self._steps_idle[:] = state
 
     def close(self) -> None:
         self.collector.close()
@@ -98,9 +94,9 @@ class Workers:
 def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int) -> dict:
     """
     Overview:
-        LightZero's two configs as one tree, with the defaults filled in and checked.
+        LightZero's two configs as one tree, checked and with the defaults filled in.
     Raises:
-        - ValueError: in one line for a key that is unknown, a value that cannot be or keys that do not fit each other.
+        - ValueError: in one line for a key that is unknown, an invalid value or keys that contradict each other.
     """
     policy_type, policy = create_config['policy']['type'], main_config['policy']
     if policy_type not in ALGORITHMS:
@@ -121,9 +117,9 @@ def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int
 def on_device(config: dict) -> dict:
     """
     Overview:
-        A checked configuration with a device of this machine, where ``policy.device`` is ``auto``.
+        A checked configuration with a device of this machine if ``policy.device`` is ``auto``.
     Raises:
-        - ValueError: in one line if there is no such device.
+        - ValueError: in one line if this machine has no such device.
     """
     device, has_gpu = config['policy']['device'], torch.cuda.is_available()
     if device == 'auto':
@@ -135,22 +131,14 @@ def on_device(config: dict) -> dict:
 
 def compile_run(config: dict) -> EasyDict:
     """Fill in the defaults of DI-engine's classes, as LightZero's entries do, without touching the run folder."""
-    main_config = EasyDict({key: config[key] for key in ('exp_name', 'env', 'policy')})
-    return compile_config(
-        main_config, seed=config['seed'], auto=True, create_cfg=EasyDict(config['create']), save_cfg=False
-    )
+    main, create = EasyDict({key: config[key] for key in ('exp_name', 'env', 'policy')}), EasyDict(config['create'])
+    return compile_config(main, seed=config['seed'], auto=True, create_cfg=create, save_cfg=False)
 
 
 def build_workers(cfg: EasyDict, create_cfg: dict, run_dir: str, model: Optional[torch.nn.Module] = None) -> Workers:
     """
-    Overview:
-        Build environments, policy, replay, collector and evaluator, and seed everything.
-    Arguments:
-        - cfg (:obj:`EasyDict`): The compiled main config.
-        - create_cfg (:obj:`dict`): The create config.
-        - model (:obj:`Optional[torch.nn.Module]`): Used instead of the one the config describes.
-    Errors:
-        Those of the parts; the environments are closed then.
+    Build environments, policy, replay, collector and evaluator from the two configs, and seed everything; `model` takes
+    the place of the one that the config describes. If a part fails, the environments are closed.
     """
     env_fn, collector_cfgs, evaluator_cfgs = get_vec_env_setting(cfg.env)
     collector_env = create_env_manager(cfg.env.manager, [partial(env_fn, cfg=c) for c in collector_cfgs])
@@ -161,18 +149,17 @@ def build_workers(cfg: EasyDict, create_cfg: dict, run_dir: str, model: Optional
         collector_env.seed(env_seeds(cfg.seed, COLLECTING, [c.task for c in collector_cfgs]))
         evaluation_seeds = env_seeds(cfg.seed, EVALUATING, [c.task for c in evaluator_cfgs])
         evaluator_env.seed(list(evaluation_seeds), dynamic_seed=False)  # the manager empties the list
-        workers = _workers_on(cfg, EasyDict(create_cfg), run_dir, collector_env, evaluator_env, model)
+        workers = _build_on(cfg, EasyDict(create_cfg), run_dir, collector_env, evaluator_env, model)
         workers.evaluator.play_same(evaluation_seeds)
         on_failure.pop_all()
     return workers
 
 
-def _workers_on(
+def _build_on(
         cfg: EasyDict, create_cfg: EasyDict, run_dir: str, collector_env: BaseEnvManager, evaluator_env: BaseEnvManager,
         model: Optional[torch.nn.Module]
 ) -> Workers:
     set_pkg_seed(cfg.seed, use_cuda=torch.cuda.is_available())
-
     policy = create_policy(cfg.policy, model=model, enable_field=['learn', 'collect', 'eval'])
     if not isinstance(policy, MultitaskPolicy):
         raise ValueError(f"policy '{cfg.policy.type}' must derive from {MultitaskPolicy.__module__}.MultitaskPolicy")
@@ -180,15 +167,14 @@ def _workers_on(
     if not issubclass(buffer_cls, Replay):
         raise ValueError(f"replay '{create_cfg.replay_buffer.type}' lacks methods of {Replay.__module__}.Replay")
     buffer = buffer_cls(cfg.policy, tasks=list(cfg.env.tasks))
-    # LightZero's workers log below './' + exp_name, which an absolute path would not survive.
+    # LightZero's workers log below './' + exp_name, which would break an absolute path.
     shared = dict(tb_logger=NoScalars(), exp_name=os.path.relpath(run_dir), policy_config=cfg.policy)
     collector = get_serial_collector_cls(create_cfg.collector)(env=collector_env, policy=policy.collect_mode, **shared)
     import_module(create_cfg.evaluator.get('import_names', []))
-    evaluator = SERIAL_EVALUATOR_REGISTRY.get(
-        create_cfg.evaluator.type
-    )(
-        n_evaluator_episode=len(cfg.env.tasks) * evaluation_episodes(cfg.env), env=evaluator_env,
-        policy=policy.eval_mode, **shared
+    evaluator_cls = SERIAL_EVALUATOR_REGISTRY.get(create_cfg.evaluator.type)
+    num_episodes = len(cfg.env.tasks) * evaluation_episodes(cfg.env)
+    evaluator = evaluator_cls(
+        n_evaluator_episode=num_episodes, env=evaluator_env, policy=policy.eval_mode, **shared
     )
     return Workers(cfg, policy, collector, evaluator, buffer)
 
@@ -197,9 +183,8 @@ def env_seeds(seed: int, purpose: int, tasks: Sequence[str]) -> List[int]:
     """
     Overview:
         A seed for each environment, so that a task has the same episodes in every run of one seed, whatever other tasks
-        are trained beside it. DI-engine's seed + i would give runs of neighbouring seeds the same episodes.
+        are trained with it. DI-engine's seed + i would give runs of neighbouring seeds the same episodes.
     Arguments:
-        - seed (:obj:`int`): The run's.
         - purpose (:obj:`int`): COLLECTING or EVALUATING.
         - tasks (:obj:`Sequence[str]`): The task of each environment.
     """
