@@ -54,12 +54,12 @@ class RandomPolicy(MultitaskPolicy):
     def _action_table(self):
         return self.legal
 
-    def _act(self, memory, obs, action_mask, env_ids, tasks, timestep, epsilon, evaluating):
+    def _act(self, memory, ready, epsilon, evaluating):
         output = dict(
             action=np.random.randint(4), visit_count_distributions=[1 / 18] * 18, visit_count_distribution_entropy=4.2,
             searched_value=0.0, predicted_value=0.0, timestep=0
         )
-        return {env_id: dict(output) for env_id in env_ids}
+        return {env_id: dict(output) for env_id in ready.env_ids}
 
     def _state_dict_learn(self):
         return {'updates': self.updates}

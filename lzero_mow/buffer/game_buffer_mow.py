@@ -12,7 +12,6 @@ from .sampler import FairShares, draw_starts
 from .shards import ShardStore, prune
 from .stream import Fields, StepStream
 
-Draws = Tuple[StepStream, np.ndarray]  # a stream, and where the sequences from it start
 META_KEYS = {'env_id', 'episode_id', 'first_timestep', 'terminated', 'truncated', 'life_loss'}
 SAMPLED_FIELDS = ('obs', 'action', 'reward', 'terminated', 'life_loss', 'first')
 
@@ -55,7 +54,7 @@ class MoWGameBuffer:
         # Seeded by numpy's global generator, hence by DI-engine's set_pkg_seed.
         self._rng = np.random.default_rng(np.random.randint(2 ** 31))
         self._shares = FairShares()
-        self._store = ShardStore()
+        self._store = ShardStore({f'env{env_id:04d}': stream for env_id, stream in enumerate(self._streams)})
 
     def _more_fields(self) -> Fields:
         """See `StepStream`."""
@@ -85,12 +84,7 @@ class MoWGameBuffer:
             )
 
     def push_game_segments(self, data_and_meta: Tuple[List[Any], List[Dict[str, Any]]]) -> None:
-        """
-        Overview:
-            Store the real steps of the collector's segments, without their padding.
-        Raises:
-            - ValueError: The metas don't say which stream they belong to, or the frames are not uint8.
-        """
+        """Store the segments without their padding; ValueError for incomplete metas or frames that are not uint8."""
         for segment, meta in zip(*data_and_meta):
             missing = META_KEYS - set(meta)
             if missing:
@@ -131,13 +125,11 @@ class MoWGameBuffer:
         """
         Overview:
             Draw n sequences of `length` steps, on the CPU: as evenly over the tasks as n allows (see `FairShares`), and
-            uniformly over all possible starts within a task.
+            uniformly over all possible starts within a task; ValueError if a task has none.
         Arguments:
             - rng (:obj:`Optional[np.random.Generator]`): Draw with this one and leave the buffer's own randomness and
               turns as they are, so that a report does not affect training.
             - tasks (:obj:`Optional[Sequence[int]]`): Ids of the tasks to draw from, ascending; None for all.
-        Raises:
-            - ValueError: A task, which is named, has no run of ``length`` steps.
         """
         out, task = self._sample_arrays(n, length, SAMPLED_FIELDS, rng, tasks)
         terminated = out['terminated']
@@ -167,7 +159,9 @@ class MoWGameBuffer:
                 row += len(starts)
         return out, tuple(task for task, share in shares.items() for _ in range(share))
 
-    def _draw(self, task: int, count: int, length: int, rng: np.random.Generator) -> List[Draws]:
+    def _draw(
+            self, task: int, count: int, length: int, rng: np.random.Generator
+    ) -> List[Tuple[StepStream, np.ndarray]]:
         if count == 0:
             return []
         first = task * self._streams_per_task
@@ -187,7 +181,7 @@ class MoWGameBuffer:
         return dict(
             tasks=self._tasks, capacity=self._capacity, rng=self._rng.bit_generator.state,
             shares=self._shares.state_dict(), streams=[stream.state_dict() for stream in self._streams],
-            shards=self._store.save(folder, self._streams_by_name())
+            shards=self._store.save(folder)
         )
 
     def load(self, folder: Union[str, Path], manifest: Dict[str, Any]) -> None:
@@ -197,13 +191,10 @@ class MoWGameBuffer:
             raise ValueError(f'the saved replay has {saved}, this run {mine}: resume with the same tasks and sizes')
         for stream, state in zip(self._streams, manifest['streams']):
             stream.load_state_dict(state)
-        self._store.load(folder, manifest['shards'], self._streams_by_name())
+        self._store.load(folder, manifest['shards'])
         self._rng.bit_generator.state = manifest['rng']
         self._shares.load_state_dict(manifest['shares'])
 
     @staticmethod
     def prune(folder: Union[str, Path], manifest: Dict[str, Any]) -> None:
         prune(folder, manifest['shards'])
-
-    def _streams_by_name(self) -> Dict[str, StepStream]:
-        return {f'env{env_id:04d}': stream for env_id, stream in enumerate(self._streams)}

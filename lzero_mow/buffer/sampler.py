@@ -35,15 +35,8 @@ class FairShares:
 def draw_starts(streams: Sequence[StepStream], count: int, length: int,
                 rng: np.random.Generator) -> Iterator[Tuple[StepStream, np.ndarray]]:
     """
-    Overview:
-        Draw, with replacement, the starts of `count` sequences of `length` steps; all possible starts are equally
-        likely.
-    Arguments:
-        - streams (:obj:`Sequence[StepStream]`): The streams of one task.
-    Returns:
-        - draws (:obj:`Iterator[Tuple[StepStream, np.ndarray]]`): Each stream with the absolute starts drawn in it.
-    Raises:
-        - ValueError: No stream has a run of ``length`` steps.
+    Draw, with replacement, the starts of `count` sequences of `length` steps from the streams of one task; all possible
+    starts are equally likely. Returns each stream with its absolute starts; ValueError if there is no possible start.
     """
     windows = [stream.windows(length) for stream in streams]
     owner = np.repeat(np.arange(len(streams)), [len(starts) for starts, _ in windows])

@@ -25,23 +25,21 @@ class ShardStore:
     replay; it belongs in the checkpoint. ``prune`` removes files that no durable checkpoint names.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, streams: Dict[str, StepStream]) -> None:
+        self._streams = streams
         self._folder = None
         self._shards: Index = {}
 
-    def save(self, folder: Union[str, Path], streams: Dict[str, StepStream]) -> Index:
+    def save(self, folder: Union[str, Path]) -> Index:
         """
-        Overview:
-            Bring the folder, which is created if necessary, up to date with the streams.
-        Raises:
-            - OSError: The disk is full or not writable. Shards written before stay valid; the next save continues
-              there.
+        Bring the folder, which is created if necessary, up to date with the streams. If this fails, shards written
+        before stay valid, and the next save continues there.
         """
         folder = Path(folder).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         if folder != self._folder:
             self._folder, self._shards = folder, {}
-        for name, stream in streams.items():
+        for name, stream in self._streams.items():
             shards = [shard for shard in self._shards.get(name, []) if shard[2] > stream.oldest]
             self._shards[name] = shards
             start = shards[-1][2] if shards else stream.oldest
@@ -54,15 +52,13 @@ class ShardStore:
                 start = stop
         return {name: [list(shard) for shard in shards] for name, shards in self._shards.items()}
 
-    def load(self, folder: Union[str, Path], index: Index, streams: Dict[str, StepStream]) -> None:
+    def load(self, folder: Union[str, Path], index: Index) -> None:
         """
-        Overview:
-            Write the steps of all shards back into their streams, which have loaded their state at ``save`` already.
-        Raises:
-            - ValueError: A shard is missing, damaged or of another shape.
+        Write the steps of all shards back into the streams, which have loaded their state at ``save`` already;
+        ValueError if a shard is missing, damaged or of another shape.
         """
         folder = Path(folder).resolve()
-        for name, stream in streams.items():
+        for name, stream in self._streams.items():
             position = stream.oldest
             for file_name, start, stop in index[name]:
                 if start > position:
@@ -74,7 +70,7 @@ class ShardStore:
                     f'the replay in {folder} lacks the steps from {position} of {name}: it cannot be resumed'
                 )
         self._folder = folder
-        self._shards = {name: [list(shard) for shard in index[name]] for name in streams}
+        self._shards = {name: [list(shard) for shard in index[name]] for name in self._streams}
 
 
 def prune(folder: Union[str, Path], index: Index) -> None:

@@ -13,14 +13,10 @@ Fields = Dict[str, Tuple[Tuple[int, ...], type]]
 
 class StepStream:
     """
-    Overview:
-        The last ``capacity`` steps of one environment in the order they were taken, in arrays that are allocated once
-        (and committed by the system only as they fill). A step is named by its absolute index, counted from the first
-        step ever appended; index i lies in row ``i % capacity``. Where a segment does not continue the previous one, a
-        new run starts; no window crosses such a gap or the write head.
-    Arguments:
-        - observation_shape (:obj:`Sequence[int]`): (C, H, W) of a frame.
-        - more_fields (:obj:`Optional[Fields]`): Fields added to STEP_DTYPES, or replacing some of them.
+    The last ``capacity`` steps of one environment in the order they were taken, in arrays that are allocated once (and
+    committed by the system only as they fill). A step is named by its absolute index, counted from the first step ever
+    appended; index i lies in row ``i % capacity``. Where a segment does not continue the previous one, a new run
+    starts; no window crosses such a gap or the write head. `more_fields` are added to STEP_DTYPES or replace some.
     """
 
     def __init__(self, capacity: int, observation_shape: Sequence[int], more_fields: Optional[Fields] = None) -> None:
@@ -63,11 +59,8 @@ class StepStream:
 
     def windows(self, length: int) -> Tuple[np.ndarray, np.ndarray]:
         """
-        Overview:
-            All places where a window of `length` consecutive steps can start.
-        Returns:
-            - starts (:obj:`np.ndarray`): int64 (R, ), the first start in each run, absolute.
-            - counts (:obj:`np.ndarray`): int64 (R, ), the number of consecutive starts from there on.
+        All places where a window of `length` consecutive steps can start: for each of R runs the first one, absolute,
+        and the number of consecutive starts from there on, int64 (R, ) both.
         """
         starts = np.maximum(np.array(self.run_starts, dtype=np.int64), self.oldest)
         ends = np.array([*self.run_starts[1:], self.total][:len(starts)], dtype=np.int64)

@@ -18,10 +18,9 @@ CANDIDATES = 8  # sequences per task, of which the one with the fewest ends of e
 
 def write_report(run_dir: str, results: str, policy: MultitaskPolicy, buffer: Replay, tasks: Sequence[str]) -> None:
     """
-    Overview:
-        Write the run's pictures: ``report/open_loop_<task>.mp4``, ``open_loop.png``, ``router.png``, ``curves.png``
-        and ``gradient_conflict.png``. The first three depend on the policy's ``report``, the last one on a diagnosis of
-        several tasks. `results` is the path of the results table.
+    Write the run's pictures: ``report/open_loop_<task>.mp4``, ``open_loop.png``, ``router.png``, ``curves.png`` and
+    ``gradient_conflict.png``. The first three depend on the policy's ``report``, the last one on a diagnosis of several
+    tasks. `results` is the path of the results table.
     """
     folder, diagnostics = os.path.join(run_dir, FOLDER), os.path.join(run_dir, DIAGNOSTICS)
     write_curves(os.path.join(folder, 'curves.png'), [results])

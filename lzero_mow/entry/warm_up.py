@@ -1,7 +1,7 @@
 """The first phase of a run: one module set learns from random play, then tasks are grouped (paper section 3.6)."""
 import csv
 import os
-from typing import Any, Dict, Iterator, List, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -78,14 +78,14 @@ def _group(run: Run) -> None:
     logging.info('clusters: %s', '; '.join(', '.join(group) for group in names))
 
 
-def gradient_batches(buffer: Replay, policy_cfg: Any, number: int = GRADIENT_BATCHES) -> Iterator[TaskBatch]:
+def gradient_batches(buffer: Replay, policy_cfg: Any, number: Optional[int] = None) -> Iterator[TaskBatch]:
     """
-    Batches to measure gradients on, about as large as an update's, with the same number of sequences per task. Drawn by
-    numpy's global state, without the buffer's own randomness.
+    Batches to measure gradients on (by default as many as group the tasks), about as large as an update's, with the
+    same number of sequences per task. Drawn by numpy's global state, without the buffer's own randomness.
     """
     rng = np.random.default_rng(np.random.randint(2 ** 31))
     K = len(policy_cfg.tasks)
-    for _ in range(number):
+    for _ in range(number or GRADIENT_BATCHES):
         yield buffer.sample_for_report(-(-policy_cfg.batch_size // K) * K, rng)
 
 

@@ -34,13 +34,9 @@ class ActingMemory:
 
     def recent(self, env_ids: Sequence[int]) -> Tuple[Tensor, Tensor, np.ndarray]:
         """
-        Overview:
-            The window of each environment, oldest step first.
-        Returns:
-            - latent (:obj:`Tensor`): (R, T, latent), T the longest window of all; shorter ones are followed by
-              meaningless steps, which causal attention keeps out of sight.
-            - action (:obj:`Tensor`): (R, T) or (R, T, A).
-            - length (:obj:`np.ndarray`): (R,), 0 where an episode has just begun.
+        The window of each environment, oldest step first: latents (R, T, latent), actions (R, T) or (R, T, A), and
+        lengths (R,), 0 where an episode has just begun. T is the longest length; shorter windows are followed by
+        meaningless steps, which causal attention keeps out of sight.
         """
         length = np.minimum(self.steps[env_ids], self.window)
         step = (self.steps[env_ids] - length)[:, None] + np.arange(length.max())

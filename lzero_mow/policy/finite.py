@@ -20,12 +20,7 @@ class FiniteWatch:
             self._first_bad[name] = torch.where((first < 0) & ~value.isfinite(), float(update), first)
 
     def check(self) -> None:
-        """
-        Overview:
-            Check all terms. Waits for the device, so it is called once per cycle.
-        Raises:
-            - FloatingPointError: A term was not finite; with the task, the term and the update.
-        """
+        """Raise if a term was not finite, with its task and update. Waits for the device: called once per cycle."""
         if not self._first_bad:
             return
         labels = [

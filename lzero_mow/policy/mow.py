@@ -2,7 +2,6 @@
 import copy
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
-import numpy as np
 import torch
 from ding.utils import POLICY_REGISTRY
 from torch import Tensor
@@ -18,6 +17,7 @@ from lzero_mow.model.mow.world_model import Routing
 from lzero_mow.model.mow.world_model_loss import balance_loss, weights_of_terms, world_model_terms
 from lzero_mow.multitask.diagnostics.mow import diagnose
 from .acting_memory import ActingMemory
+from .decisions import ReadyEnvs
 from .mow_acting import act
 from .mow_grouping import GroupingPolicy
 from .optimise import clipped_step, load_optimizer
@@ -36,28 +36,19 @@ class MoWPolicy(GroupingPolicy):
 
     def _init_learn(self) -> None:
         cfg, model = self._cfg, self._model
-        self._optimizer = torch.optim.Adam(
-            [
-                dict(params=model.world_model.parameters()),
-                dict(params=model.task_weights.parameters(), lr=cfg.task_weight_learning_rate)
-            ], lr=cfg.learning_rate, fused=True
-        )
-        agent_parameters = [p for p in model.agent.parameters() if p.requires_grad]
-        self._agent_optimizer = torch.optim.Adam(
-            agent_parameters, lr=cfg.agent_learning_rate, eps=cfg.agent_eps, fused=True
-        )
+        world_model = dict(params=model.world_model.parameters())
+        task_weights = dict(params=model.task_weights.parameters(), lr=cfg.task_weight_learning_rate)
+        self._optimizer = torch.optim.Adam([world_model, task_weights], lr=cfg.learning_rate, fused=True)
+        agent = [p for p in model.agent.parameters() if p.requires_grad]
+        self._agent_optimizer = torch.optim.Adam(agent, lr=cfg.agent_learning_rate, eps=cfg.agent_eps, fused=True)
         self._world_model_weights = weights_of_terms(model.world_model, cfg.loss_weights)
         self._updates = 0
         model.eval()
 
     def _forward_learn(self, data: Dict[str, SequenceBatch]) -> Dict[str, Tensor]:
         """
-        Overview:
-            One update of the world model, one imagination, one update of the agent.
-        Arguments:
-            - data (:obj:`dict`): 'world_model' and, if imagination starts from replay, 'imagine' sequences.
-        Returns:
-            - log (:obj:`dict`): Name -> number, still on the device.
+        One update of the world model, one imagination, one update of the agent, on 'world_model' and, if imagination
+        starts from replay, 'imagine' sequences. Returns a log, name -> number, still on the device.
         """
         batch = data['world_model'].to(self._device)
         terms, log, latent = self._update_world_model(batch)
@@ -177,10 +168,6 @@ class MoWPolicy(GroupingPolicy):
     def _action_table(self) -> Tensor:
         return self._model.agent.action_mask
 
-    def _act(
-            self, memory: ActingMemory, obs: Tensor, action_mask: np.ndarray, env_ids: List[int], tasks: List[int],
-            timestep: List, epsilon: float, evaluating: bool
-    ) -> Dict[int, Dict]:
-        greedy = evaluating and self._cfg.eval_greedy
+    def _act(self, memory: ActingMemory, ready: ReadyEnvs, epsilon: float, evaluating: bool) -> Dict[int, Dict]:
         with self._autocast():
-            return act(self._model, memory, obs, env_ids, tasks, epsilon, greedy, timestep)
+            return act(self._model, memory, ready, epsilon, greedy=evaluating and self._cfg.eval_greedy)

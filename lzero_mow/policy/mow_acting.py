@@ -1,5 +1,5 @@
 """Acting: the choice of an action from the current frame and the steps before it."""
-from typing import Dict, List, Sequence
+from typing import Dict, Sequence
 
 import numpy as np
 import torch
@@ -8,14 +8,11 @@ from torch import Tensor
 from lzero_mow.model.common.categorical import sample_straight_through
 from lzero_mow.model.mow.mow_model import MoWModel
 from .acting_memory import ActingMemory
-from .worker_output import worker_output
+from .decisions import ReadyEnvs, worker_output
 
 
 @torch.no_grad()
-def act(
-        model: MoWModel, memory: ActingMemory, obs: Tensor, env_ids: List[int], tasks: Sequence[int],
-        epsilon: float, greedy: bool, timestep: Sequence[int]
-) -> Dict[int, Dict]:
+def act(model: MoWModel, memory: ActingMemory, ready: ReadyEnvs, epsilon: float, greedy: bool) -> Dict[int, Dict]:
     """
     Overview:
         See `MultitaskPolicy._act`; one forward pass in eval mode. The state is the posterior of the current frame and
@@ -28,15 +25,15 @@ def act(
           `searched_value` is the critic's V(s) like `predicted_value`.
     """
     world_model, agent = model.world_model, model.agent
-    routing = world_model.route(tasks)
-    latent = sample_straight_through(world_model.encode(obs.unsqueeze(1), routing))  # (R, 1, latent)
-    state = torch.cat([latent, previous_hidden(model, memory, env_ids, routing)], -1)
-    random_share = torch.from_numpy(np.where(memory.steps[env_ids] == 0, 1.0, epsilon)).to(state)
+    routing = world_model.route(ready.tasks)
+    latent = sample_straight_through(world_model.encode(ready.obs.unsqueeze(1), routing))  # (R, 1, latent)
+    state = torch.cat([latent, previous_hidden(model, memory, ready.env_ids, routing)], -1)
+    random_share = torch.from_numpy(np.where(memory.steps[ready.env_ids] == 0, 1.0, epsilon)).to(state)
     policy = agent.policy(state, routing)
     action, behaviour, entropy = (x[:, 0] for x in policy.act(random_share.unsqueeze(1), greedy))
-    memory.append(env_ids, latent[:, 0], action)
+    memory.append(ready.env_ids, latent[:, 0], action)
     value = agent.value(state, routing)[:, 0]
-    return worker_output(env_ids, timestep, action, value, value, behaviour, policy.summary[:, 0], entropy)
+    return worker_output(ready, action, value, value, behaviour, policy.summary[:, 0], entropy)
 
 
 def previous_hidden(model: MoWModel, memory: ActingMemory, env_ids: Sequence[int], routing) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lzero_mow.buffer.batch import TaskBatch
 from .acting_memory import ActingMemory
+from .decisions import ReadyEnvs
 from .finite import FiniteWatch
 
 
@@ -104,21 +105,16 @@ class MultitaskPolicy(Policy):
         """(K, A) bool, a buffer of the model: the legal actions of each task."""
         raise NotImplementedError
 
-    def _act(
-            self, memory: ActingMemory, obs: Tensor, action_mask: np.ndarray, env_ids: List[int], tasks: List[int],
-            timestep: List, epsilon: float, evaluating: bool
-    ) -> Dict[int, Dict]:
+    def _act(self, memory: ActingMemory, ready: ReadyEnvs, epsilon: float, evaluating: bool) -> Dict[int, Dict]:
         """
         Overview:
-            Choose an action for each of R environments of any tasks.
+            Choose an action for each environment.
         Arguments:
             - memory (:obj:`ActingMemory`): Read, and extended by this step.
-            - obs (:obj:`Tensor`): (R, C, H, W) uint8; action_mask (:obj:`np.ndarray`): (R, A) bool, the legal actions.
-            - env_ids (:obj:`list`), tasks (:obj:`list`), timestep (:obj:`list`): R each.
             - epsilon (:obj:`float`): Share of uniformly random legal actions; 1 is random play.
             - evaluating (:obj:`bool`): Act without exploration.
         Returns:
-            - output (:obj:`dict`): By env id, see `lzero_mow.policy.worker_output`.
+            - output (:obj:`dict`): By env id, see `worker_output`.
         """
         raise NotImplementedError
 
@@ -140,33 +136,32 @@ class MultitaskPolicy(Policy):
             epsilon: float = 0.0, ready_env_id=None, timestep: List = (0, ), task_id: int = None, **kwargs
     ) -> Dict[int, Dict]:
         """See ``_act``; the signature is LightZero's."""
-        return self._act_when_ready(self._collect_memory, data, action_mask, ready_env_id, timestep, epsilon, False)
+        ready = self._ready(self._collect_memory, data, action_mask, ready_env_id, timestep)
+        return self._act(self._collect_memory, ready, epsilon, evaluating=False)
 
     def _forward_eval(
             self, data: Tensor, action_mask: List = None, to_play: List = (-1, ), ready_env_id=None,
             timestep: List = (0, ), task_id: int = None, **kwargs
     ) -> Dict[int, Dict]:
         """Like `_forward_collect`, without exploration; LightZero's evaluator passes float frames in 0..255."""
-        return self._act_when_ready(self._eval_memory, data, action_mask, ready_env_id, timestep, 0.0, True)
+        ready = self._ready(self._eval_memory, data, action_mask, ready_env_id, timestep)
+        return self._act(self._eval_memory, ready, epsilon=0.0, evaluating=True)
 
-    def _act_when_ready(
-            self, memory: ActingMemory, data: Tensor, action_mask: List, ready_env_id, timestep: List, epsilon: float,
-            evaluating: bool
-    ) -> Dict[int, Dict]:
-        env_ids = list(ready_env_id)
+    def _ready(self, memory: ActingMemory, data: Tensor, action_mask: List, env_ids, timestep: List) -> ReadyEnvs:
+        env_ids = list(env_ids)
         envs_per_task = len(memory.steps) // len(self._cfg.tasks)
         tasks = [env_id // envs_per_task for env_id in env_ids]
-        mask = np.asarray(action_mask, dtype=bool).reshape(len(env_ids), -1)
-        self._allow(tasks, mask)
-        return self._act(memory, data.to(torch.uint8), mask, env_ids, tasks, timestep, epsilon, evaluating)
+        legal = np.asarray(action_mask, dtype=bool).reshape(len(env_ids), -1)
+        self._allow(tasks, legal)
+        return ReadyEnvs(data.to(torch.uint8), legal, env_ids, tasks, timestep)
 
-    def _allow(self, tasks: List[int], action_mask: np.ndarray) -> None:
+    def _allow(self, tasks: List[int], legal: np.ndarray) -> None:
         """Record which actions the tasks' environments allow; training is restricted to them as well."""
         table = self._action_table()
         if self._allowed is None:
             self._allowed = table.cpu().numpy()
-        if not np.array_equal(self._allowed[tasks], action_mask):
-            self._allowed[tasks] = action_mask
+        if not np.array_equal(self._allowed[tasks], legal):
+            self._allowed[tasks] = legal
             table.copy_(torch.from_numpy(self._allowed))
 
     def _autocast(self) -> torch.autocast:

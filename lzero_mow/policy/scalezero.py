@@ -17,6 +17,7 @@ from lzero_mow.multitask.diagnostics.scalezero import diagnose, expert_layers, e
 from lzero_mow.multitask.dps.freeze import merged_copy
 from lzero_mow.multitask.dps.scaling import ParameterScaling
 from .acting_memory import ActingMemory
+from .decisions import ReadyEnvs
 from .multitask_policy import MultitaskPolicy
 from .optimise import clipped_step, decay_groups, load_optimizer
 from .scalezero_acting import act_by_search
@@ -206,16 +207,11 @@ class ScaleZeroPolicy(MultitaskPolicy):
     def _action_table(self) -> Tensor:
         return self._model.action_mask
 
-    def _act(
-            self, memory: ActingMemory, obs: Tensor, action_mask: np.ndarray, env_ids: List[int], tasks: List[int],
-            timestep: List, epsilon: float, evaluating: bool
-    ) -> Dict[int, Dict]:
+    def _act(self, memory: ActingMemory, ready: ReadyEnvs, epsilon: float, evaluating: bool) -> Dict[int, Dict]:
         cfg = EasyDict(self._cfg, num_simulations=self._cfg.eval_simulations) if evaluating else self._cfg
         rng = None if evaluating else self._rng
         with self._autocast():
-            return act_by_search(
-                self._acting_model(), memory, obs, action_mask, env_ids, tasks, timestep, cfg, epsilon, rng
-            )
+            return act_by_search(self._acting_model(), memory, ready, cfg, epsilon, rng)
 
     def _acting_model(self) -> ScaleZeroModel:
         """The model; once its adapters are in use, a merged copy, which is made anew after each update."""

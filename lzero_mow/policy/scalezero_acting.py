@@ -1,5 +1,5 @@
 """Acting by search: the choice of an action from the current frame and the steps before it."""
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, Optional
 
 import numpy as np
 import torch
@@ -10,13 +10,13 @@ from lzero_mow.mcts.choices import AllActions
 from lzero_mow.mcts.tree_search import SearchResult, Window, search
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 from .acting_memory import ActingMemory
-from .worker_output import worker_output
+from .decisions import ReadyEnvs, worker_output
 
 
 @torch.no_grad()
 def act_by_search(
-        model: ScaleZeroModel, memory: ActingMemory, obs: Tensor, legal: np.ndarray, env_ids: List[int],
-        tasks: Sequence[int], timestep: Sequence[int], cfg: EasyDict, epsilon: float, rng: Optional[np.random.Generator]
+        model: ScaleZeroModel, memory: ActingMemory, ready: ReadyEnvs, cfg: EasyDict, epsilon: float,
+        rng: Optional[np.random.Generator]
 ) -> Dict[int, Dict]:
     """
     Overview:
@@ -29,22 +29,22 @@ def act_by_search(
         - output (:obj:`dict`): For continuous actions also 'root_sampled_actions' (C, A), the samples that visits
           refer to.
     """
-    latent = model.encode(obs)  # (R, D)
+    latent = model.encode(ready.obs)  # (R, D)
     if epsilon >= 1:
-        found = random_play(legal, cfg, rng)
+        found = random_play(ready.legal, cfg, rng)
     else:
-        found = search(model, build_window(memory, latent, env_ids, tasks, legal), cfg, rng)
-    choice = found.visits.argmax(1) if rng is None else choose(found, legal, cfg.temperature, epsilon, rng)
+        found = search(model, build_window(memory, latent, ready), cfg, rng)
+    choice = found.visits.argmax(1) if rng is None else choose(found, ready.legal, cfg.temperature, epsilon, rng)
     action = torch.from_numpy(found.actions[np.arange(len(choice)), choice])  # (R,) or (R, A)
-    memory.append(env_ids, latent, action.to(latent.device, non_blocking=True))
+    memory.append(ready.env_ids, latent, action.to(latent.device, non_blocking=True))
     value, predicted_value, visits, logits = (
         torch.as_tensor(x, dtype=torch.float32)
         for x in (found.value, found.predicted_value, found.visits, found.policy_logits)
     )
     entropy = torch.special.entr(visits).sum(-1)
-    output = worker_output(env_ids, timestep, action, value, predicted_value, visits, logits, entropy)
+    output = worker_output(ready, action, value, predicted_value, visits, logits, entropy)
     if found.actions.ndim == 3:
-        for env_id, samples in zip(env_ids, found.actions):
+        for env_id, samples in zip(ready.env_ids, found.actions):
             output[env_id]['root_sampled_actions'] = samples
     return output
 
@@ -76,12 +76,10 @@ def uniform_probs(legal: np.ndarray, actions: np.ndarray) -> np.ndarray:
     return possible / possible.sum(1, keepdims=True)
 
 
-def build_window(
-        memory: ActingMemory, latent: Tensor, env_ids: Sequence[int], tasks: Sequence[int], legal: np.ndarray
-) -> Window:
+def build_window(memory: ActingMemory, latent: Tensor, ready: ReadyEnvs) -> Window:
     """The steps that each environment remembers, followed by its current latent (R, D)."""
-    past, action, length = memory.recent(env_ids)  # (R, T, D), (R, T) or (R, T, A), (R,)
+    past, action, length = memory.recent(ready.env_ids)  # (R, T, D), (R, T) or (R, T, A), (R,)
     window = torch.cat([past, latent.unsqueeze(1)], 1)  # (R, T + 1, D)
     rows, last = (torch.from_numpy(x).to(latent.device, non_blocking=True) for x in (np.arange(len(length)), length))
     window[rows, last] = latent
-    return Window(window, action, length + 1, list(tasks), legal)
+    return Window(window, action, length + 1, ready.tasks, ready.legal)

@@ -33,12 +33,9 @@ def doubled_weights(weights: Mapping[str, float], entropy_weight: Tensor) -> Dic
 
 def encoder_clip(model: ScaleZeroModel, batch: SearchBatch, updates: int) -> Callable[[], None]:
     """
-    Overview:
-        What upstream does between gradients and step: if a latent of the last task is longer than a threshold that
-        falls by a cosine, every learned tensor of the encoder is multiplied by threshold / length, positions and all
-        norms included. The last of them, `latent_norm`, is what makes latents shorter.
-    Returns:
-        - clip (:obj:`Callable`): Does so.
+    What upstream does between gradients and step: if a latent of the last task is longer than a threshold that falls by
+    a cosine, every learned tensor of the encoder is multiplied by threshold / length, positions and all norms included.
+    The last of them, `latent_norm`, is what makes latents shorter.
     """
     last = batch.of_task(max(batch.task))
 

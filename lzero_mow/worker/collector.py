@@ -49,13 +49,7 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
         super().close()
 
     def reset(self, _policy: Optional[Any] = None, _env: Optional[BaseEnvManager] = None) -> None:
-        """
-        Overview:
-            Reset policy, environments and counters, with a new policy or environment manager if one is given; every
-            environment begins a new episode.
-        Raises:
-            - ValueError: If the config asks for search statistics that this collector does not store.
-        """
+        """Reset policy (or take a new one), environments (or launch new ones) and counters; new episodes begin."""
         super().reset(_policy, _env)
         for name in ('sampled_algo', 'gumbel_algo', 'use_ture_chance_label_in_chance_encoder'):
             if self.policy_config[name]:
@@ -143,10 +137,8 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
         stream.segment.reset(stream.window)
 
     def _new_segment(self) -> GameSegment:
-        return GameSegment(
-            self._env.action_space, game_segment_length=self.policy_config.game_segment_length,
-            config=self.policy_config
-        )
+        cfg = self.policy_config
+        return GameSegment(self._env.action_space, game_segment_length=cfg.game_segment_length, config=cfg)
 
     def _store(self, stream: EnvStream, obs: Dict[str, Any], output: Dict[str, Any], timestep: BaseEnvTimestep) -> None:
         """

@@ -33,11 +33,8 @@ class CollectorState:
 
     def load_state_dict(self, state: Dict[str, Any]) -> None:
         """
-        Overview:
-            Continue where ``state_dict`` was called. Environments whose state was not saved start a new episode; the
-            steps of the old one come with the next ``collect``, its last step marked as a truncation.
-        Raises:
-            - ValueError: If the number of environments differs.
+        Continue where ``state_dict`` was called. Environments whose state was not saved start a new episode; the steps
+        of the old one come with the next ``collect``, its last step marked as a truncation.
         """
         if len(state['flights']) != self._env_num:
             raise ValueError(

@@ -47,11 +47,8 @@ class EnvStream:
 
     def take_meta(self) -> Dict[str, Any]:
         """
-        Overview:
-            Meta of the segment that has just ended; the per-step lists start anew for the next one.
-        Returns:
-            - meta (:obj:`Dict[str, Any]`): env_id, episode_id, first_timestep, STEP_FLAGS (n,) bool each, and
-              sampled_actions (n, C, A) float32 if the policy samples.
+        Meta of the segment that has just ended: env_id, episode_id, first_timestep, STEP_FLAGS (n,) bool each, and
+        sampled_actions (n, C, A) float32 if the policy samples. The per-step lists start anew for the next segment.
         """
         steps = len(self.flags['terminated'])
         meta = dict(env_id=self.env_id, episode_id=self.episode_id, first_timestep=self.episode_steps - steps)

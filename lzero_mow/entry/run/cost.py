@@ -1,4 +1,4 @@
-"""What a run costs over all its resumes: processor and wall-clock time, memory; and the time of a decision or update."""
+"""What a run costs over all its resumes: processor and wall-clock time, memory, time per decision and update."""
 import resource
 import time
 from collections import Counter

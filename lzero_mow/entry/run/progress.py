@@ -14,9 +14,8 @@ LINES_EVERY = 30.0
 
 class Progress:
     """
-    Overview:
-        Shows the progress of each task: steps, return of its last training episode, score of its last evaluation, steps
-        per second. Use as a context manager.
+    Shows the progress of each task: steps, return of its last training episode, score of its last evaluation, steps per
+    second. Use as a context manager.
     """
 
     def __init__(self, tasks: Sequence[str], max_env_step: int) -> None:

@@ -48,14 +48,8 @@ class RunLog:
 
     def evaluation(self, env_step: int, episodes: Dict[str, np.ndarray]) -> float:
         """
-        Overview:
-            Record an evaluation of all tasks.
-        Arguments:
-            - episodes (:obj:`dict`): ``return``, and ``success_any`` and ``success_last`` if defined: (K, episodes)
-              each, in task order.
-        Returns:
-            - score (:obj:`float`): Mean over tasks of the first of ``SCORES`` that all tasks have. The checkpoint with
-              the highest one is the best.
+        Record an evaluation: ``return``, and ``success_any`` and ``success_last`` if defined, (K, episodes) each, in
+        task order. Returns the run's score: the mean over tasks of the first of ``SCORES`` that all tasks have.
         """
         rows = evaluation_rows(self._method, self._seed, self._tasks, self._references, env_step, episodes)
         append_results(self.results, rows)

@@ -14,14 +14,10 @@ FLUSH_EVERY = 10.0
 
 class ScalarWriter:
     """
-    Overview:
-        The part of tensorboardX's SummaryWriter that a run uses. That class writes in a thread of its own; when the
-        disk is full the thread dies, and once its queue is full the run waits forever.
-    Arguments:
-        - folder (:obj:`str`): Where the event file goes; earlier event files there belong to the same curves.
-        - purge_step (:obj:`Optional[int]`): TensorBoard hides earlier files' scalars from this step on.
-    Raises:
-        - OSError: here and in every method, with the folder, if the file cannot be written.
+    The part of tensorboardX's SummaryWriter that a run uses. That class writes in a thread of its own; when the disk is
+    full the thread dies, and once its queue is full the run waits forever. Here every method raises an OSError with the
+    folder. Earlier event files in the folder belong to the same curves; TensorBoard hides their scalars from
+    `purge_step` on.
     """
 
     def __init__(self, folder: str, purge_step: Optional[int] = None) -> None:

@@ -58,11 +58,9 @@ class Workers:
 
     def collect(self, train_iter: int, epsilon: float, until: int) -> int:
         """
-        Overview:
-            Collect about one segment of every environment of the active tasks into the replay. If all tasks are idle,
-            time advances to the next evaluation, which may reactivate some, or to the run's last step.
-        Returns:
-            - steps (:obj:`int`): The steps that each active task took.
+        Collect about one segment of every environment of the active tasks into the replay; returns the steps that each
+        of them took. If all tasks are idle, time advances to the next evaluation, which may reactivate some, or to the
+        run's last step.
         """
         before, taken, active = self.env_step(), self._steps_taken(), self.policy.active_tasks
         if not active:
@@ -115,12 +113,7 @@ def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int
 
 
 def on_device(config: dict) -> dict:
-    """
-    Overview:
-        A checked configuration with a device of this machine if ``policy.device`` is ``auto``.
-    Raises:
-        - ValueError: in one line if this machine has no such device.
-    """
+    """The configuration with ``policy.device`` decided if it is ``auto``; ValueError if there is no such device."""
     device, has_gpu = config['policy']['device'], torch.cuda.is_available()
     if device == 'auto':
         device = 'cuda' if has_gpu else 'cpu'
@@ -181,12 +174,9 @@ def _build_on(
 
 def env_seeds(seed: int, purpose: int, tasks: Sequence[str]) -> List[int]:
     """
-    Overview:
-        A seed for each environment, so that a task has the same episodes in every run of one seed, whatever other tasks
-        are trained with it. DI-engine's seed + i would give runs of neighbouring seeds the same episodes.
-    Arguments:
-        - purpose (:obj:`int`): COLLECTING or EVALUATING.
-        - tasks (:obj:`Sequence[str]`): The task of each environment.
+    A seed for each environment, given the task of each and a purpose (COLLECTING or EVALUATING), so that a task has the
+    same episodes in every run of one seed, whatever other tasks are trained with it. DI-engine's seed + i would give
+    runs of neighbouring seeds the same episodes.
     """
     places = [tasks[:i].count(task) for i, task in enumerate(tasks)]  # among the environments of the task
     return [
