@@ -11,13 +11,7 @@ SQRT_2, LOG_SQRT_2PI = math.sqrt(2), math.log(2 * math.pi) / 2
 
 
 class CategoricalPolicy:
-    """
-    Overview:
-        A categorical distribution over A actions.
-    Arguments:
-        - outputs (:obj:`Tensor`): (..., A), the actor's.
-        - legal (:obj:`Tensor`): (..., A) bool; illegal actions have probability 0.
-    """
+    """Over A actions, from outputs (..., A); those that are not legal, (..., A) bool, have probability 0."""
     outputs_per_action = 1
 
     def __init__(self, outputs: Tensor, legal: Tensor) -> None:
@@ -45,15 +39,8 @@ class CategoricalPolicy:
 
     def act(self, random_share: Tensor, greedy: bool) -> Tuple[Tensor, Tensor, Tensor]:
         """
-        Overview:
-            Actions to play.
-        Arguments:
-            - random_share (:obj:`Tensor`): (...) share of uniformly random legal actions.
-            - greedy (:obj:`bool`): Take the most likely action instead of a sample.
-        Returns:
-            - action (:obj:`Tensor`): (...) int64.
-            - behaviour (:obj:`Tensor`): (..., A) probabilities of the behaviour policy.
-            - entropy (:obj:`Tensor`): (...) its entropy in nats.
+        Actions to play, (...) int64; the probabilities (..., A) of the behaviour policy, in which `random_share` (...)
+        of the actions are uniformly random legal ones; and its entropy (...) in nats.
         """
         policy = self.log_probs.exp()
         if greedy:
@@ -65,12 +52,9 @@ class CategoricalPolicy:
 
 class TruncatedNormalPolicy:
     """
-    Overview:
-        A independent normal distributions, each truncated to [-1, 1], so that density and entropy are those of the
-        actions that are actually played. Before truncation, means lie in (-1, 1) and standard deviations in (0.1, 1).
-    Arguments:
-        - outputs (:obj:`Tensor`): (..., 2 A), the actor's: first the means, then the deviations, both unbounded.
-        - legal (:obj:`Tensor` or None): Not used, every action is legal.
+    A independent normal distributions, each truncated to [-1, 1], so that density and entropy are those of the actions
+    that are actually played. Before truncation, means lie in (-1, 1) and standard deviations in (0.1, 1). Outputs are
+    (..., 2 A): first the means, then the deviations, both unbounded. Every action is legal.
     """
     outputs_per_action = 2
 
@@ -78,7 +62,7 @@ class TruncatedNormalPolicy:
         mean, deviation = outputs.float().chunk(2, -1)
         self.mean = mean.tanh()
         self.std = MIN_STD + (MAX_STD - MIN_STD) * torch.sigmoid(deviation)
-        self.low, self.high = (-1 - self.mean) / self.std, (1 - self.mean) / self.std  # the bounds, in standard deviations
+        self.low, self.high = (-1 - self.mean) / self.std, (1 - self.mean) / self.std  # bounds in standard deviations
         self.below, self.mass = _normal_cdf(self.low), _normal_cdf(self.high) - _normal_cdf(self.low)
         self.summary = self.mean  # (..., A), what workers report of the policy
 

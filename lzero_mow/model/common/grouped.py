@@ -47,13 +47,7 @@ ONE_GROUP = Groups((), None, None, None)
 
 
 class GroupedLinear(nn.Module):
-    """
-    Overview:
-        One linear layer per group: the rows of group g are multiplied by weight[g].
-    Arguments:
-        - groups (:obj:`int`): Number of groups G.
-        - in_features (:obj:`int`), out_features (:obj:`int`), bias (:obj:`bool`): As in torch.nn.Linear.
-    """
+    """One linear layer per group: the rows of group g are multiplied by weight[g]."""
 
     def __init__(self, groups: int, in_features: int, out_features: int, bias: bool = True) -> None:
         super().__init__()
@@ -115,13 +109,8 @@ class GroupedSiLU(GroupedActivation, nn.SiLU):
 
 class GroupedMLP(nn.Module):
     """
-    Overview:
-        One multi-layer perceptron per group: `layers` times (linear without bias, LayerNorm, ReLU), then a linear
-        layer. STORM's reward, continuation, actor and critic networks all have this form.
-    Arguments:
-        - groups (:obj:`int`): Number of groups.
-        - in_features (:obj:`int`), width (:obj:`int`), out_features (:obj:`int`): Widths.
-        - layers (:obj:`int`): Number of hidden layers.
+    One multi-layer perceptron per group: `layers` times (linear without bias, LayerNorm, ReLU), then a linear layer.
+    STORM's reward, continuation, actor and critic networks all have this form.
     """
 
     def __init__(self, groups: int, in_features: int, width: int, out_features: int, layers: int = 2) -> None:

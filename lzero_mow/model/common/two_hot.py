@@ -18,11 +18,7 @@ def symexp(x: Tensor) -> Tensor:
 
 class TwoHot(nn.Module):
     """
-    Overview:
-        Scalars as distributions over bins that are evenly spaced in symlog space.
-    Arguments:
-        - num_bins (:obj:`int`): Number of bins, 255 in the paper.
-        - bound (:obj:`float`): The outermost bins are -bound and bound, in symlog units; targets are clamped to them.
+    Scalars as distributions over bins evenly spaced in symlog space, -bound to bound; targets are clamped to them.
     """
 
     def __init__(self, num_bins: int = 255, bound: float = 20.0) -> None:
@@ -31,13 +27,7 @@ class TwoHot(nn.Module):
         self.register_buffer('bins', torch.linspace(-bound, bound, num_bins), persistent=False)
 
     def neighbours(self, x: Tensor) -> Tuple[Tensor, Tensor]:
-        """
-        Overview:
-            The two-hot code of raw scalars (...): two neighbouring bins share the mass linearly.
-        Returns:
-            - below (:obj:`Tensor`): (...) index of the lower bin.
-            - share (:obj:`Tensor`): (...) mass of the upper bin; the lower one has the rest.
-        """
+        """The two-hot code of raw scalars (...): index (...) of the lower bin, and share (...) of the bin above it."""
         position = (symlog(x).clamp(-self.bound, self.bound) + self.bound) / (2 * self.bound) * (len(self.bins) - 1)
         below = position.floor().long().clamp(0, len(self.bins) - 2)  # a NaN falls into bin 0; its share remains NaN
         return below, position - below

@@ -5,18 +5,10 @@ from torch import Tensor
 
 
 def weighted_sum(terms: Dict[str, Tensor], weights: Mapping[str, Union[float, Tensor]]) -> Tensor:
-    """
-    Overview:
-        Add up weight * term. Every term needs a weight and every weight a term, so that none is forgotten.
-    Arguments:
-        - terms (:obj:`dict`): Name -> losses, all of one shape.
-        - weights (:obj:`Mapping`): Name -> weight, such as `policy.loss_weights` of the configuration.
-    Raises:
-        - ValueError: that names the terms without a weight and the weights without a term.
-    """
+    """Add up weight * term. ValueError unless every term has a weight and every weight a term: none is forgotten."""
     if terms.keys() != weights.keys():
+        unweighted, missing = sorted(terms.keys() - weights.keys()), sorted(weights.keys() - terms.keys())
         raise ValueError(
-            'a loss needs one weight for each of its terms: '
-            f'no weight for {sorted(terms.keys() - weights.keys())}, no term for {sorted(weights.keys() - terms.keys())}'
+            f'a loss needs one weight for each of its terms: no weight for {unweighted}, no term for {missing}'
         )
     return sum(weights[name] * term for name, term in terms.items())

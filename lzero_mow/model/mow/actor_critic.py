@@ -13,13 +13,7 @@ from .world_model import Routing
 
 
 class ActorCritic(nn.Module):
-    """
-    Overview:
-        Networks on the state s = [z, h].
-    Arguments:
-        - state_dim (:obj:`int`): Width of s.
-        - cfg (:obj:`EasyDict`): `MoWModelKeys` of lzero_mow/config/mow.py.
-    """
+    """Networks on the state s = [z, h], of width `state_dim`; cfg are the `MoWModelKeys` of lzero_mow/config/mow.py."""
 
     def __init__(self, state_dim: int, cfg: EasyDict) -> None:
         super().__init__()
@@ -53,11 +47,8 @@ class ActorCritic(nn.Module):
 
 class ReturnScale(nn.Module):
     """
-    Overview:
-        S_k: moving average of the 95th minus the 5th percentile of task k's returns; one per task, because the returns
-        of tasks differ by orders of magnitude.
-    Arguments:
-        - num_tasks (:obj:`int`): K.
+    S_k: moving average of the 95th minus the 5th percentile of task k's returns; one per task, because the returns of
+    tasks differ by orders of magnitude.
     """
 
     def __init__(self, num_tasks: int) -> None:

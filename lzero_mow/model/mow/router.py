@@ -12,17 +12,14 @@ UNIFORM_SHARE = 0.01
 
 class TaskRouter(nn.Module):
     """
-    Overview:
-        S_k = unimix(softmax(MLP(e_k) / tau));  W_k, J_k = top-n(S_k).  J_k is updated when weights change
-        (:meth:`choose`), not in every forward pass, so that no step waits for the device to learn which experts to run.
+    S_k = unimix(softmax(MLP(e_k) / tau));  W_k, J_k = top-n(S_k).  J_k is updated when weights change (:meth:`choose`),
+    not in every forward pass, so that no step waits for the device to learn which experts to run.
 
-        Our choices where the paper is open. J_k is sorted by expert, so that a task's experts do not swap their slots
-        in the concatenation when two scores cross. The balance loss measures all scores (see :meth:`usage`). The MLP is
-        an odd function (tanh, no biases), so that scores have no common part and tasks start with different experts.
-        One per cent of the uniform distribution is mixed in, as everywhere in STORM: a gate is 1 whatever W is, so
-        nothing else would stop a score that its gradient pushes down (we saw 1e-30, then NaN).
-    Arguments:
-        - cfg (:obj:`EasyDict`): MODEL_CONFIG of `lzero_mow/config/mow.py`.
+    Our choices where the paper is open. J_k is sorted by expert, so that a task's experts do not swap their slots in
+    the concatenation when two scores cross. The balance loss measures all scores (see :meth:`usage`). The MLP is an odd
+    function (tanh, no biases), so that scores have no common part and tasks start with different experts. One per cent
+    of the uniform distribution is mixed in, as everywhere in STORM: a gate is 1 whatever W is, so nothing else would
+    stop a score that its gradient pushes down (we saw 1e-30, then NaN).
     """
 
     def __init__(self, cfg: EasyDict) -> None:
@@ -60,8 +57,7 @@ class TaskRouter(nn.Module):
         self._read_back()
 
     def _read_back(self) -> None:
-        """The only wait for the device, between two updates."""
-        self.chosen_on_host = self.chosen.tolist()
+        self.chosen_on_host = self.chosen.tolist()  # the only wait for the device, between two updates
 
     def gates(self, embedding: Tensor) -> Tensor:
         """

@@ -11,16 +11,9 @@ from .mow_model import MoWModel
 
 def split(model: MoWModel, cluster_of_task: Sequence[int], optimizers: Sequence[torch.optim.Adam] = ()) -> None:
     """
-    Overview:
-        Give a model with one cluster N_m clusters, in place. Each cluster gets a copy of the VAE (with its batch-norm
-        statistics), predictors, critic and slow critic, so that no output changes, and of the optimizers' moments, so
-        that training continues without a jump.
-    Arguments:
-        - model (:obj:`MoWModel`): With one cluster.
-        - cluster_of_task (:obj:`Sequence[int]`): i_k of each task, 0 to N_m - 1.
-        - optimizers (:obj:`Sequence[torch.optim.Adam]`): Optimizers of the model's parameters.
-    Raises:
-        - ValueError: If the model has several clusters already.
+    Give a model with one cluster N_m clusters, in place: i_k of each task, 0 to N_m - 1. Each cluster gets a copy of
+    the VAE (with its batch-norm statistics), predictors, critic and slow critic, so that no output changes, and of the
+    optimizers' moments, so that training continues without a jump. ValueError if it already has several clusters.
     """
     world, agent = model.world_model, model.agent
     if world.num_clusters != 1:

@@ -13,12 +13,7 @@ from lzero_mow.model.common.grouped import GroupedLayerNorm, GroupedLinear, Grou
 
 
 class KVCache:
-    """
-    Overview:
-        Keys and values of the past steps, allocated once for `max_length` steps.
-    Arguments:
-        - num_layers (:obj:`int`), max_length (:obj:`int`): Sizes; the others follow from the first keys.
-    """
+    """Keys and values of the past steps, allocated once for `max_length` steps, when the first are appended."""
 
     def __init__(self, num_layers: int, max_length: int) -> None:
         self.num_layers, self.max_length, self.length = num_layers, max_length, 0
@@ -55,9 +50,8 @@ class CausalAttention(nn.Module):
         if cache is not None:
             key, value = cache.append(layer, key, value)
         # A single new step may attend to all; the first block is causal; later blocks need a shifted mask.
-        mask = None
-        if past and length > 1:
-            mask = torch.ones(length, past + length, dtype=torch.bool, device=x.device).tril(past)
+        shifted = past and length > 1
+        mask = torch.ones(length, past + length, dtype=torch.bool, device=x.device).tril(past) if shifted else None
         attended = F.scaled_dot_product_attention(
             query, key, value, mask, self.dropout if self.training else 0.0, is_causal=past == 0 and length > 1
         )
@@ -98,14 +92,7 @@ class Mixer(nn.Module):
 
 
 class Transformer(nn.Module):
-    """
-    Overview:
-        Mixer and causal transformer, once per group (STORM section 3.2; MoW's f_j and F).
-    Arguments:
-        - groups (:obj:`int`): Number of groups: experts, or 1 for the shared transformer.
-        - in_features (:obj:`int`): Width of a step's input.
-        - cfg (:obj:`EasyDict`): MODEL_CONFIG of `lzero_mow/config/mow.py`.
-    """
+    """Mixer and causal transformer (STORM section 3.2), once per expert (MoW's f_j) or once for all tasks (MoW's F)."""
 
     def __init__(self, groups: int, in_features: int, cfg: EasyDict) -> None:
         super().__init__()
@@ -122,14 +109,8 @@ class Transformer(nn.Module):
 
     def forward(self, x: Tensor, groups: Groups, cache: Optional[KVCache] = None) -> Tensor:
         """
-        Arguments:
-            - x (:obj:`Tensor`): (R, L, in_features), rows sorted by group.
-            - groups (:obj:`Groups`): The rows' groups.
-            - cache (:obj:`KVCache` or None): If given, x continues the cached steps and is added to them.
-        Returns:
-            - h (:obj:`Tensor`): (R, L, width).
-        Raises:
-            - ValueError: If a sequence grows beyond `max_length`.
+        x (R, L, in_features), rows sorted by group -> h (R, L, width). With a cache, x continues the cached steps and
+        is added to them. ValueError if a sequence grows beyond `max_length`.
         """
         start = 0 if cache is None else cache.length
         end = start + x.shape[1]

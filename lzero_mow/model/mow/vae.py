@@ -71,11 +71,8 @@ class Decoder(nn.Module):
 
 class VAEBank(nn.Module):
     """
-    Overview:
-        q_i(z | o, e) and p_i(o | z, e) for every cluster i. e_k is appended to the flattened features before the
-        posterior head, and to z before the decoder's first layer.
-    Arguments:
-        - cfg (:obj:`EasyDict`): MODEL_CONFIG of `lzero_mow/config/mow.py`.
+    q_i(z | o, e) and p_i(o | z, e) for every cluster i. e_k is appended to the flattened features before the posterior
+    head, and to z before the decoder's first layer.
     """
 
     def __init__(self, cfg: EasyDict) -> None:
@@ -89,18 +86,12 @@ class VAEBank(nn.Module):
         self.decoders = nn.ModuleList(Decoder(latent_dim + cfg.task_embedding_dim, *frame) for _ in clusters)
 
     def encode(self, obs: Tensor, embedding: Optional[Tensor], clusters: Groups) -> Tensor:
-        """
-        Arguments:
-            - obs (:obj:`Tensor`): (B, L, C, size, size) uint8.
-            - embedding (:obj:`Tensor` or None): (B, E), e_k of each sequence.
-            - clusters (:obj:`Groups`): Clusters of the sequences.
-        Returns:
-            - posterior (:obj:`Tensor`): (B, L, categories, classes) log-probabilities.
-        """
+        """(B, L, C, size, size) uint8 and e_k (B, E) -> posterior (B, L, categories, classes), log-probabilities."""
         batch, length = obs.shape[:2]
         obs = clusters.sort(obs)
         features = _per_cluster(self.encoders, obs, clusters, lambda x: x.flatten(0, 1).float().div_(255))
-        features = _append_embedding(features.view(batch, length, -1), embedding if embedding is None else clusters.sort(embedding))
+        embedding = None if embedding is None else clusters.sort(embedding)
+        features = _append_embedding(features.view(batch, length, -1), embedding)
         logits = clusters.unsort(self.posterior_head(features, clusters))
         return unimix(logits.unflatten(-1, self.latent_shape), self.unimix_share)
 

@@ -41,11 +41,8 @@ class Predictions(NamedTuple):
 
 class WorldModel(nn.Module):
     """
-    Overview:
-        A modular model of K tasks with N_m VAEs and sets of predictors, and N_e expert transformers. With K = 1 and
-        without experts, task embedding and task head it is STORM.
-    Arguments:
-        - cfg (:obj:`EasyDict`): `MoWModelKeys` of lzero_mow/config/mow.py.
+    A modular model of K tasks with N_m VAEs and sets of predictors, and N_e expert transformers. With K = 1 and without
+    experts, task embedding and task head it is STORM. cfg are the `MoWModelKeys` of lzero_mow/config/mow.py.
     """
 
     def __init__(self, cfg: EasyDict) -> None:
@@ -124,16 +121,12 @@ class WorldModel(nn.Module):
         parts = (self.experts, self.shared)
         return DynamicsCache(*(part and part.new_cache(max_length) for part in parts))
 
-    def dynamics(self, latent: Tensor, action: Tensor, routing: Routing, cache: Optional[DynamicsCache] = None) -> Tensor:
+    def dynamics(
+            self, latent: Tensor, action: Tensor, routing: Routing, cache: Optional[DynamicsCache] = None
+    ) -> Tensor:
         """
-        Overview:
-            h_k = F(concat_j f_j(m_j(z_k, a_k, e_k)), e_k), section 3.3; a task has the same experts at every step.
-        Arguments:
-            - latent (:obj:`Tensor`): (B, L, latent); action (:obj:`Tensor`): (B, L) int64, or (B, L, A).
-            - routing (:obj:`Routing`): Modules of the sequences.
-            - cache (:obj:`DynamicsCache` or None): If given, the L steps continue the cached ones.
-        Returns:
-            - h (:obj:`Tensor`): (B, L, hidden_dim).
+        h_k = F(concat_j f_j(m_j(z_k, a_k, e_k)), e_k), section 3.3; a task has the same experts at every step. Latents
+        (B, L, latent) and actions (B, L) int64 or (B, L, A) -> (B, L, hidden_dim); with a cache they continue its steps.
         """
         embedding = self.embedding_of(routing)
         action = action if self.continuous else F.one_hot(action, self.action_space_size)

@@ -28,14 +28,8 @@ def world_model_terms(
         model: WorldModel, batch: SequenceBatch, routing: Routing, free_bits: float
 ) -> Tuple[Dict[str, Tensor], Tensor]:
     """
-    Overview:
-        Every term of L_k (paper section 3.4), averaged over a task's steps.
-    Arguments:
-        - model (:obj:`WorldModel`), batch (:obj:`SequenceBatch`), routing (:obj:`Routing`).
-        - free_bits (:obj:`float`): Nats below which a task's mean KL is not pressed further.
-    Returns:
-        - terms (:obj:`dict`): Name -> (K,) losses.
-        - latent (:obj:`Tensor`): (B, L, latent) posterior sample.
+    Every term of L_k (paper section 3.4), (K,) each, averaged over a task's steps, and the posterior sample (B, L,
+    latent). A task's mean KL is not pressed below `free_bits` nats.
     """
     posterior = model.encode(batch.obs, routing)
     latent = sample_straight_through(posterior)
@@ -73,12 +67,11 @@ def balance_loss(usage: Tensor, num_tasks: int, experts_per_task: int) -> Tensor
 
 class HarmoniousWeights(nn.Module):
     """
-    Overview:
-        L_H = sum_k L_k / sigma_k + ln(1 + sigma_k), sigma_k > 0 learnable; at rest sigma_k^2 = L_k (1 + sigma_k).
+    L_H = sum_k L_k / sigma_k + ln(1 + sigma_k), sigma_k > 0 learnable; at rest sigma_k^2 = L_k (1 + sigma_k).
 
-        Where sigma_k starts is open in the paper. Here: at rest for the first loss of its task. From sigma_k = 1 it
-        would have to grow to the size of a loss, hundreds, and Adam, which remembers the large gradients of the
-        beginning, would take far too small steps for thousands of updates.
+    Where sigma_k starts is open in the paper. Here: at rest for the first loss of its task. From sigma_k = 1 it would
+    have to grow to the size of a loss, hundreds, and Adam, which remembers the large gradients of the beginning, would
+    take far too small steps for thousands of updates.
     """
 
     def __init__(self, num_tasks: int) -> None:

@@ -67,16 +67,7 @@ class Block(nn.Module):
 
 
 class Backbone(nn.Module):
-    """
-    Overview:
-        Causal transformer with learned positions.
-    Arguments:
-        - cfg (:obj:`EasyDict`): SCALEZERO_MODEL_CONFIG of `lzero_mow/config/scalezero.py`.
-        - staging (:obj:`Staging`): Adapters of the attention layers.
-        - feed_forward (:obj:`Callable`): Makes the feed-forward part of a layer.
-    Raises:
-        - ValueError: If the number of heads does not divide the width.
-    """
+    """Causal transformer with learned positions; `staging` is for its attention, and `feed_forward` makes a layer's."""
 
     def __init__(self, cfg: EasyDict, staging: Staging, feed_forward: Callable[[], nn.Module]) -> None:
         super().__init__()
@@ -99,15 +90,7 @@ class Backbone(nn.Module):
         )
 
     def forward(self, tokens: Tensor, cache: Optional[Tensor] = None) -> Tensor:
-        """
-        Arguments:
-            - tokens (:obj:`Tensor`): (B, T, D).
-            - cache (:obj:`Tensor` or None): If given, the tokens' keys and values are written to its start.
-        Returns:
-            - hidden (:obj:`Tensor`): (B, T, D).
-        Raises:
-            - ValueError: For more than `max_tokens` tokens.
-        """
+        """(B, T, D) -> (B, T, D), at most `max_tokens` tokens; their keys and values are written to a cache's start."""
         length = tokens.shape[1]
         if length > self.max_tokens:
             raise ValueError(f'sequence of {length} tokens, but model.max_steps allows {self.max_tokens}')
@@ -118,14 +101,9 @@ class Backbone(nn.Module):
 
     def step(self, x: Tensor, cache: Tensor, length: Tensor) -> Tensor:
         """
-        Overview:
-            One more token per row; rows may have different lengths. For searches: in eval mode, without gradient.
-        Arguments:
-            - x (:obj:`Tensor`): (R, 1, D).
-            - cache (:obj:`Tensor`): (layers, 2, R, heads, max_tokens, head_width), extended in place.
-            - length (:obj:`Tensor`): (R,) tokens of each row in the cache, below `max_tokens`.
-        Returns:
-            - hidden (:obj:`Tensor`): (R, 1, D).
+        One more token per row, (R, 1, D) -> (R, 1, D). The cache (layers, 2, R, heads, max_tokens, head_width) is
+        extended in place; `length` (R,) tells how many tokens of each row it has, below `max_tokens`. For searches: in
+        eval mode, without gradient.
         """
         x = x + self.position(length).unsqueeze(1)
         rows = torch.arange(len(x), device=x.device)

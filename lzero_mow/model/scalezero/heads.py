@@ -7,13 +7,7 @@ from lzero_mow.model.common.grouped import GroupedGELU, GroupedLayerNorm, Groupe
 
 
 class TaskHead(nn.Module):
-    """
-    Overview:
-        LayerNorm, linear, LayerNorm, GELU, linear, separate per task. The last layer starts at zero.
-    Arguments:
-        - num_tasks (:obj:`int`), width (:obj:`int`), out_features (:obj:`int`): Sizes.
-        - out_norm (:obj:`nn.Module` or None): Applied to the output.
-    """
+    """LayerNorm, linear, LayerNorm, GELU, linear, separate per task. The last layer starts at zero."""
 
     def __init__(self, num_tasks: int, width: int, out_features: int, out_norm: Optional[nn.Module] = None) -> None:
         super().__init__()

@@ -25,12 +25,8 @@ class Targets(NamedTuple):
 @torch.no_grad()
 def make_targets(target: ScaleZeroModel, batch: SearchBatch, routing: Groups, cfg: EasyDict) -> Targets:
     """
-    Overview:
-        Latents and n-step returns by the slowly moving copy of the model. V_{t+n} is read from sequences that begin
-        with frame n, as the predictions' begin with frame 0.
-    Arguments:
-        - target (:obj:`ScaleZeroModel`): The copy, in eval mode.
-        - cfg (:obj:`EasyDict`): td_steps, discount_factor and life_loss_as_termination are used.
+    Latents and n-step returns by the slowly moving copy of the model, in eval mode. V_{t+n} is read from sequences that
+    begin with frame n, as the predictions' begin with frame 0.
     """
     L, n = batch.visits.shape[1], cfg.td_steps
     latent = target.encode(batch.obs[:, 1:].flatten(0, 1)).unflatten(0, (len(batch.obs), -1))  # frames 1 to L + n - 1
@@ -46,18 +42,12 @@ def scalezero_terms(
         model: ScaleZeroModel, batch: SearchBatch, targets: Targets, legal: Tensor, routing: Groups, cfg: EasyDict
 ) -> Dict[str, Tensor]:
     """
-    Overview:
-        The terms of every task's loss, each a mean over the steps that it can be learned from. The policy's is
-        -sum_i w_i log pi(a_i) over what the search chose from, w_i its shares of visits. Samples a_i were drawn from
-        the policy of their time, so that (a_i, w_i) stand for the improved policy I as a whole (Hubert et al. 2021,
-        section 4), and this is its cross entropy, as in LightZero. Normalised over the samples, pi would have to be as
-        dense as w_i at each a_i, although dense places are drawn more often too.
-    Arguments:
-        - legal (:obj:`Tensor`): (B, A) bool, the actions of each sequence's task.
-        - cfg (:obj:`EasyDict`): label_smoothing, life_loss_as_termination and model.latent_norm are used.
-    Returns:
-        - terms (:obj:`dict`): 'latent', 'reward', 'value', 'policy': (K,) each, 0 for tasks without a row. 'entropy':
-          (K,) of the policy, over legal actions, in nats.
+    The terms of every task's loss, (K,) each, 0 for tasks without a row; `legal` (B, A) are the actions of each
+    sequence's task. A term is a mean over the steps that it can be learned from. The policy's is
+    -sum_i w_i log pi(a_i) over what the search chose from, w_i its shares of visits. Samples a_i were drawn from the
+    policy of their time, so that (a_i, w_i) stand for the improved policy I as a whole (Hubert et al. 2021, section 4),
+    and this is its cross entropy, as in LightZero. Normalised over the samples, pi would have to be as dense as w_i at
+    each a_i, although dense places are drawn more often too. The entropy is over legal actions, in nats.
     """
     L = batch.visits.shape[1]
     latent = model.encode(batch.obs[:, :L].flatten(0, 1)).unflatten(0, (-1, L))  # (B, L, D)

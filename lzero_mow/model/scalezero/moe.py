@@ -40,18 +40,10 @@ class Experts(nn.Module):
 
 class MoEFeedForward(nn.Module):
     """
-    Overview:
-        shared(x) + sum_i w_i(x) expert_i(x) over the k experts with the highest router scores, token by token, without
-        noise or capacity limit.
-    Arguments:
-        - width (:obj:`int`), hidden (:obj:`int`): D, and the hidden width of an expert.
-        - num_experts (:obj:`int`), experts_per_token (:obj:`int`): E and k.
-        - num_shared (:obj:`int`): Width of the shared expert, in experts; 0 for none.
-        - router_norm (:obj:`str`): 'all': w is the softmax over all experts, so that the router also learns if k = 1;
-          'topk': over the k chosen ones, as in LightZero: if k = 1, w is 1 without gradient (docs/upstream.md, 1).
-        - staging (:obj:`Staging`): Adapters of the routed experts.
-    Raises:
-        - ValueError: For another router_norm, or more experts per token than experts.
+    shared(x) + sum_i w_i(x) expert_i(x) over the k experts with the highest router scores, token by token, without
+    noise or capacity limit. The shared expert is `num_shared` experts wide; 0 for none. With router_norm 'all', w is
+    the softmax over all experts, so that the router also learns if k = 1. With 'topk' it is that over the k chosen
+    ones, as in LightZero: if k = 1, w is 1 without gradient (docs/upstream.md, 1).
     """
 
     def __init__(
@@ -62,15 +54,12 @@ class MoEFeedForward(nn.Module):
         if router_norm not in ('all', 'topk'):
             raise ValueError(f"model.router_norm is '{router_norm}', choose 'all' or 'topk'")
         if not 1 <= experts_per_token <= num_experts:
-            raise ValueError(f'model.experts_per_token must be 1 to {num_experts} (num_experts), got {experts_per_token}')
+            raise ValueError(f'model.experts_per_token must be 1 to num_experts {num_experts}, got {experts_per_token}')
         self.experts_per_token, self.router_norm = experts_per_token, router_norm
         self.router = nn.Linear(width, num_experts, bias=False)
         self.experts = Experts(num_experts, width, hidden, staging)
-        self.shared = None
-        if num_shared:
-            self.shared = nn.Sequential(
-                nn.Linear(width, num_shared * hidden), nn.GELU(), nn.Linear(num_shared * hidden, width)
-            )
+        wide = num_shared * hidden
+        self.shared = nn.Sequential(nn.Linear(width, wide), nn.GELU(), nn.Linear(wide, width)) if num_shared else None
         self.register_buffer('expert_ids', torch.arange(num_experts), persistent=False)
         # (E,) share of the (token, choice) pairs that each expert got in the last forward pass.
         self.register_buffer('share', torch.zeros(num_experts), persistent=False)

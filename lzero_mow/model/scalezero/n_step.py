@@ -14,14 +14,10 @@ def n_step_return(
         own reward. After a truncation the episode would have continued, but its next frame was never seen: such a
         target is incomplete and must not be used. Only the first end counts; a step with both flags is a termination.
     Arguments:
-        - reward (:obj:`Tensor`): (B, L + n), r_t is the result of step t.
-        - value (:obj:`Tensor`): (B, L), at t the value of the frame before step t + n.
-        - terminated (:obj:`Tensor`), truncated (:obj:`Tensor`): (B, L + n) bool, how step t ended the episode.
-        - discount (:obj:`float`): gamma.
-        - n (:obj:`int`): Number of rewards in a target, at least 1.
+        - reward, value (:obj:`Tensor`): (B, L + n), of step t; (B, L), of the frame before step t + n.
+        - terminated, truncated (:obj:`Tensor`): (B, L + n) bool, how step t ended the episode.
     Returns:
-        - target (:obj:`Tensor`): (B, L).
-        - usable (:obj:`Tensor`): (B, L) bool, False where a truncation cut the target off.
+        - target, usable (:obj:`Tensor`): (B, L); (B, L) bool, False where a truncation cut the target off.
     """
     L = value.shape[1]
     assert reward.shape == terminated.shape == truncated.shape == (len(value), L + n), (reward.shape, value.shape, n)

@@ -25,16 +25,9 @@ class ResidualBlock(nn.Module):
 
 class ResNet(nn.Module):
     """
-    Overview:
-        Halves the frame down to 8 x 8, with a convolution, a residual block and then average pooling; a frame of 16
-        pixels is halved once, one of 128 four times.
-    Arguments:
-        - observation_shape (:obj:`Sequence`): (C, size, size).
-        - channels (:obj:`int`): Channels of the last feature map; the first has half as many.
-        - num_blocks (:obj:`int`): Residual blocks at 8 x 8.
-        - out_features (:obj:`int`): Width of the latent.
-    Raises:
-        - ValueError: For frames that cannot be halved to 8 x 8.
+    Halves the frame down to 8 x 8, with a convolution, a residual block and then average pooling; a frame of 16 pixels
+    is halved once, one of 128 four times. The last feature map has `channels`, the first half as many; `num_blocks`
+    more residual blocks follow at 8 x 8. ValueError for frames that cannot be halved to 8 x 8.
     """
 
     def __init__(self, observation_shape: Sequence[int], channels: int, num_blocks: int, out_features: int) -> None:
@@ -42,7 +35,7 @@ class ResNet(nn.Module):
         in_channels, size = observation_shape[:2]
         halvings = (size // FINAL_SIZE).bit_length() - 1
         if halvings < 1 or tuple(observation_shape[1:]) != (FINAL_SIZE * 2 ** halvings, ) * 2:
-            raise ValueError(f"model.encoder 'resnet' needs frames of 16, 32, 64 or 128 pixels square, got {observation_shape}")
+            raise ValueError(f"model.encoder 'resnet' needs square frames of 16 to 128 pixels, got {observation_shape}")
         half = channels // 2
         layers = [
             nn.Conv2d(in_channels, half, 3, 2, 1, bias=False),

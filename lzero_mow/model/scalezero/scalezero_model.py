@@ -130,11 +130,8 @@ class ScaleZeroModel(nn.Module):
 
     def forward(self, latent: Tensor, action: Tensor, routing: Groups) -> Predictions:
         """
-        Arguments:
-            - latent (:obj:`Tensor`): (B, L, D), L at most `max_steps`.
-            - action (:obj:`Tensor`): (B, L) int64 or (B, L, A) float32; or only L - 1 of them if the last one is not
-              known yet, for which reward and next latent are then predicted.
-            - routing (:obj:`Groups`): Heads of the sequences.
+        Latents (B, L, D), L at most `max_steps`, and actions (B, L) int64 or (B, L, A) float32; or only L - 1 of them
+        if the last one is not known yet, for which reward and next latent are then predicted.
         """
         hidden = self.backbone(self._tokens(latent, action))
         policy, value = self._read(hidden[:, 0::2], routing, self.policy_head, self.value_head)
@@ -144,35 +141,27 @@ class ScaleZeroModel(nn.Module):
     @torch.no_grad()
     def open(self, latent: Tensor, action: Tensor, length: Tensor, routing: Groups) -> Roots:
         """
-        Overview:
-            Start R searches, each from the last latent of its window of past steps.
-        Arguments:
-            - latent (:obj:`Tensor`): (R, n, D), shorter windows are padded on the right with any finite numbers.
-            - action (:obj:`Tensor`): (R, n - 1) int64 or (R, n - 1, A), the actions between the latents, padded too.
-            - length (:obj:`Tensor`): (R,) int64, latents in each window, 1 to n.
-            - routing (:obj:`Groups`): Heads of the rows.
+        Start R searches, each from the last latent of its window of past steps: latents (R, n, D) with the actions
+        (R, n - 1) int64 or (R, n - 1, A) between them. A window has `length` (R,) int64, 1 to n, latents; shorter ones
+        are padded on the right with any finite numbers.
         """
         cache = self.backbone.new_cache(len(latent))
-        hidden = self.backbone(self._tokens(latent, action), cache)  # (R, 2 n - 1, D); causal, so real steps see no padding
+        hidden = self.backbone(self._tokens(latent, action), cache)  # (R, 2 n - 1, D); causal: steps see no padding
         last = hidden[torch.arange(len(hidden), device=hidden.device), 2 * (length - 1)]  # (R, D)
         return Roots(*self._read(last, routing, self.policy_head, self.value_head), cache, 2 * length - 1)
 
     @torch.no_grad()
     def extend(self, cache: Tensor, tokens: Tensor, action: Tensor, routing: Groups) -> Extension:
         """
-        Overview:
-            Append an action and the next latent that it is predicted to lead to to the cache, in place.
-        Arguments:
-            - cache (:obj:`Tensor`): As :meth:`open` returns it, or any of its rows.
-            - tokens (:obj:`Tensor`): (R,) int64, tokens of each row in the cache, at most 2 * max_steps - 2. Not
-              checked, because that would wait for the device.
-            - action (:obj:`Tensor`): (R,) int64, or (R, A).
-            - routing (:obj:`Groups`): Heads of the rows.
+        Append an action (R,) int64 or (R, A), and the next latent that it is predicted to lead to, to a cache of
+        :meth:`open` or any of its rows, in place. `tokens` (R,) int64 are the tokens of each row in it, at most
+        2 * max_steps - 2: not checked, because that would wait for the device.
         """
         hidden = self.backbone.step(self.action_embedding(action).unsqueeze(1), cache, tokens).squeeze(1)  # (R, D)
         reward, next_latent = self._read(hidden, routing, self.reward_head, self.next_latent_head)
         hidden = self.backbone.step(next_latent.unsqueeze(1), cache, tokens + 1).squeeze(1)
-        return Extension(reward, next_latent, *self._read(hidden, routing, self.policy_head, self.value_head), tokens + 2)
+        policy, value = self._read(hidden, routing, self.policy_head, self.value_head)
+        return Extension(reward, next_latent, policy, value, tokens + 2)
 
     def _tokens(self, latent: Tensor, action: Tensor) -> Tensor:
         """Latents (B, L, D) interleaved with L or L - 1 actions: (B, 2 L, D) or (B, 2 L - 1, D)."""

@@ -36,14 +36,10 @@ class Adapter(nn.Module):
 
 class StagedLinear(GroupedLinear):
     """
-    Overview:
-        y = a_0 W_0 x + b + sum_{1 <= j <= s} a_j (alpha / rank) B_j A_j dropout(x) in stage s, with learnable scales
-        a_j = 1 + 0.2 tanh(logit_j) that start at 1. Stage 0 is the plain layer: its a_0 is still 1. Without adapters
-        (rank 0 or a single stage) there are no scales. `multitask/dps/freeze.py` decides which parameters train.
-    Arguments:
-        - in_features (:obj:`int`), out_features (:obj:`int`), bias (:obj:`bool`): As in torch.nn.Linear.
-        - rank (:obj:`int`), alpha (:obj:`float`), dropout (:obj:`float`), stages (:obj:`int`): See :class:`Staging`.
-        - groups (:obj:`int`): Number of groups (experts); each has weights, adapters and scales of its own.
+    y = a_0 W_0 x + b + sum_{1 <= j <= s} a_j (alpha / rank) B_j A_j dropout(x) in stage s, with learnable scales
+    a_j = 1 + 0.2 tanh(logit_j) that start at 1. Stage 0 is the plain layer: its a_0 is still 1. Without adapters (rank
+    0 or a single stage, see :class:`Staging`) there are no scales. Each group (expert) has weights, adapters and scales
+    of its own. `multitask/dps/freeze.py` decides which parameters train.
     """
 
     def __init__(
@@ -62,12 +58,7 @@ class StagedLinear(GroupedLinear):
             self.register_load_state_dict_post_hook(lambda layer, _: layer.set_stage(int(layer.stage)))
 
     def set_stage(self, stage: int) -> None:
-        """
-        Overview:
-            Use adapters 1 to `stage`. The stage is also kept on the host, so that no step waits for the device.
-        Raises:
-            - ValueError: If the layer has no such stage.
-        """
+        """Use adapters 1 to `stage`. The stage is also kept on the host, so that no step waits for the device."""
         if not 0 <= stage <= len(self.adapters):
             raise ValueError(f'stage {stage} of a layer that has stages 0 to {len(self.adapters)}')
         self.current = stage

@@ -22,13 +22,8 @@ def expand(y: Tensor) -> Tensor:
 
 class Support(nn.Module):
     """
-    Overview:
-        Scalars as distributions over atoms that are evenly spaced in compressed space.
-    Arguments:
-        - low (:obj:`float`), high (:obj:`float`): The outermost atoms; targets are clamped to them.
-        - step (:obj:`float`): Distance between two atoms.
-    Raises:
-        - ValueError: If the steps do not end at `high`.
+    Scalars as distributions over atoms `step` apart in compressed space, from `low` to `high`, to which targets are
+    clamped. ValueError if the steps do not end at `high`.
     """
 
     def __init__(self, low: float, high: float, step: float) -> None:

@@ -43,17 +43,8 @@ class ViTBlock(nn.Module):
 
 class ViT(nn.Module):
     """
-    Overview:
-        A pre-norm transformer over patches and a class token, whose output is the latent.
-    Arguments:
-        - observation_shape (:obj:`Sequence`): (C, H, W).
-        - patch_size (:obj:`int`): Side of a patch in pixels.
-        - width, num_layers, num_heads, head_width, mlp_width (:obj:`int`): Sizes.
-        - dropout (:obj:`float`): Of the tokens, the attention weights and both sublayers.
-        - out_features (:obj:`int`): Width of the latent.
-        - staging (:obj:`Staging`): Adapters of the attention and MLP layers.
-    Raises:
-        - ValueError: If patches do not tile the frame.
+    A pre-norm transformer over patches and a class token, whose output is the latent. Dropout is that of the tokens,
+    the attention weights and both sublayers. ValueError if the patches do not tile the frame.
     """
 
     def __init__(
