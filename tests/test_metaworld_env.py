@@ -159,7 +159,7 @@ def test_evaluation_walks_through_the_fixed_goals():
 def test_invalid_actions_are_refused(action):
     env = make()
     env.reset()
-    with pytest.raises(ValueError, match='is not an action of reach: actions are 4 numbers from -1 to 1'):
+    with pytest.raises(ValueError, match=r'is not an action of reach: actions are 4 numbers in \[-1, 1\]'):
         env.step(action)
 
 

@@ -10,12 +10,7 @@ from gymnasium import spaces
 
 
 class DiscreteActions:
-    """
-    Overview:
-        ``size`` actions with the same meaning in every task of a suite.
-    Arguments:
-        - size (:obj:`int`): Number of actions.
-    """
+    """``size`` actions with the same meaning in every task of a suite."""
 
     def __init__(self, size: int) -> None:
         self.space = spaces.Discrete(size)
@@ -50,13 +45,7 @@ class DiscreteActions:
 
 
 class ContinuousActions:
-    """
-    Overview:
-        Vectors of ``size`` numbers in [-1, 1]. The mask, which tells legal discrete actions from illegal ones, is all
-        ones.
-    Arguments:
-        - size (:obj:`int`): Dimension of an action.
-    """
+    """Vectors of ``size`` numbers in [-1, 1]. The mask, which tells legal discrete actions from others, is all ones."""
 
     def __init__(self, size: int) -> None:
         self.space = spaces.Box(-1, 1, (size, ), np.float32)
@@ -66,9 +55,7 @@ class ContinuousActions:
         """The action as float32 (size, ); ValueError if its shape is wrong or a number lies outside [-1, 1]."""
         array = np.asarray(action, dtype=np.float32)
         if array.shape != self.space.shape or not (np.abs(array) <= 1).all():
-            raise ValueError(
-                f'{action!r} is not an action of {task}: actions are {len(self.mask)} numbers from -1 to 1'
-            )
+            raise ValueError(f'{action!r} is not an action of {task}: actions are {len(self.mask)} numbers in [-1, 1]')
         return array
 
     def random(self, rng: np.random.Generator) -> np.ndarray:

@@ -35,7 +35,5 @@ class AtariMoWEnv(VisualEnv):
         return scores.reference_scores(task)
 
     def _new_game(self) -> Emulator:
-        cfg = self._cfg
-        return Emulator(
-            self.task, tuple(cfg.obs_shape[1:]), cfg.frame_skip, cfg.noop_max, cfg.repeat_action_probability
-        )
+        keys = ('frame_skip', 'noop_max', 'repeat_action_probability')
+        return Emulator(self.task, tuple(self._cfg.obs_shape[1:]), **{key: self._cfg[key] for key in keys})

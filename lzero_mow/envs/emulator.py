@@ -35,17 +35,8 @@ def rom_path(task: str) -> Path:
 
 class Emulator:
     """
-    Overview:
-        A console running one game.
-    Arguments:
-        - task (:obj:`str`): Name of the game.
-        - size (:obj:`Tuple[int, int]`): Height and width of the observations.
-        - frame_skip (:obj:`int`): Emulator frames per step.
-        - noop_max (:obj:`int`): An episode starts with 1 to ``noop_max`` frames of no-op; 0 for none.
-        - repeat_action_probability (:obj:`float`): Probability that a frame repeats the previous frame's
-          action.
-    Raises:
-        - ValueError: if the ROM is missing.
+    A console running one game, as ``lzero_mow.envs.visual_env`` defines it. ``size`` is the observations' height and
+    width; for the rest see ``AtariKeys``. ValueError if the ROM is missing.
     """
 
     def __init__(
@@ -54,11 +45,8 @@ class Emulator:
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)  # otherwise it prints a banner
         self.ale = ale_py.ALEInterface()
         self.ale.setFloat('repeat_action_probability', repeat_action_probability)
-        self._rom = rom_path(task)
-        self._size = (size[1], size[0])  # OpenCV's order
-        self._frame_skip = frame_skip
-        self._noop_max = noop_max
-        self._sticky = repeat_action_probability > 0
+        self._rom, self._size = rom_path(task), (size[1], size[0])  # OpenCV's order
+        self._frame_skip, self._noop_max, self._sticky = frame_skip, noop_max, repeat_action_probability > 0
         self.ale.loadROM(self._rom)
         self._powered_on = self.ale.cloneState(include_rng=True)
         height, width = self.ale.getScreenDims()

@@ -63,9 +63,7 @@ class MetaWorldMoWEnv(VisualEnv):
         reward, info = super().play(action)
         self._success_any |= info['success']
         if self._done:
-            info['episode_info'] = dict(
-                success_any=float(self._success_any), success_last=float(info['success_now'])
-            )
+            info['episode_info'] = dict(success_any=float(self._success_any), success_last=float(info['success_now']))
         return reward, info
 
     def _new_game(self) -> MetaWorldGame:

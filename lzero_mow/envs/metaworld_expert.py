@@ -9,14 +9,10 @@ import numpy as np
 
 def new_expert(task: str) -> Callable[[np.ndarray], np.ndarray]:
     """
-    Overview:
-        The package's script for a task (``metaworld.policies``), for one episode. It was written to be queried at every
-        step of the simulator. If an action is held for several steps (``action_repeat``), the script acts on the state
-        before the first of them, may overshoot, and succeeds less often.
-    Arguments:
-        - task (:obj:`str`): Without -v3.
-    Returns:
-        - expert (:obj:`Callable`): State float64 (39, ) -> action float32 (4, ), clipped to [-1, 1].
+    The package's script for a task (``metaworld.policies``), for one episode: state float64 (39, ) -> action float32
+    (4, ), clipped to [-1, 1]. It was written to be queried at every step of the simulator. If an action is held for
+    several steps (``action_repeat``), the script acts on the state before the first of them, may overshoot, and
+    succeeds less often.
     """
     from metaworld.policies import ENV_POLICY_MAP
     policy = ENV_POLICY_MAP[f'{task}-v3']()

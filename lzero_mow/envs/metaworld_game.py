@@ -18,14 +18,8 @@ def fixed_goals(task: str, seed: int) -> List[Any]:
 
 class MetaWorldGame:
     """
-    Overview:
-        A game as ``lzero_mow.envs.visual_env`` defines it. Its episodes never terminate.
-    Arguments:
-        - task (:obj:`str`): Without -v3.
-        - size (:obj:`Tuple[int, int]`): Height and width of the pictures.
-        - camera, render_profile, action_repeat, goals, goal_seed, reward_version: see ``METAWORLD_CONFIG``.
-    Raises:
-        - ValueError: if this machine cannot render.
+    A game as ``lzero_mow.envs.visual_env`` defines it, whose episodes never terminate. ``size`` is the pictures' height
+    and width; for the rest see ``MetaWorldKeys``. ValueError if this machine cannot render.
     """
 
     def __init__(
@@ -58,15 +52,7 @@ class MetaWorldGame:
         return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts]).view(np.uint8)
 
     def reset(self, seed: int, goal: Optional[int] = None) -> np.random.Generator:
-        """
-        Overview:
-            Start the episode of a seed.
-        Arguments:
-            - seed (:obj:`int`): Decides the goal, unless ``goal`` does.
-            - goal (:obj:`Optional[int]`): Index of a fixed goal.
-        Returns:
-            - rng (:obj:`np.random.Generator`): For random play.
-        """
+        """Start the episode of a seed, which decides the goal unless ``goal``, a fixed goal's index, does."""
         import mujoco
         rng, env = np.random.default_rng(seed), self._env
         drawn = rng.integers(NUM_GOALS)
@@ -80,15 +66,8 @@ class MetaWorldGame:
 
     def step(self, action: np.ndarray) -> Tuple[float, bool, Dict[str, Any]]:
         """
-        Overview:
-            Hold an action for ``action_repeat`` simulator steps.
-        Arguments:
-            - action (:obj:`np.ndarray`): float32 (4, ) in [-1, 1].
-        Returns:
-            - reward (:obj:`float`): Summed over these steps.
-            - terminated (:obj:`bool`): Always False.
-            - info (:obj:`dict`): ``success``: whether the task was done at any of these steps; ``success_now``: at the
-              last one.
+        Hold an action for ``action_repeat`` simulator steps; returns the sum of their rewards. The info tells whether
+        the task was done at any of these steps (``success``), and at the last one (``success_now``).
         """
         total, successes = 0., []
         for _ in range(self._action_repeat):
@@ -118,6 +97,4 @@ def require_metaworld() -> None:
     """ValueError that says how to install Meta-World, an optional extra, if a part of it is missing."""
     missing = [name for name in ('metaworld', 'mujoco', 'packaging') if importlib.util.find_spec(name) is None]
     if missing:
-        raise ValueError(
-            f"Meta-World needs {', '.join(missing)}: pip install 'metaworld==3.1.1' packaging"
-        )
+        raise ValueError(f"Meta-World needs {', '.join(missing)}: pip install 'metaworld==3.1.1' packaging")

@@ -21,12 +21,8 @@ assert len(PALETTE) == NUM_COLOURS
 
 class MinAtarGame:
     """
-    Overview:
-        A game as ``lzero_mow.envs.visual_env`` defines it.
-    Arguments:
-        - task (:obj:`str`): ``GAME`` or ``GAME@n``, see ``game_and_palette``.
-        - size (:obj:`int`): Height and width of the picture; a cell is ``size // 10`` pixels wide.
-        - sticky_action_prob (:obj:`float`), difficulty_ramping (:obj:`bool`): As in MinAtar.
+    A game as ``lzero_mow.envs.visual_env`` defines it. ``size`` is the picture's height and width; a cell is
+    ``size // 10`` pixels wide. For the rest see ``MinAtarKeys``.
     """
 
     def __init__(self, task: str, size: int, sticky_action_prob: float, difficulty_ramping: bool) -> None:

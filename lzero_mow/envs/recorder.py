@@ -5,18 +5,10 @@ import numpy as np
 
 
 class Recorder:
-    """
-    Overview:
-        Writes one mp4 file per episode.
-    Arguments:
-        - folder (:obj:`str`): An existing folder for the videos.
-        - frames_per_second (:obj:`float`): Speed of the videos.
-    """
+    """Writes one mp4 file per episode into an existing folder."""
 
     def __init__(self, folder: str, frames_per_second: float) -> None:
-        self._folder = folder
-        self._frames_per_second = frames_per_second
-        self._writer = None
+        self._folder, self._frames_per_second, self._writer = folder, frames_per_second, None
 
     def start(self, name: str, frame: np.ndarray) -> None:
         """Begin ``<folder>/<name>.mp4`` with a frame, uint8 (height, width, 3); a video in progress is finished."""

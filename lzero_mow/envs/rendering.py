@@ -1,4 +1,4 @@
-"""Rendering MuJoCo scenes without a display: which GL library to use, and a renderer that a process can have many of."""
+"""Rendering MuJoCo scenes without a display: which GL library to use, and a renderer a process can have many of."""
 import atexit
 import functools
 import os
@@ -29,22 +29,15 @@ _GL_VARIABLES = ('MUJOCO_GL', 'PYOPENGL_PLATFORM')
 @functools.lru_cache(maxsize=None)
 def choose_gl() -> str:
     """
-    Overview:
-        Choose the GL library for this process and its children: the one named by MUJOCO_GL, else EGL, else OSMesa.
-        Each is tried in a process of its own (1.5 s), because a failed ``import mujoco`` cannot be undone.
-    Returns:
-        - backend (:obj:`str`): The choice, also set in MUJOCO_GL.
-    Raises:
-        - ValueError: if neither can render, with the packages to install.
+    Choose the GL library for this process and its children, and set MUJOCO_GL to it: the one named there, else EGL,
+    else OSMesa. Each is tried in a process of its own (1.5 s), because a failed ``import mujoco`` cannot be undone.
+    ValueError if neither can render, with the packages to install.
     """
     if 'mujoco' in sys.modules:
         from mujoco.gl_context import GLContext
         backend = GLContext.__module__.rpartition('.')[-1]
         if backend not in BACKENDS:
-            raise ValueError(
-                f'mujoco was imported before a GL library was chosen, and uses {backend}: start Python with '
-                'MUJOCO_GL=egl'
-            )
+            raise ValueError(f'mujoco was imported with {backend}, which needs a display: start Python with MUJOCO_GL=egl')
         return backend
     wanted = os.environ.get('MUJOCO_GL', '').lower().strip()
     if wanted and wanted not in BACKENDS:
@@ -70,17 +63,10 @@ def choose_gl() -> str:
 
 class Renderer:
     """
-    Overview:
-        Renders one MuJoCo model: ``mujoco.Renderer`` with its GL context made current before every call. Otherwise two
-        renderers in one process draw, or delete, each other's scenes.
-    Arguments:
-        - model (:obj:`mujoco.MjModel`): Its off-screen buffer is resized to the picture.
-        - camera (:obj:`str`): A camera of the model.
-        - size (:obj:`Tuple[int, int]`): Height and width.
-        - profile (:obj:`str`): 'full', or 'fast': without shadows, reflections and anti-aliasing, which take nine
-          tenths of the time in software rendering.
-    Raises:
-        - RuntimeError: in a process that was forked from one with a GL context.
+    Renders one MuJoCo model: ``mujoco.Renderer`` with its GL context made current before every call. Otherwise two
+    renderers in one process draw, or delete, each other's scenes. The profile 'fast' is without shadows, reflections
+    and anti-aliasing, which take nine tenths of the time in software rendering. RuntimeError in a process that was
+    forked from one with a GL context.
     """
 
     _first_process: Optional[int] = None  # the first with a GL context; a process forked from it would hang

@@ -56,12 +56,8 @@ class VisualEnv(BaseEnv):
     @classmethod
     def check(cls, cfg: dict) -> None:
         """
-        Overview:
-            Refuse a configuration from which no environment can be built. Needs no game yet.
-        Arguments:
-            - cfg (:obj:`dict`): The part ``env`` of a run's configuration.
-        Raises:
-            - ValueError: one line, for unknown or repeated tasks, invalid values and missing packages or files.
+        Refuse a configuration (its part ``env``) from which no environment can be built. ValueError in one line for
+        unknown or repeated tasks, invalid values and missing packages or files. Needs no game yet.
         """
         cls.suite.check(cfg)
 
@@ -104,22 +100,15 @@ class VisualEnv(BaseEnv):
 
     def seed(self, seed: int, dynamic_seed: bool = True) -> None:
         """
-        Overview:
-            Choose the episodes that the next resets start.
-        Arguments:
-            - seed (:obj:`int`): Not negative.
-            - dynamic_seed (:obj:`bool`): True: the n-th episode is a function of the seed and n. False: every reset
-              starts the same episode.
+        Choose the episodes that the next resets start: with ``dynamic_seed`` the n-th is a function of the seed and n,
+        without it every reset starts the same one.
         """
         self._seed, self._dynamic_seed, self._episode = operator.index(seed), bool(dynamic_seed), -1
 
     def reset(self) -> Dict[str, Any]:
         """
-        Overview:
-            Start the next episode.
-        Returns:
-            - obs (:obj:`Dict[str, Any]`): ``observation`` uint8 (3, height, width), ``action_mask`` int8
-              (num_actions, ), ``to_play`` -1, ``timestep`` 0.
+        Start the next episode: ``observation`` uint8 (3, height, width), ``action_mask`` int8 (num_actions, ),
+        ``to_play`` -1, ``timestep`` 0.
         """
         self._episode += 1
         obs = self._start()
@@ -173,14 +162,9 @@ class VisualEnv(BaseEnv):
 
     def state_dict(self) -> Dict[str, Any]:
         """
-        Overview:
-            All that is needed to continue exactly from here, also in another object: the seed, the episode's number
-            and its actions so far. Small (one byte per step for a discrete action, 16 for four numbers), and exact
-            although ALE's own saved states are not.
-        Returns:
-            - state (:obj:`Dict[str, Any]`): Integers, booleans, strings, arrays, and the state of a generator.
-        Raises:
-            - RuntimeError: before the first ``reset``.
+        All that is needed to continue exactly from here, also in another object: the seed, the episode's number and its
+        actions so far. Small (one byte per step for a discrete action, 16 for four numbers), and exact although ALE's
+        own saved states are not. RuntimeError before the first ``reset``.
         """
         if self._game is None:
             raise RuntimeError(f"{self.task} has not been reset: there is no episode to save")
@@ -196,15 +180,9 @@ class VisualEnv(BaseEnv):
 
     def load_state_dict(self, state: Dict[str, Any]) -> Dict[str, Any]:
         """
-        Overview:
-            Continue where ``state_dict`` was called, by replaying the episode's actions: about 0.3 s per thousand
-            steps for Atari, 1 s for Meta-World.
-        Arguments:
-            - state (:obj:`Dict[str, Any]`): What ``state_dict`` returned; arrays may have become tensors.
-        Returns:
-            - obs (:obj:`Dict[str, Any]`): The observation at that point.
-        Raises:
-            - ValueError: if the state belongs to another task, or the replayed episode differs from the saved one.
+        Continue where ``state_dict`` was called, by replaying the episode's actions: about 0.3 s per thousand steps for
+        Atari, 1 s for Meta-World; returns the observation at that point. Arrays may have become tensors. ValueError if
+        the state belongs to another task, or the replayed episode differs from the saved one.
         """
         if state['task'] != self.task:
             raise ValueError(

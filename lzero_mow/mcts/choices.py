@@ -33,14 +33,10 @@ class AllActions:
 
 class SampledActions:
     """
-    Overview:
-        Continuous actions (Sampled MuZero, Hubert et al. 2021): C samples, drawn from a node's policy pi when the node
-        is added. The prior of a sample a is (beta_hat / beta)(a) pi(a), where beta is the distribution it was drawn
-        from and beta_hat = 1 / C the empirical one; since beta = pi, the prior is uniform. The noise at the roots is
-        over the samples, so it explores only as far as the policy does, which the entropy in the loss keeps wide.
-    Arguments:
-        - num_nodes (:obj:`int`), rows (:obj:`int`), count (:obj:`int`), action_dim (:obj:`int`): N, R, C and A.
-        - device: Device of the model.
+    Continuous actions (Sampled MuZero, Hubert et al. 2021): C samples, drawn from a node's policy pi when the node is
+    added. The prior of a sample a is (beta_hat / beta)(a) pi(a), where beta is the distribution it was drawn from and
+    beta_hat = 1 / C the empirical one; since beta = pi, the prior is uniform. The noise at the roots is over the
+    samples, so it explores only as far as the policy does, which the entropy in the loss keeps wide.
     """
 
     def __init__(self, num_nodes: int, rows: int, count: int, action_dim: int, device: torch.device) -> None:

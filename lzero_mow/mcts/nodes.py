@@ -13,17 +13,12 @@ from torch import Tensor
 
 class NodeStore:
     """
-    Overview:
-        Node 0 of each of R rows is its root, node s was added by simulation s. All memory is allocated once: caches of
-        num_nodes * 2 * layers * R * heads * T * head_width numbers, with the dtype and device of the roots' cache.
-    Arguments:
-        - num_nodes (:obj:`int`): Simulations + 1.
-        - context_length (:obj:`int`): Steps from which a path is reopened when it outgrows its cache.
-        - latent (:obj:`Tensor`): (R, n, D) and action (:obj:`Tensor`): (R, n - 1[, A]), the windows, right-padded.
-        - length (:obj:`np.ndarray`): (R,) real steps of each window.
-        - cache (:obj:`Tensor`): (layers, 2, R, heads, T, head_width) and tokens (:obj:`Tensor`): (R,), of the roots.
-    Raises:
-        - ValueError: If a reopened cache would have no room for another step.
+    Node 0 of each of R rows is its root, node s was added by simulation s. The windows are latents (R, n, D) and
+    actions (R, n - 1[, A]), right-padded, with `length` (R,) real steps each. A path that outgrows its cache is
+    reopened from its last `context_length` steps; ValueError if that would leave no room for another one.
+
+    All memory is allocated once: caches of num_nodes * 2 * layers * R * heads * T * head_width numbers, with the dtype
+    and device of the roots' cache (layers, 2, R, heads, T, head_width).
     """
 
     def __init__(
@@ -46,8 +41,8 @@ class NodeStore:
         self._window, self._rows = window, torch.arange(rows, device=latent.device)
         # The keys (or values) of a row in one layer form a block; these are the blocks of node 0, (layers * 2, R).
         self._root_blocks = torch.arange(cache[..., 0, 0, 0].numel(), device=cache.device).view(-1, rows)
-        # On the host: the slots of the last `context_length` steps up to each node, and the number of steps in its cache.
-        # If a window is shorter, its path begins with negative numbers, which later nodes push out.
+        # On the host: the slots of the last `context_length` steps up to each node, and the steps in its cache. If a
+        # window is shorter, its path begins with negative numbers, which later nodes push out.
         self._path = np.empty((num_nodes, rows, context_length), dtype=np.int64)
         self._path[0] = length[:, None] - np.arange(context_length, 0, -1)
         self._steps = np.empty((num_nodes, rows), dtype=np.int64)
@@ -82,7 +77,7 @@ class NodeStore:
         self._caches[node][:, :, self.to_device(rows)] = cache
 
     def add(self, node: int, parent: np.ndarray, action: Tensor, latent: Tensor, tokens: Tensor) -> None:
-        """Record `node`, which `action` (R[, A]) leads to from `parent` (R,): latent (R, D), tokens (R,) in its cache."""
+        """Record `node`, to which `action` (R[, A]) leads from `parent` (R,): latent (R, D), tokens (R,) in its cache."""
         slot, rows = self._window - 1 + node, np.arange(len(parent))
         self._tokens[node], self._latent[slot], self._action_to[slot] = tokens, latent, action
         context_length = self._path.shape[-1]

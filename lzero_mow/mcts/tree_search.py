@@ -45,10 +45,7 @@ def search(
         - cfg (:obj:`EasyDict`): num_simulations, root_dirichlet_alpha, root_noise_weight, pb_c_base, pb_c_init,
           discount_factor and value_delta_max as in LightZero's MCTS; context_length: steps from which a path is
           reopened when it outgrows the model's cache; num_sampled_actions: choices per node for continuous actions.
-        - rng (:obj:`np.random.Generator` or None): Source of the noise at the roots; None for evaluation, without
-          noise.
-    Returns:
-        - result (:obj:`SearchResult`).
+        - rng (:obj:`np.random.Generator` or None): Source of the noise at the roots; None for evaluation, without it.
     Raises:
         - ValueError: If a row has no legal action, or context_length does not fit the model's cache.
     """
@@ -58,7 +55,10 @@ def search(
     nodes = NodeStore(
         cfg.num_simulations + 1, cfg.context_length, window.latent, window.action, window.length, cache, tokens
     )
-    choices = _choices(window, cfg)
+    choices: Choices = AllActions(window.legal)
+    if window.action.is_floating_point():
+        rows, action_dim = window.legal.shape
+        choices = SampledActions(cfg.num_simulations + 1, rows, cfg.num_sampled_actions, action_dim, device)
     trees = Trees(choices.legal, cfg, rng)
     predicted_value, policy_logits = _to_host(choices.prior_logits(0, policy), model.value_support.mean(value))
     trees.expand_roots(policy_logits)
@@ -72,11 +72,6 @@ def search(
     return SearchResult(trees.visits(), trees.values(), predicted_value, policy_logits, choices.root_actions)
 
 
-def _choices(window: Window, cfg: EasyDict) -> Choices:
-    if not window.action.is_floating_point():
-        return AllActions(window.legal)
-    rows, action_dim = window.legal.shape
-    return SampledActions(cfg.num_simulations + 1, rows, cfg.num_sampled_actions, action_dim, window.action.device)
 
 
 def _expand(

@@ -9,18 +9,14 @@ from lzero.mcts.ctree.ctree_muzero import mz_tree
 
 class Trees:
     """
-    Overview:
-        R trees that grow by one node per simulation. A tree contains only the legal actions, so the others are never
-        tried, at the root or below it; legality is a property of the task, not of the state.
-        Ties are frequent: every first visit to a node is one, because its exploration term is zero. LightZero 0.2.0
-        breaks ties by the clock, so its searches cannot be repeated exactly. Later versions can take the first of
-        equals, and we always ask for that; with `rng` the order is shuffled, or one action would win every tie.
-    Arguments:
-        - legal (:obj:`np.ndarray`): (R, A) bool.
-        - cfg (:obj:`EasyDict`): See :func:`lzero_mow.mcts.tree_search.search`.
-        - rng (:obj:`np.random.Generator` or None): Source of the roots' noise and of the order; None for no noise.
-    Raises:
-        - ValueError: If a row has no legal action; LightZero would treat all of its actions as legal.
+    R trees that grow by one node per simulation. A tree contains only the legal actions (R, A) of its row, so the
+    others are never tried, at the root or below it; legality is a property of the task, not of the state. ValueError if
+    a row has no legal action, because LightZero would treat all of its actions as legal.
+
+    Ties are frequent: every first visit to a node is one, because its exploration term is zero. LightZero 0.2.0 breaks
+    ties by the clock, so its searches cannot be repeated exactly. Later versions can take the first of equals, and we
+    always ask for that; with `rng`, from which the roots' noise comes too, the order is shuffled, or one action would
+    win every tie.
     """
 
     def __init__(self, legal: np.ndarray, cfg: EasyDict, rng: Optional[np.random.Generator] = None) -> None:

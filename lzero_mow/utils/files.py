@@ -8,16 +8,10 @@ from typing import IO, Iterator
 @contextmanager
 def replacing(path: str) -> Iterator[str]:
     """
-    Overview:
-        Yield a temporary path in the folder of ``path``, with the same extension, for the block to write. If the block
-        ends without an error, that file replaces ``path`` atomically and durably (fsync of file and folder). Otherwise,
-        or if the process is killed, ``path`` stays as it was.
-    Arguments:
-        - path (:obj:`str`): The file to write. Its folder is created if necessary.
-    Returns:
-        - temporary (:obj:`str`): The path for the block to write.
-    Raises:
-        - OSError: with ``path`` in its message, if writing fails, for example because the disk is full.
+    Yield a temporary path in the folder of ``path`` (created if necessary), with the same extension, for the block to
+    write. If the block ends without an error, that file replaces ``path`` atomically and durably (fsync of file and
+    folder). Otherwise, or if the process is killed, ``path`` stays as it was. If writing fails, for example because the
+    disk is full, the OSError has ``path`` in its message.
     """
     folder, name = os.path.split(os.path.abspath(path))
     os.makedirs(folder, exist_ok=True)
@@ -38,13 +32,8 @@ def replacing(path: str) -> Iterator[str]:
 
 def locked(path: str, wait: bool = False) -> IO:
     """
-    Overview:
-        Open ``path`` and lock it until it is closed or this process ends, in whatever way.
-    Arguments:
-        - path (:obj:`str`): The file to lock.
-        - wait (:obj:`bool`): Wait until another process releases the lock.
-    Raises:
-        - BlockingIOError: if another process has the lock and ``wait`` is not set.
+    Open ``path`` and lock it until it is closed or this process ends, in whatever way. BlockingIOError if another
+    process has the lock, unless ``wait`` is set.
     """
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     file = open(path, 'a')

@@ -12,16 +12,7 @@ LATEST = os.path.join('ckpt', 'latest.pth.tar')
 
 
 def config_file(name: str) -> Path:
-    """
-    Overview:
-        Find a file of the ``config`` folder, in a clone or in an installed package.
-    Arguments:
-        - name (:obj:`str`): Name of the file, e.g. ``atari.yaml``.
-    Returns:
-        - path (:obj:`Path`): Path of the file.
-    Raises:
-        - FileNotFoundError: if it is in neither place; the message names both.
-    """
+    """A file of the ``config`` folder, in a clone or in an installed package; FileNotFoundError names both places."""
     for folder in CONFIG_FOLDERS:
         if (folder / name).is_file():
             return folder / name

@@ -17,9 +17,7 @@ def symexp(x: Tensor) -> Tensor:
 
 
 class TwoHot(nn.Module):
-    """
-    Scalars as distributions over bins evenly spaced in symlog space, -bound to bound; targets are clamped to them.
-    """
+    """Scalars as distributions over bins evenly spaced in symlog space, -bound to bound; targets are clamped."""
 
     def __init__(self, num_bins: int = 255, bound: float = 20.0) -> None:
         super().__init__()

@@ -126,7 +126,7 @@ class WorldModel(nn.Module):
     ) -> Tensor:
         """
         h_k = F(concat_j f_j(m_j(z_k, a_k, e_k)), e_k), section 3.3; a task has the same experts at every step. Latents
-        (B, L, latent) and actions (B, L) int64 or (B, L, A) -> (B, L, hidden_dim); with a cache they continue its steps.
+        (B, L, latent), actions (B, L) int64 or (B, L, A) -> (B, L, hidden_dim); with a cache they continue its steps.
         """
         embedding = self.embedding_of(routing)
         action = action if self.continuous else F.one_hot(action, self.action_space_size)
