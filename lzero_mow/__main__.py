@@ -8,9 +8,11 @@
     python -m lzero_mow summary results/minatar
     python -m lzero_mow stability --suite minatar --preset laptop --seeds 0 1 2 3 4 --lengths 250 500 1000
 """
+import importlib
 import os
 import sys
-from typing import List
+from functools import partial
+from typing import Callable, Dict, List, Tuple
 
 import yaml
 
@@ -29,9 +31,6 @@ from lzero_mow.utils.screen import set_up_screen
 PROG = 'python -m lzero_mow'
 
 
-def train(argv: List[str]) -> int:
-    """Train a run, or continue one."""
-    return cli.train(argv, prog=f'{PROG} train')
 
 
 def evaluate(argv: List[str]) -> int:
@@ -40,10 +39,8 @@ def evaluate(argv: List[str]) -> int:
     parser.add_argument('run', metavar='RUN', help='a run folder, into which evaluation.csv is written')
     parser.add_argument('--episodes', type=int, metavar='N', help="per task; default: the run's own")
     parser.add_argument('--best', action='store_true', help='the checkpoint with the best evaluation, not the latest')
-    parser.add_argument(
-        'overrides', nargs='*', default=[], metavar='KEY=VALUE',
-        help='such as policy.device=cpu, policy.eval_greedy=true'
-    )
+    words = 'such as policy.device=cpu, policy.eval_greedy=true'
+    parser.add_argument('overrides', nargs='*', default=[], metavar='KEY=VALUE', help=words)
     arguments = parse(parser, argv, lists=())
     try:
         saved = load_run_config(arguments.run)
@@ -103,14 +100,10 @@ def draw_curves(argv: List[str]) -> int:
 def summarise(argv: List[str]) -> int:
     """Compare the methods of an experiment: tables with intervals, learning curves."""
     parser = Parser(prog=f'{PROG} summary', description=summarise.__doc__)
-    parser.add_argument(
-        'folder', metavar='RESULTS', help='the folder with METHOD.csv and runs.csv, such as results/minatar'
-    )
-    parser.add_argument('--baseline', metavar='METHOD', help='the method that the others are compared with; default: mow')
-    parser.add_argument(
-        '--last', type=int, default=1, metavar='N',
-        help='the result of a run is the mean of its last N evaluations; default: 1'
-    )
+    parser.add_argument('folder', metavar='RESULTS', help='with METHOD.csv and runs.csv, such as results/minatar')
+    parser.add_argument('--baseline', metavar='METHOD', help='method that the others are compared with; default: mow')
+    words = 'the result of a run is the mean of its last N evaluations; default: 1'
+    parser.add_argument('--last', type=int, default=1, metavar='N', help=words)
     parser.add_argument(
         '--curves', nargs='+', default=[], metavar='METHOD',
         help='methods whose learning curves are drawn, beside random play and experts; default: the first five'
@@ -119,41 +112,29 @@ def summarise(argv: List[str]) -> int:
     from lzero_mow.studies.summary.numbers import summarise as compute
     from lzero_mow.studies.summary.writer import write_summary
     try:
-        paths = write_summary(
-            arguments.folder, compute(arguments.folder, arguments.baseline, arguments.last, arguments.curves)
-        )
+        summary = compute(arguments.folder, arguments.baseline, arguments.last, arguments.curves)
+        paths = write_summary(arguments.folder, summary)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     sys.stdout.write('\n'.join(paths) + '\n')
     return 0
 
 
-def run_experiment(argv: List[str]) -> int:
-    """Run several methods and seeds as processes on this machine."""
-    from lzero_mow.studies.experiment.command import main
-    return main(argv)
+def study(name: str, argv: List[str]) -> int:
+    """A study's own command line, imported only when it is asked for."""
+    return importlib.import_module(f'lzero_mow.studies.{name}.command').main(argv)
 
 
-def compare(argv: List[str]) -> int:
-    """Put finished runs side by side on one page."""
-    from lzero_mow.studies.compare.command import main
-    return main(argv)
-
-
-def measure_stability(argv: List[str]) -> int:
-    """Repeat the warm-up with several seeds and lengths, and compare the resulting clusters."""
-    return stability.main(argv, prog=f'{PROG} stability')
-
-
-COMMANDS = {
-    'train': train,
-    'evaluate': evaluate,
-    'config': show_config,
-    'curves': draw_curves,
-    'summary': summarise,
-    'experiment': run_experiment,
-    'compare': compare,
-    'stability': measure_stability,
+# Command -> what runs it with the arguments behind it, and its help.
+COMMANDS: Dict[str, Tuple[Callable[[List[str]], int], str]] = {
+    'train': (partial(cli.train, prog=f'{PROG} train'), 'Train a run, or continue one.'),
+    'evaluate': (evaluate, evaluate.__doc__),
+    'config': (show_config, show_config.__doc__),
+    'curves': (draw_curves, draw_curves.__doc__),
+    'summary': (summarise, summarise.__doc__),
+    'experiment': (partial(study, 'experiment'), 'Run several methods and seeds as processes on this machine.'),
+    'compare': (partial(study, 'compare'), 'Put finished runs side by side on one page.'),
+    'stability': (partial(stability.main, prog=f'{PROG} stability'), stability.main.__doc__),
 }
 
 
@@ -161,10 +142,10 @@ def main(argv: List[str]) -> int:
     """Run the command that the first argument names, and return its exit code."""
     parser = Parser(prog=PROG, description='MoW and ScaleZero: one agent for several visual tasks.')
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', title='commands')
-    for name, function in COMMANDS.items():
-        commands.add_parser(name, help=function.__doc__, add_help=False)
-    arguments = parser.parse_args(argv[:1])
-    return COMMANDS[arguments.command](argv[1:])
+    for name, (_, words) in COMMANDS.items():
+        commands.add_parser(name, help=words, add_help=False)
+    run, _ = COMMANDS[parser.parse_args(argv[:1]).command]
+    return run(argv[1:])
 
 
 if __name__ == '__main__':

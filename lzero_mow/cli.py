@@ -18,13 +18,10 @@ def train(
         Train as the command line says. Torch is imported only after the arguments and the configuration have been
         checked, so that ``--help`` and every mistake answer at once.
     Arguments:
-        - argv (:obj:`Optional[Sequence[str]]`): Arguments; ``sys.argv[1:]`` by default.
         - settings (:obj:`Optional[dict]`): A script's own choices, see ``new_config``; the command line wins over them.
-        - prog (:obj:`Optional[str]`): Name of the command in messages.
         - suite (:obj:`Optional[str]`): The file under ``config/`` that holds the presets; None for ``--suite``.
     Returns:
-        - code (:obj:`int`): Exit code: 0, or 2 after one line about bad input, 1 after one line about another failure,
-            130 after Ctrl-C.
+        - code (:obj:`int`): 0; 2 after a line about bad input, 1 after one about another failure, 130 after Ctrl-C.
     """
     method = (settings or {}).get('method', DEFAULT_METHOD)
     description = 'Train one agent for several tasks: MoW, ScaleZero or another method.'
@@ -40,17 +37,12 @@ def train(
             check_run_folder(config['exp_name'])
     except ValueError as error:
         return fail(parser.prog, error, BAD_INPUT)
-    return _run(parser.prog, config, arguments.resume)
-
-
-def _run(prog: str, config: dict, resume: Optional[str]) -> int:
-    """Import what is heavy, and train. Tracebacks go to the run's log folder."""
     set_up_screen()
-    tasks, max_env_step = ', '.join(config['env']['tasks']), config['max_env_step']
-    logging.info('%s: %s; %d environment steps each', resume or config['exp_name'], tasks, max_env_step)
+    tasks, folder = ', '.join(config['env']['tasks']), arguments.resume or config['exp_name']
+    logging.info('%s: %s; %d environment steps each', folder, tasks, config['max_env_step'])
 
     def work() -> None:
         from lzero_mow import entry
-        entry.train(config, resume)
+        entry.train(config, arguments.resume)
 
-    return guarded(prog, work)
+    return guarded(parser.prog, work)  # tracebacks go to the run's log folder

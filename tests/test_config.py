@@ -163,7 +163,7 @@ def test_unknown_preset(name, message):
         ('env.obs_shape=[3,48,48]', 'env.obs_shape is [3, 48, 48]: the networks take square frames of 16, 32, 64, 128'),
         ('env.obs_shape=[3,64,32]', 'env.obs_shape is [3, 64, 32]: the networks take square frames'),
         ('policy.model.observation_shape=[1,64,64]', 'policy.model.observation_shape follows from env.obs_shape'),
-        ('policy.model.action_space_size=6', 'action_space_size is 6: an environment of atari_mow has 18 actions'),
+        ('policy.model.action_space_size=6', 'action_space_size is 6: atari_mow has 18 actions'),
         ('policy.model.unimix=0.0', 'policy.model.unimix must be more than 0, got 0.0'),
         ('policy.context_length=1', 'policy.context_length must be at least 2, got 1'),
         ('policy.log_freq=0', 'policy.log_freq must be at least 1, got 0'),

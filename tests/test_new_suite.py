@@ -51,7 +51,7 @@ def test_it_trains_and_evaluates_and_resumes(tmp_path):
         (['env.max_episode_steps=-5'], 'env.max_episode_steps must be at least 1, got -5'),
         (['--games', 'Same', 'Other'], "env.tasks names the unknown task 'Other': there are Same, Next"),
         (['--games', 'Pong'], 'env.tasks names Pong, a task of atari_mow'),
-        (['policy.model.action_space_size=6'], 'an environment of toy_mow has 4 actions'),
+        (['policy.model.action_space_size=6'], 'toy_mow has 4 actions'),
         (['create.env.suite=nowhere.TOY'], "create.env.suite names 'nowhere.TOY', which cannot be imported"),
         (['create.env.suite=lzero_mow.config.envs.EnvKeys'], 'which is no Suite of lzero_mow.config.envs'),
     ]

@@ -13,22 +13,14 @@ class Algorithm(NamedTuple):
     check: Callable[[dict], None]  # raises ValueError in one line for keys that do not fit each other
 
 
-def _parts(policy: str, module: str, replay: str, replay_module: str) -> Dict[str, dict]:
+def _parts(name: str) -> Dict[str, dict]:
     return {
-        'policy': dict(type=policy, import_names=[module]),
-        'replay_buffer': dict(type=replay, import_names=[replay_module]),
+        'policy': dict(type=name, import_names=[f'lzero_mow.policy.{name}']),
+        'replay_buffer': dict(type=f'game_buffer_{name}', import_names=[f'lzero_mow.buffer.game_buffer_{name}']),
     }
 
 
 ALGORITHMS = {
-    'mow': Algorithm(
-        MoWKeys, _parts('mow', 'lzero_mow.policy.mow', 'game_buffer_mow', 'lzero_mow.buffer.game_buffer_mow'), check_mow
-    ),
-    'scalezero': Algorithm(
-        ScaleZeroKeys,
-        _parts(
-            'scalezero', 'lzero_mow.policy.scalezero', 'game_buffer_scalezero', 'lzero_mow.buffer.game_buffer_scalezero'
-        ),
-        check_scalezero,
-    ),
+    'mow': Algorithm(MoWKeys, _parts('mow'), check_mow),
+    'scalezero': Algorithm(ScaleZeroKeys, _parts('scalezero'), check_scalezero),
 }

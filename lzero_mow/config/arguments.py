@@ -27,21 +27,15 @@ def config_parser(
         method: str = DEFAULT_METHOD
 ) -> Parser:
     """
-    Overview:
-        A parser of the arguments that choose a configuration.
-    Arguments:
-        - suite (:obj:`Optional[str]`): The suite of a script; None where ``--suite`` chooses it.
-        - argv (:obj:`Optional[Sequence[str]]`): The arguments, in which ``--suite`` is looked up.
-        - method (:obj:`str`): The method that is trained by default, for the help.
+    A parser of the arguments that choose a configuration. ``suite`` is that of a script; without one ``--suite`` is
+    looked up in ``argv``. ``method`` is the method that is trained by default, for the help.
     """
     parser = Parser(prog=prog, description=description)
     if suite is None:
         chosen = Parser(prog=prog, add_help=False)
+        words = f"{', '.join(suite_names())}, or the path of a suite's YAML file; default: {DEFAULT_SUITE}"
         for one in (parser, chosen):
-            one.add_argument(
-                '--suite', default=DEFAULT_SUITE,
-                help=f"{', '.join(suite_names())}, or the path of a suite's YAML file; default: {DEFAULT_SUITE}"
-            )
+            one.add_argument('--suite', default=DEFAULT_SUITE, help=words)
         suite = chosen.parse_known_args(argv)[0].suite
     else:
         parser.set_defaults(suite=suite)
@@ -59,33 +53,26 @@ def config_parser(
     )
     parser.add_argument('--method', help=f"one of {', '.join(method_names())}; default: {method}")
     parser.add_argument(
-        '--clusters', metavar='N|auto|FILE',
-        help='number of groups of tasks by their gradients, or auto (at most policy.model.num_clusters), or a YAML '
-        'file {task: cluster}'
+        '--clusters', metavar='N|auto|FILE', help='number of groups of tasks by their gradients, or auto (at most '
+        'policy.model.num_clusters), or a YAML file {task: cluster}'
     )
     parser.add_argument('--seed', type=int, help='seed of everything random; default: 0')
+    words = "environment steps per task; default: the preset's"
+    parser.add_argument('--max-env-step', type=int, metavar='N', help=words)
     parser.add_argument(
-        '--max-env-step', type=int, metavar='N', help="environment steps per task; default: the preset's"
-    )
-    parser.add_argument(
-        '--exp-name', metavar='DIR',
-        help=f'run folder; default: data_mow/<suite>_<method>_<preset>_seed<seed>, without the suite if it is '
-        f'{DEFAULT_SUITE} and without the method if it is {DEFAULT_METHOD}'
+        '--exp-name', metavar='DIR', help='run folder; default: data_mow/<suite>_<method>_<preset>_seed<seed>, without '
+        f'the suite if it is {DEFAULT_SUITE} and without the method if it is {DEFAULT_METHOD}'
     )
     parser.add_argument('--device', help='cpu or cuda; default: cuda where there is a GPU')
-    parser.add_argument(
-        'overrides', nargs='*', default=[], metavar='KEY=VALUE',
-        help='any leaf of the configuration, such as policy.batch_size=8; `python -m lzero_mow config` prints them all'
-    )
+    words = 'any leaf of the configuration, such as policy.batch_size=8; `python -m lzero_mow config` prints them all'
+    parser.add_argument('overrides', nargs='*', default=[], metavar='KEY=VALUE', help=words)
     return parser
 
 
 def parse(parser: Parser, argv: Optional[Sequence[str]], lists: Sequence[str] = ('games', )) -> argparse.Namespace:
     """
-    Overview:
-        Parse arguments in any order; KEY=VALUE directly after ``--games A B`` is an override, not a game.
-    Arguments:
-        - lists (:obj:`Sequence[str]`): Options like ``--games`` that take several names.
+    Parse arguments in any order; KEY=VALUE directly after ``--games A B``, or another one of the options ``lists`` that
+    take several names, is an override.
     """
     arguments = parser.parse_intermixed_args(argv)
     for option in lists:
@@ -97,13 +84,8 @@ def parse(parser: Parser, argv: Optional[Sequence[str]], lists: Sequence[str] = 
 
 def new_config(arguments: argparse.Namespace, settings: dict) -> dict:
     """
-    Overview:
-        The checked configuration of a new run.
-    Arguments:
-        - settings (:obj:`dict`): ``preset``, ``method`` and ``games`` (empty for the defaults), and any tree of
-            changed keys.
-    Raises:
-        - ValueError: in one line.
+    The checked configuration of a new run; ValueError in one line. ``settings`` are ``preset``, ``method`` and
+    ``games`` (empty for the defaults), and any tree of changed keys.
     """
     settings = {key: value for key, value in settings.items() if value is not None}
     preset, games, method = (settings.pop(name, None) for name in ('preset', 'games', 'method'))
@@ -133,11 +115,8 @@ def new_config(arguments: argparse.Namespace, settings: dict) -> dict:
 
 def script_configs(settings: dict, suite: str) -> Tuple[EasyDict, EasyDict]:
     """
-    Overview:
-        LightZero's ``main_config`` and ``create_config`` of a script that is imported instead of started.
-    Arguments:
-        - settings (:obj:`dict`), suite (:obj:`str`): The script's, see ``new_config``; without a preset the suite's
-            largest default.
+    LightZero's ``main_config`` and ``create_config`` of a script that is imported instead of started, from its settings
+    (see ``new_config``; without a preset the suite's largest default) and its suite.
     """
     settings = dict(settings, preset=settings.get('preset') or default_preset(suite))
     return lightzero_configs(new_config(parse(config_parser('', '', suite), []), settings))
@@ -151,10 +130,8 @@ def default_preset(suite: str) -> str:
 
 def resumed_config(arguments: argparse.Namespace) -> dict:
     """
-    Overview:
-        The checked configuration of a resumed run: its own, with what the command line changes.
-    Raises:
-        - ValueError: in one line, also if it would no longer be the same run.
+    The checked configuration of a resumed run: its own, with what the command line changes. ValueError in one line,
+    also if it would no longer be the same run.
     """
     for option in ('preset', 'method', 'seed', 'exp_name'):
         if getattr(arguments, option) is not None:
@@ -187,8 +164,6 @@ def _preset_for(device: Optional[str]) -> str:
     import torch
     if device != 'cpu' and torch.cuda.is_available():
         return DEFAULT_PRESETS[0]
-    why = 'no GPU found' if device != 'cpu' else 'asked to use the CPU'
-    sys.stderr.write(
-        f"{why}: running the '{DEFAULT_PRESETS[1]}' preset (--preset {DEFAULT_PRESETS[0]} is the paper's)\n"
-    )
-    return DEFAULT_PRESETS[1]
+    why, (large, small) = 'no GPU found' if device != 'cpu' else 'asked to use the CPU', DEFAULT_PRESETS
+    sys.stderr.write(f"{why}: running the '{small}' preset (--preset {large} is the paper's)\n")
+    return small

@@ -4,16 +4,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .envs import EnvKeys, Suite
+from .atari_scores import REFERENCE_SCORES
+from .envs import EnvKeys, Suite, refuse_unknown
 from .fields import Count, Whole
-from .tree import nearest
 
 # Names as LightZero and gymnasium's ALE ids spell them ('ALE/UpNDown-v5', 'UpNDownNoFrameskip-v4').
-ATARI_100K = (
-    'Alien', 'Amidar', 'Assault', 'Asterix', 'BankHeist', 'BattleZone', 'Boxing', 'Breakout', 'ChopperCommand',
-    'CrazyClimber', 'DemonAttack', 'Freeway', 'Frostbite', 'Gopher', 'Hero', 'Jamesbond', 'Kangaroo', 'Krull',
-    'KungFuMaster', 'MsPacman', 'Pong', 'PrivateEye', 'Qbert', 'RoadRunner', 'Seaquest', 'UpNDown'
-)
+ATARI_100K = tuple(REFERENCE_SCORES)
 
 
 class AtariKeys(EnvKeys):
@@ -34,12 +30,8 @@ def ale_id(name: str) -> str:
 
 
 def check_game(task: str) -> None:
-    """Refuse a name that is no game's, in one line that names the nearest ones."""
-    if task not in ATARI_100K:
-        raise ValueError(
-            f"env.tasks names the unknown game {task!r}: did you mean {', '.join(nearest(task, ATARI_100K))}? "
-            f"(the {len(ATARI_100K)} Atari 100k games can be played)"
-        )
+    """Refuse a name that is no game's."""
+    refuse_unknown(task, ATARI_100K, 'game', f' (the {len(ATARI_100K)} Atari 100k games can be played)')
 
 
 # ALE's whole action set has 18 actions, 0 (no-op) to 17.

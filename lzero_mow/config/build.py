@@ -78,14 +78,8 @@ def build_config(
 
 def change(config: dict, layers: Sequence[dict] = (), overrides: Sequence[str] = ()) -> dict:
     """
-    Overview:
-        Lay changed keys over the configuration of a run, and settle it again.
-    Arguments:
-        - config, layers, overrides: See ``build_config``.
-    Returns:
-        - config (:obj:`dict`): A new configuration.
-    Raises:
-        - ValueError: in one line as ``build_config`` does, and if the run has been begun before a key was there.
+    A run's configuration with changed keys laid over it (see ``build_config``), settled again. ValueError in one line
+    as there, and if the run was begun before a key existed.
     """
     changed = [*layers, parse_overrides(overrides)]
     _refuse_derived(changed)
@@ -102,16 +96,10 @@ def change(config: dict, layers: Sequence[dict] = (), overrides: Sequence[str] =
 
 def settle(config: dict) -> dict:
     """
-    Overview:
-        Bring every value into its type, and fill in the keys that follow from others: those of ``DERIVED_KEYS``, the
-        content of a file of clusters in place of its name, and how many clusters it has.
-    Arguments:
-        - config (:obj:`dict`): A tree; keys of a known policy and of a known suite's environments may be missing. Of
-            others only the keys that they share with ours are looked at.
-    Returns:
-        - config (:obj:`dict`): A new tree.
-    Raises:
-        - ValueError: in one line for the first key that is unknown or whose value cannot be.
+    A new tree with every value in its type, and with the keys that follow from others: those of ``DERIVED_KEYS``, the
+    content of a file of clusters in place of its name, and how many clusters it has. Keys of a known policy and of a
+    known suite's environments may be missing; of others only the keys that they share with ours are looked at.
+    ValueError in one line for the first key that is unknown or whose value cannot be.
     """
     run = {key: value for key, value in config.items() if key not in ('env', 'policy', 'create')}
     run = typed(RunKeys, run, '')
@@ -120,9 +108,8 @@ def settle(config: dict) -> dict:
     env = typed(suite.keys if suite else UnknownEnvKeys, config['env'], 'env.', complete=suite is not None)
     policy_keys = algorithm.keys if algorithm else UnknownPolicyKeys
     policy = typed(policy_keys, config['policy'], 'policy.', complete=algorithm is not None)
-    config = dict(run, env=env, policy=policy, create=create)
     _derive(env, policy)
-    return config
+    return dict(run, env=env, policy=policy, create=create)
 
 
 def _derive(env: dict, policy: dict) -> None:
@@ -142,10 +129,7 @@ def _derive(env: dict, policy: dict) -> None:
 
 
 def resolve_games(games: Any, suites: Dict[str, List[str]]) -> List[str]:
-    """
-    Turn ``'Pong,Boxing'``, ``['Pong', 'Boxing']`` or the name of a list of tasks (in capitals too: MT10) into a list of
-    names, as they are written.
-    """
+    """Names, as written, from ``'Pong,Boxing'``, ``['Pong', 'Boxing']`` or a list's name (in capitals too: MT10)."""
     names = games.split(',') if isinstance(games, str) else [name for game in games for name in game.split(',')]
     names = [name.strip() for name in names if name.strip()]
     return [task for name in names for task in suites.get(name.lower(), [name])]

@@ -1,6 +1,7 @@
 """Cluster i_k of every task where no gradient is needed: rules, and the YAML file {task: cluster}. Light: no torch."""
 import math
 import os
+from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 import numpy as np
@@ -19,17 +20,9 @@ def canonical(labels: Sequence[Any]) -> List[int]:
 
 def assign(rule: str, tasks: Sequence[str], num_clusters: int, seed: int) -> List[int]:
     """
-    Overview:
-        Clusters by a rule that needs no gradient.
-    Arguments:
-        - rule (:obj:`str`): 'random': groups of about equal size, drawn; 'task': one cluster per task; 'order': the
-            tasks shared out evenly as they come; otherwise a file, see ``read_assignment``.
-        - num_clusters (:obj:`int`): For 'random' and 'order'; 1 is one cluster whatever the rule.
-        - seed (:obj:`int`): For 'random'.
-    Returns:
-        - clusters (:obj:`List[int]`): i_k of each task, canonical.
-    Raises:
-        - ValueError: in one line for a file that does not fit.
+    Clusters i_k by a rule that needs no gradient, canonical. 'random': groups of about equal size, drawn; 'task': one
+    per task; 'order': the tasks shared out evenly as they come; otherwise a file, see ``read_assignment``. Of a single
+    cluster are all tasks, whatever the rule.
     """
     K = len(tasks)
     if num_clusters == 1:
@@ -44,19 +37,13 @@ def assign(rule: str, tasks: Sequence[str], num_clusters: int, seed: int) -> Lis
 
 def read_assignment(source: str, tasks: Sequence[str]) -> List[int]:
     """
-    Overview:
-        Clusters of the tasks from a YAML file ``{task: cluster}``, or from its text; clusters may be numbers or names.
-    Raises:
-        - ValueError: in one line if there is no such file, a task is missing, or an unknown one is named.
+    Clusters of the tasks from a YAML file ``{task: cluster}``, or from its text; clusters may be numbers or names.
+    ValueError in one line if there is no such file, a task is missing, or an unknown one is named.
     """
     if not is_assignment(source) and not os.path.isfile(source):
         raise ValueError(f"policy.clustering is '{source}': no file, and none of {', '.join(RULES)}")
     try:
-        if is_assignment(source):
-            clusters = yaml.safe_load(source)
-        else:
-            with open(source) as file:
-                clusters = yaml.safe_load(file)
+        clusters = yaml.safe_load(source if is_assignment(source) else Path(source).read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read {source}: {' '.join(str(error).split())}") from error
     if not isinstance(clusters, dict) or not all(isinstance(label, (int, str)) for label in clusters.values()):

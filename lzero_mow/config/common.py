@@ -1,32 +1,24 @@
 """What every policy has: LightZero's fixed keys, those of data and of the schedule. Light: imports no torch."""
-from typing import Annotated, Literal, Sequence
+from typing import Annotated, Any, Literal, Sequence, Type
+
+from pydantic import create_model
 
 from .fields import FIXED, Count, Frame, Keys, Names, Positive
 from .suites import record_of
 
 
-class LightZeroModelKeys(Keys):
-    """Keys of the networks that LightZero's collectors, evaluators and segments read, with the values ours need."""
-    frame_stack_num: Literal[1] = 1
-    image_channel: Literal[3] = 3
-    model_type: Literal['conv'] = 'conv'
+def _only(name: str, **values: Any) -> Type[Keys]:
+    """Keys with a single choice: LightZero's collectors, evaluators and segments read them, ours need this value."""
+    return create_model(name, __base__=Keys, **{key: (Literal[value], value) for key, value in values.items()})
 
 
-class LightZeroKeys(Keys):
-    """The same for the policy's keys."""
-    env_type: Literal['not_board_games'] = 'not_board_games'
-    action_type: Literal['fixed_action_space'] = 'fixed_action_space'
-    sampled_algo: Literal[False] = False
-    gumbel_algo: Literal[False] = False
-    use_ture_chance_label_in_chance_encoder: Literal[False] = False
-    collect_with_pure_policy: Literal[False] = False
-    use_priority: Literal[False] = False
-    priority_prob_alpha: Literal[0.6] = 0.6
-    priority_prob_beta: Literal[0.4] = 0.4
-    use_wandb: Literal[False] = False
-    ignore_done: Literal[False] = False
-    gray_scale: Literal[False] = False
-    transform2string: Literal[False] = False
+LightZeroModelKeys = _only('LightZeroModelKeys', frame_stack_num=1, image_channel=3, model_type='conv')
+LightZeroKeys = _only(
+    'LightZeroKeys', env_type='not_board_games', action_type='fixed_action_space', sampled_algo=False,
+    gumbel_algo=False, use_ture_chance_label_in_chance_encoder=False, collect_with_pure_policy=False,
+    use_priority=False, priority_prob_alpha=0.6, priority_prob_beta=0.4, use_wandb=False, ignore_done=False,
+    gray_scale=False, transform2string=False
+)
 
 
 class ModelKeys(LightZeroModelKeys):
@@ -34,9 +26,8 @@ class ModelKeys(LightZeroModelKeys):
     # (tuple) Shape of one frame: channels, height, width; filled in from `env.obs_shape`. Frames are squares of 16, 32,
     # 64 or 128 pixels.
     observation_shape: Frame = (3, 64, 64)
-    # (int) Number of discrete actions, shared by all tasks; or of how many numbers an action consists.
+    # (int) Number of discrete actions, shared by all tasks; or (bool) of the numbers from -1 to 1 that are one action.
     action_space_size: Count = 18
-    # (bool) Whether an action consists of that many numbers, each from -1 to 1.
     continuous_action_space: bool = False
     # (int) Number of tasks K. Filled in from `env.tasks`.
     num_tasks: Count = 1
@@ -95,44 +86,37 @@ def check_frames(config: dict) -> None:
         return
     actions, continuous = model['action_space_size'], model['continuous_action_space']
     if continuous != suite.continuous:
-        raise ValueError(
-            f'policy.model.continuous_action_space is {continuous}: the actions of {suite.env_type} are '
-            f"{'continuous' if suite.continuous else 'discrete'}"
-        )
+        kind = 'continuous' if suite.continuous else 'discrete'
+        raise ValueError(f'policy.model.continuous_action_space is {continuous}: {suite.env_type} has {kind} actions')
     if actions != suite.num_actions:
         raise ValueError(
-            f'policy.model.action_space_size is {actions}: an environment of {suite.env_type} has {suite.num_actions} '
-            'actions'
+            f'policy.model.action_space_size is {actions}: {suite.env_type} has {suite.num_actions} actions'
         )
 
 
 def check_replay(config: dict, length: int, named: str, batches: Sequence[str]) -> None:
     """
-    Overview:
-        Check that batches can be drawn from the replay when training starts.
-    Arguments:
-        - length (:obj:`int`), named (:obj:`str`): Steps in a sequence, and the keys that they come from.
-        - batches (:obj:`Sequence[str]`): The keys of the policy that are numbers of sequences.
+    Check that batches can be drawn from the replay when training starts: sequences of ``length`` steps, which the keys
+    ``named`` are, and as many as the policy's keys ``batches`` say.
     """
     policy, n_envs, K = config['policy'], config['env']['collector_env_num'], len(config['env']['tasks'])
+    kept, start = policy['replay_buffer_size'], policy['train_start_after_envsteps']
     for key in batches:
         if policy[key] < K:
             raise ValueError(
                 f'policy.{key} is {policy[key]} for {K} tasks: every task needs at least one sequence, set {K} or more'
             )
-    capacity = policy['replay_buffer_size'] // n_envs
-    if length > capacity:
+    if length > kept // n_envs:
         raise ValueError(
-            f'{named} is {length} but the replay keeps {capacity} steps of an environment '
-            f'(policy.replay_buffer_size {policy["replay_buffer_size"]} over {n_envs} environments per task)'
+            f'{named} is {length} but the replay keeps {kept // n_envs} steps of an environment '
+            f'(policy.replay_buffer_size {kept} over {n_envs} environments per task)'
         )
     batch_steps = -(-policy['batch_size'] // K) * length
-    if batch_steps > policy['replay_buffer_size']:
+    if batch_steps > kept:
         raise ValueError(
-            f'a batch holds {batch_steps} steps per task but the replay only {policy["replay_buffer_size"]}: lower '
-            'policy.batch_size or raise policy.replay_buffer_size'
+            f'a batch holds {batch_steps} steps per task but the replay only {kept}: lower policy.batch_size or raise '
+            'policy.replay_buffer_size'
         )
-    start = policy['train_start_after_envsteps']
     # The collector hands a segment on once the next one is full, so the replay lags by up to two of them.
     needed = n_envs * (length + 2 * policy['game_segment_length'])
     if start < needed:

@@ -3,11 +3,12 @@ The part ``env`` of a configuration: the keys that all suites share, what a suit
 environment. Light: imports no game.
 """
 import copy
-from typing import Annotated, Any, Callable, List, Literal, NamedTuple, Tuple, Type
+from typing import Annotated, Any, Callable, Collection, List, Literal, NamedTuple, Tuple, Type
 
 from easydict import EasyDict
 
 from .fields import MAY_CHANGE, Count, Frame, Keys, Names, typed
+from .tree import nearest
 
 
 class EnvKeys(Keys):
@@ -21,9 +22,8 @@ class EnvKeys(Keys):
     action_space: Literal['full', 'minimal'] = 'full'
     # (int) Steps after which an episode is truncated.
     max_episode_steps: Count = 27000
-    # (int) Environments per task that collect.
+    # (int) Environments per task that collect, and that evaluate.
     collector_env_num: Count = 1
-    # (int) Environments per task that evaluate.
     evaluator_env_num: Annotated[Count, MAY_CHANGE] = 5
     # (dict) DI-engine's subprocess manager cannot share the memory of observations that are dicts.
     manager: Annotated[dict, MAY_CHANGE] = dict(shared_memory=False)
@@ -34,11 +34,7 @@ class UnknownEnvKeys(EnvKeys, extra='allow'):
 
 
 class Suite(NamedTuple):
-    """
-    Overview:
-        What a configuration needs to know of a suite of tasks; ``config/<suite>.yaml`` names it in
-        ``create.env.suite``.
-    """
+    """What a configuration needs to know of a suite; ``config/<suite>.yaml`` names it in ``create.env.suite``."""
     env_type: str  # registered name of its environment
     keys: Type[EnvKeys]
     check_task: Callable[[str], Any]  # raises ValueError for a name that is none of its tasks
@@ -49,12 +45,8 @@ class Suite(NamedTuple):
 
     def check(self, env: dict) -> None:
         """
-        Overview:
-            Refuse keys that no environment can be built from; those that are missing have their defaults.
-        Arguments:
-            - env (:obj:`dict`): The part ``env`` of a configuration; keys of DI-engine's own are left alone.
-        Raises:
-            - ValueError: in one line for an unknown or repeated task and for values that make no sense.
+        Refuse keys (the part ``env`` of a configuration) that no environment can be built from, unknown and repeated
+        tasks among them; keys that are missing have their defaults, and those of DI-engine's own are left alone.
         """
         env = typed(self.keys, {key: env[key] for key in self.keys.model_fields if key in env}, 'env.')
         check_tasks(env['tasks'], self.check_task)
@@ -69,6 +61,13 @@ def check_tasks(tasks: List[str], check_task: Callable[[str], Any] = lambda task
         check_task(task)
         if task in tasks[:position]:
             raise ValueError(f'env.tasks names {task} twice: tasks must be unique')
+
+
+def refuse_unknown(task: str, known: Collection[str], kind: str = 'task', hint: str = '') -> None:
+    """Refuse a name that is none of the known ones, in one line that names the nearest ones."""
+    if task not in known:
+        likely = ', '.join(nearest(task, known))
+        raise ValueError(f'env.tasks names the unknown {kind} {task!r}: did you mean {likely}?{hint}')
 
 
 def evaluation_episodes(cfg: dict) -> int:
@@ -87,15 +86,7 @@ def with_defaults(defaults: dict, cfg: dict) -> EasyDict:
 
 
 def task_configs(defaults: dict, cfg: dict, count_key: str) -> List[EasyDict]:
-    """
-    Overview:
-        One configuration for each environment.
-    Arguments:
-        - defaults (:obj:`dict`), cfg (:obj:`dict`): The part ``env`` of a run's configuration; left as it is.
-        - count_key (:obj:`str`): The key that says how many environments a task has.
-    Returns:
-        - cfgs (:obj:`List[EasyDict]`): Task by task, each with its ``task`` (name) and ``task_id``.
-    """
+    """One configuration per environment, task by task, each with its ``task`` (name) and ``task_id``."""
     cfg = with_defaults(defaults, cfg)
     return [
         EasyDict(copy.deepcopy(dict(cfg)), task=task, task_id=task_id) for task_id, task in enumerate(cfg.tasks)

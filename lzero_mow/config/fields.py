@@ -2,8 +2,9 @@
 Groups of keys as pydantic models: a key's type and range stand beside its default, and a value that cannot be is one
 line: ``policy.batch_size must be at least 1, got 0``.
 """
+import itertools
 from math import isfinite
-from typing import Annotated, Any, Callable, Iterator, List, Sequence, Type
+from typing import Annotated, Any, Callable, List, Type
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -72,11 +73,8 @@ def is_number(value: Any) -> bool:
 
 def numbers(count: int, words: str, accepts: Callable[..., bool]) -> Any:
     """
-    Overview:
-        The type of a list of numbers that belong together.
-    Arguments:
-        - count (:obj:`int`), accepts (:obj:`Callable`): How many there are; called with them, whether they will do.
-        - words (:obj:`str`): What a value must be, for the message.
+    The type of a list of ``count`` numbers that belong together, which ``accepts`` is called with; ``words`` tell what
+    a value must be.
     """
 
     def check(values: Any) -> tuple:
@@ -95,15 +93,9 @@ Frame = numbers(
 
 def typed(keys: Type[Keys], values: Any, prefix: str, complete: bool = True) -> dict:
     """
-    Overview:
-        Check a group of keys and bring its values into their types (4 becomes 4.0, a list a tuple, where needed).
-    Arguments:
-        - prefix (:obj:`str`): Where the group stands in the configuration, such as ``policy.``.
-        - complete (:obj:`bool`): Fill in the defaults of keys that are missing.
-    Returns:
-        - values (:obj:`dict`): A new tree.
-    Raises:
-        - ValueError: in one line for the first key that is unknown or whose value cannot be.
+    A group of keys, checked and in their types (4 becomes 4.0, a list a tuple, where needed), with the defaults of
+    those that are missing if it is to be complete. ``prefix`` tells where the group stands in the configuration, such
+    as ``policy.``. ValueError in one line for the first key that is unknown or whose value cannot be.
     """
     if isinstance(values, dict):
         values = {key: value for key, value in values.items() if key not in DI_ENGINE_KEYS}
@@ -111,7 +103,8 @@ def typed(keys: Type[Keys], values: Any, prefix: str, complete: bool = True) -> 
         return keys.model_validate(values).model_dump(exclude_unset=not complete)
     except ValidationError as error:
         first = error.errors()[0]
-    path = [*_until_an_item(first['loc'])]
+    # What comes behind a key's path is a place in its value.
+    path = list(itertools.takewhile(lambda part: isinstance(part, str) and part != '[key]', first['loc']))
     name = prefix + '.'.join(path) if path else prefix.rstrip('.')
     if first['type'] == 'extra_forbidden':
         raise unknown_key(name, list(leaves(keys.defaults(), prefix)))
@@ -119,12 +112,6 @@ def typed(keys: Type[Keys], values: Any, prefix: str, complete: bool = True) -> 
     raise ValueError(f'{name} must be {_expected(first)}, got {plain(value)!r}')
 
 
-def _until_an_item(location: Sequence[Any]) -> Iterator[str]:
-    """A key's path; what comes behind it is a place in its value."""
-    for part in location:
-        if not isinstance(part, str) or part == '[key]':
-            return
-        yield part
 
 
 WORDS = {

@@ -1,10 +1,9 @@
 """The suite of Meta-World tasks. Light: imports no simulator."""
 from typing import Annotated, Literal, get_args
 
-from .envs import EnvKeys, Suite
+from .envs import EnvKeys, Suite, refuse_unknown
 from .fields import MAY_CHANGE, Count, Whole
 from .suites import EXPERT
-from .tree import nearest
 
 # In the package's order (its names end in -v3), which is not alphabetical.
 MT50 = (
@@ -34,10 +33,9 @@ class MetaWorldKeys(EnvKeys):
     render_profile: Profile = 'fast'
     # (int) Simulator steps for which an action is held; one environment step, whose reward is their sum.
     action_repeat: Count = 1
-    # (str) 'fixed': the benchmark's 50 goals and object positions per task, drawn from goal_seed; in evaluation one
-    # after the other. 'free': another one every episode.
+    # (str) 'fixed': the benchmark's 50 goals and object positions per task, drawn from goal_seed (int); in evaluation
+    # one after the other. 'free': another one every episode.
     goals: Literal['fixed', 'free'] = 'fixed'
-    # (int) Decides the 50 goals.
     goal_seed: Whole = 0
     # (str) The package's reward function.
     reward_version: Literal['v1', 'v2'] = 'v2'
@@ -67,12 +65,8 @@ def check_keys(env: dict) -> None:
 
 
 def check_task(task: str) -> None:
-    """Refuse a name that is no task's, in one line that names the nearest ones."""
-    if task not in MT50:
-        raise ValueError(
-            f"env.tasks names the unknown task {task!r}: did you mean {', '.join(nearest(task, MT50))}? "
-            '(names are as in MT50, without -v3)'
-        )
+    """Refuse a name that is no task's."""
+    refuse_unknown(task, MT50, hint=' (names are as in MT50, without -v3)')
 
 
 METAWORLD = Suite(

@@ -1,18 +1,13 @@
 """The suite of MinAtar games. Light: imports no game."""
 from typing import Tuple
 
-from .envs import EnvKeys, Suite
+from .envs import EnvKeys, Suite, refuse_unknown
 from .fields import Count, Share, numbers
-from .tree import nearest
 
 # Name: MinAtar's own name.
-GAMES = {
-    'Asterix': 'asterix',
-    'Breakout': 'breakout',
-    'Freeway': 'freeway',
-    'Seaquest': 'seaquest',
-    'SpaceInvaders': 'space_invaders',
-}
+GAMES = dict(
+    Asterix='asterix', Breakout='breakout', Freeway='freeway', Seaquest='seaquest', SpaceInvaders='space_invaders'
+)
 NUM_COLOURS = 10  # of the palette in minatar_game.py
 CELLS = 10  # the board is 10 x 10
 
@@ -34,17 +29,11 @@ class MinAtarKeys(EnvKeys):
 
 def game_and_palette(task: str) -> Tuple[str, int]:
     """
-    Overview:
-        Take a task's name apart: ``GAME`` or ``GAME@n``, the same game with its colours moved on by n places. Copies
-        in other colours are tasks that are known to belong together.
-    Returns:
-        - game (:obj:`str`), palette (:obj:`int`): MinAtar's name of the game, and n.
-    Raises:
-        - ValueError: in one line for another name.
+    MinAtar's name of the game and n, of a task's name: ``GAME`` or ``GAME@n``, the same game with its colours moved on
+    by n places. Copies in other colours are tasks that are known to belong together. ValueError for another name.
     """
     game, at, palette = str(task).partition('@')
-    if game not in GAMES:
-        raise ValueError(f"env.tasks names the unknown game {task!r}: did you mean {', '.join(nearest(game, GAMES))}?")
+    refuse_unknown(game, GAMES, 'game')
     if at and not (palette.isdigit() and 1 <= int(palette) < NUM_COLOURS):
         raise ValueError(f"env.tasks names {task!r}: what follows @ must be 1 to {NUM_COLOURS - 1}")
     return GAMES[game], int(palette or 0)

@@ -18,12 +18,7 @@ def save_config(config: dict, path: str) -> None:
 
 
 def load_run_config(run_dir: str) -> dict:
-    """
-    Overview:
-        Read the configuration of an existing run.
-    Raises:
-        - ValueError: if the folder is no run folder, or the file is damaged.
-    """
+    """Read the configuration of an existing run; ValueError if the folder is no run folder, or the file is damaged."""
     path = os.path.join(run_dir, TOTAL_CONFIG)
     if not os.path.isfile(path):
         raise ValueError(f"'{run_dir}' is no run folder: there is no {path}")

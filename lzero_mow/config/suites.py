@@ -35,12 +35,8 @@ def suite_name(suite: str) -> str:
 
 def load_suite(suite: str = DEFAULT_SUITE) -> dict:
     """
-    Overview:
-        Read a suite: a dict of ``suites`` (lists of tasks by name), ``defaults`` and ``presets``.
-    Arguments:
-        - suite (:obj:`str`): A name, for ``config/<name>.yaml``, or the path of a YAML file that stands elsewhere.
-    Raises:
-        - ValueError: in one line for a file that is not there, or that names the suite nearest to an unknown name.
+    Read a suite, ``config/<name>.yaml`` or the YAML file of a path: a dict of ``suites`` (lists of tasks by name),
+    ``defaults`` and ``presets``. ValueError in one line if it is not there, with the suite nearest to an unknown name.
     """
     if _is_path(suite):
         if not os.path.isfile(suite):
@@ -53,15 +49,8 @@ def load_suite(suite: str = DEFAULT_SUITE) -> dict:
 
 def record_of(create_env: dict) -> Optional[Suite]:
     """
-    Overview:
-        The record of the suite that an environment belongs to.
-    Arguments:
-        - create_env (:obj:`dict`): ``create.env`` of a configuration: ``type``, and ``suite``, the dotted name of the
-            record, which may be missing where it is written by hand.
-    Returns:
-        - record (:obj:`Optional[Suite]`): None where no suite has such an environment.
-    Raises:
-        - ValueError: in one line if there is no such record.
+    The record of the suite that an environment (``create.env`` of a configuration) belongs to, None where no suite has
+    it. ``suite``, the record's dotted name, may be missing where it is written by hand; ValueError if it names none.
     """
     if 'suite' in create_env:
         record = _imported(create_env['suite'])

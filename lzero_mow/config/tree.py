@@ -7,10 +7,8 @@ from .keys import WHOLE
 
 def merge(base: dict, layer: dict) -> dict:
     """
-    Overview:
-        Lay ``layer`` over ``base``; only keys that ``base`` has may be changed.
-    Raises:
-        - ValueError: in one line that names the nearest right key, or a group that would lose its keys.
+    Lay ``layer`` over ``base``; only keys that ``base`` has may be changed. ValueError in one line that names the
+    nearest right key, or a group that would lose its keys.
     """
     known = list(leaves(base))
     known += [key for key in WHOLE if any(leaf.startswith(f'{key}.') for leaf in known)]
@@ -66,16 +64,14 @@ def unknown_key(path: str, known: Sequence[str]) -> ValueError:
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """
-    Overview:
-        The end of a message about an unknown name: the known one that looks most like it, if any does.
-    Arguments:
-        - name (:obj:`str`), known (:obj:`Sequence[str]`): Names, or dotted names whose last part counts most.
+    The end of a message about an unknown name: the known one that looks most like it, if any does. Of dotted names the
+    last part counts most.
     """
     last = name.rsplit('.', 1)[-1]
     candidates = [key for key in known if get_close_matches(last, [key.rsplit('.', 1)[-1]], cutoff=0.6)]
     if not candidates:
-        return ': there are ' + ', '.join(known) if len(known) < 20 else \
-            ': `python -m lzero_mow config` prints every key'
+        few = len(known) < 20
+        return ': there are ' + ', '.join(known) if few else ': `python -m lzero_mow config` prints every key'
     likeness = lambda one, other: SequenceMatcher(None, one, other).ratio()
     best = max(candidates, key=lambda key: likeness(last, key.rsplit('.', 1)[-1]) + likeness(name, key) / 4)
     return f": did you mean '{best}'?"

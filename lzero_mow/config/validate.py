@@ -17,12 +17,7 @@ from .tree import get, leaves
 
 
 def validate(config: dict) -> None:
-    """
-    Overview:
-        Check that the keys of a configuration fit each other (see ``lzero_mow.config.build``).
-    Raises:
-        - ValueError: for the first thing that cannot work.
-    """
+    """Check that a configuration's keys fit each other; ValueError for the first thing that cannot work."""
     method, tasks, suite = config['method'], config['env']['tasks'], record_of(config['create']['env'])
     if one_model_per_task(method) and len(tasks) > 1:
         raise ValueError(
@@ -74,11 +69,8 @@ def check_run_folder(run_dir: str) -> None:
 
 def run_identity(config: dict) -> dict:
     """
-    Overview:
-        What a resumed run has to share with the run it resumes: see ``lzero_mow.config.keys``. These keys give the
-        stored weights, environments and replay their shapes, and the tasks their rules.
-    Returns:
-        - identity (:obj:`dict`): Dotted key -> value of plain types.
+    What a resumed run has to share with the run it resumes, by dotted key: see ``lzero_mow.config.keys``. These keys
+    give the stored weights, environments and replay their shapes, and the tasks their rules.
     """
     suite = record_of(config['create']['env'])
     free = {*(suite.keys if suite else UnknownEnvKeys).marked(MAY_CHANGE), 'type', 'import_names', 'suite'}

@@ -1,4 +1,4 @@
-"""Rendering MuJoCo scenes without a display: which GL library to use, and a renderer a process can have many of."""
+"""Rendering MuJoCo scenes without a display: which GL library to use, and a renderer, many per process."""
 import atexit
 import functools
 import os
@@ -37,7 +37,7 @@ def choose_gl() -> str:
         from mujoco.gl_context import GLContext
         backend = GLContext.__module__.rpartition('.')[-1]
         if backend not in BACKENDS:
-            raise ValueError(f'mujoco was imported with {backend}, which needs a display: start Python with MUJOCO_GL=egl')
+            raise ValueError(f'mujoco already uses {backend}, which needs a display: start Python with MUJOCO_GL=egl')
         return backend
     wanted = os.environ.get('MUJOCO_GL', '').lower().strip()
     if wanted and wanted not in BACKENDS:
@@ -75,8 +75,8 @@ class Renderer:
         import mujoco
         if Renderer._first_process not in (None, os.getpid()):
             raise RuntimeError(
-                'this process was forked from one that has already rendered: set create.env_manager.type=base, or start '
-                'the environments from a new process'
+                'this process was forked from one that has already rendered: set create.env_manager.type=base, or '
+                'start the environments from a new process'
             )
         Renderer._first_process = os.getpid()
         fast = profile == 'fast'

@@ -77,7 +77,7 @@ class NodeStore:
         self._caches[node][:, :, self.to_device(rows)] = cache
 
     def add(self, node: int, parent: np.ndarray, action: Tensor, latent: Tensor, tokens: Tensor) -> None:
-        """Record `node`, to which `action` (R[, A]) leads from `parent` (R,): latent (R, D), tokens (R,) in its cache."""
+        """Record `node`, to which `action` (R[, A]) leads from `parent` (R,): latent (R, D), cached tokens (R,)."""
         slot, rows = self._window - 1 + node, np.arange(len(parent))
         self._tokens[node], self._latent[slot], self._action_to[slot] = tokens, latent, action
         context_length = self._path.shape[-1]
