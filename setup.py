@@ -1,8 +1,15 @@
+import re
+from pathlib import Path
+
 from setuptools import find_packages, setup
+
+# Read, not imported: the package needs what is being installed.
+PACKAGE = Path(__file__).parent / 'lzero_mow' / '__init__.py'
+VERSION = re.search(r"^__version__ = '(.+)'$", PACKAGE.read_text(), re.MULTILINE)[1]
 
 setup(
     name='lzero_mow',
-    version='0.1.0',
+    version=VERSION,
     description='MoW and ScaleZero: multi-task reinforcement learning with world models, as a LightZero plugin',
     license='Apache-2.0',
     keywords='reinforcement-learning multi-task world-model model-based-rl lightzero di-engine',
