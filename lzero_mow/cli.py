@@ -37,12 +37,17 @@ def train(
             check_run_folder(config['exp_name'])
     except ValueError as error:
         return fail(parser.prog, error, BAD_INPUT)
+    return _run(parser.prog, config, arguments.resume)
+
+
+def _run(prog: str, config: dict, resume: Optional[str]) -> int:
+    """Import what is heavy, and train. Tracebacks go to the run's log folder."""
     set_up_screen()
-    tasks, folder = ', '.join(config['env']['tasks']), arguments.resume or config['exp_name']
-    logging.info('%s: %s; %d environment steps each', folder, tasks, config['max_env_step'])
+    tasks, max_env_step = ', '.join(config['env']['tasks']), config['max_env_step']
+    logging.info('%s: %s; %d environment steps each', resume or config['exp_name'], tasks, max_env_step)
 
     def work() -> None:
         from lzero_mow import entry
-        entry.train(config, arguments.resume)
+        entry.train(config, resume)
 
-    return guarded(parser.prog, work)  # tracebacks go to the run's log folder
+    return guarded(prog, work)

@@ -192,7 +192,7 @@ def test_unknown_preset(name, message):
         ('policy.horizon=30', 'policy.context_length + policy.horizon is 38 but the transformers end at'),
         ('policy.acting_window=40', 'policy.acting_window is 40 but the transformers end at'),
         ('policy.context_length=32 policy.horizon=0', 'policy.horizon must be at least 1, got 0'),
-        ('policy.batch_length=8', 'policy.context_length is 8: it must be shorter than a sequence'),
+        ('policy.batch_length=8', 'policy.context_length is 8: it must be less than policy.batch_length'),
         ('policy.batch_size=3', 'policy.batch_size is 3 for 4 tasks'),
         ('policy.imagine_batch_size=3', 'policy.imagine_batch_size is 3 for 4 tasks'),
         ('policy.replay_buffer_size=31', 'policy.batch_length is 32 but the replay keeps 31 steps'),

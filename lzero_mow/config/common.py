@@ -94,6 +94,13 @@ def check_frames(config: dict) -> None:
         )
 
 
+def check_heads(model: dict, width: str) -> None:
+    """Check that the heads share the width, which the model has by the key ``width``."""
+    if model[width] % model['num_heads']:
+        heads = f"policy.model.num_heads {model['num_heads']}"
+        raise ValueError(f'policy.model.{width} {model[width]} is not divisible by {heads}')
+
+
 def check_replay(config: dict, length: int, named: str, batches: Sequence[str]) -> None:
     """
     Check that batches can be drawn from the replay when training starts: sequences of ``length`` steps, which the keys

@@ -7,7 +7,7 @@ from typing import Annotated, List, Literal, Optional
 from pydantic import Field
 
 from .clusters import check_clustering
-from .common import ModelKeys, PolicyKeys, check_frames, check_replay
+from .common import ModelKeys, PolicyKeys, check_frames, check_heads, check_replay
 from .fields import FIXED, Count, Dropout, Keys, Positive, Share, Weight, Whole
 
 
@@ -154,30 +154,22 @@ def check_mow(config: dict) -> None:
     """Check that the keys of MoW fit each other; ValueError in one line for the first that do not."""
     policy = config['policy']
     check_frames(config)
-    longest, length = policy['model']['max_length'], policy['batch_length']
+    longest, length, context = policy['model']['max_length'], policy['batch_length'], policy['context_length']
     for named, steps in (
         ('policy.batch_length', length), ('policy.acting_window', policy['acting_window']),
-        ('policy.context_length + policy.horizon', policy['context_length'] + policy['horizon'])
+        ('policy.context_length + policy.horizon', context + policy['horizon'])
     ):
         if steps > longest:
-            raise ValueError(
-                f'{named} is {steps} but the transformers end at policy.model.max_length = {longest} steps'
-            )
-    if policy['context_length'] >= length:
-        raise ValueError(
-            f"policy.context_length is {policy['context_length']}: it must be shorter than a sequence, "
-            f'policy.batch_length = {length}'
-        )
+            raise ValueError(f'{named} is {steps} but the transformers end at policy.model.max_length = {longest}')
+    if context >= length:
+        raise ValueError(f'policy.context_length is {context}: it must be less than policy.batch_length = {length}')
     check_replay(config, length, 'policy.batch_length', ('batch_size', 'imagine_batch_size'))
     _check_networks(policy['model'])
     check_clustering(policy, config['env']['tasks'])
 
 
 def _check_networks(model: dict) -> None:
-    if model['width'] % model['num_heads']:
-        raise ValueError(
-            f"policy.model.width {model['width']} is not divisible by policy.model.num_heads {model['num_heads']}"
-        )
+    check_heads(model, 'width')
     n_experts, used = model['num_experts'], model['experts_per_task']
     if used > n_experts:
         raise ValueError(

@@ -6,7 +6,7 @@ from typing import Annotated, Dict, Literal, Optional
 
 from pydantic import Field
 
-from .common import ModelKeys, PolicyKeys, check_frames, check_replay
+from .common import ModelKeys, PolicyKeys, check_frames, check_heads, check_replay
 from .fields import FIXED, Count, Dropout, Keys, Positive, Share, Weight, Whole, numbers
 
 Support = numbers(
@@ -173,8 +173,7 @@ def check_scalezero(config: dict) -> None:
     context, unroll, td = policy['context_length'], policy['num_unroll_steps'], policy['td_steps']
     if context >= unroll:
         raise ValueError(
-            f'policy.context_length is {context}: a search needs room behind it, below '
-            f'policy.num_unroll_steps = {unroll}'
+            f'policy.context_length is {context}: a search needs room behind it, policy.num_unroll_steps is {unroll}'
         )
     if unroll + td > policy['game_segment_length']:
         raise ValueError(
@@ -186,21 +185,15 @@ def check_scalezero(config: dict) -> None:
 
 
 def _check_networks(model: dict) -> None:
-    if model['embed_dim'] % model['num_heads']:
-        raise ValueError(
-            f"policy.model.embed_dim {model['embed_dim']} is not divisible by policy.model.num_heads "
-            f"{model['num_heads']}"
-        )
+    check_heads(model, 'embed_dim')
     size, patch = model['observation_shape'][1], model['patch_size']
     if model['encoder'] == 'vit' and size % patch:
         raise ValueError(f'policy.model.patch_size is {patch}: frames of {size} pixels are no multiple of it')
     if model['latent_norm'] == 'sim' and model['embed_dim'] % SIM_GROUP:
         raise ValueError(f"policy.model.embed_dim is {model['embed_dim']}: SimNorm needs a multiple of {SIM_GROUP}")
-    if model['num_experts'] and not 1 <= model['experts_per_token'] <= model['num_experts']:
-        raise ValueError(
-            f"policy.model.experts_per_token is {model['experts_per_token']}: choose 1 to policy.model.num_experts = "
-            f"{model['num_experts']}"
-        )
+    experts, used = model['num_experts'], model['experts_per_token']
+    if experts and not 1 <= used <= experts:
+        raise ValueError(f'policy.model.experts_per_token is {used}: choose 1 to policy.model.num_experts = {experts}')
     if model['stages'] > 1 and model['adapter_rank'] < 1:
         raise ValueError(
             f"policy.model.stages is {model['stages']} but policy.model.adapter_rank is {model['adapter_rank']}: a "
