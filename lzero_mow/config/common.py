@@ -35,9 +35,8 @@ class ModelKeys(LightZeroModelKeys):
 
 class PolicyKeys(LightZeroKeys):
     """What every policy has."""
-    # (list) Names of the tasks. Filled in from `env.tasks`.
+    # (list) Names of the tasks, filled in from `env.tasks`; (bool) train on the GPU, follows from `device`.
     tasks: Names = []
-    # (bool) Train on the GPU. Follows from `device`.
     cuda: bool = False
     # (bool) DI-engine's switch for training on several GPUs; not supported yet, so it must stay False.
     multi_gpu: Literal[False] = False

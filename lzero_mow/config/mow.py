@@ -30,15 +30,13 @@ class MoWModelKeys(ModelKeys):
     # (int) Width of the task embedding e_k, kept on the unit sphere; 0 for none.
     task_embedding_dim: Whole = 64
     # ------------------------------------------------------------------ dynamics (paper section 3.3)
-    # (int) Number of expert transformers N_e; 0 for none.
+    # (int) Number of expert transformers N_e, 0 for none, and of those that a task uses, n_k.
     num_experts: Whole = 12
-    # (int) Experts a task uses, n_k.
     experts_per_task: Whole = 2
     # (str) How the prediction losses reach the router: 'straight_through' or 'none' (the letter of the paper).
     router_gradient: Literal['straight_through', 'none'] = 'straight_through'
-    # (float) Temperature of the router at the start ...
+    # (float) Temperature of the router at the start, annealed to 1 over (int) this many updates.
     temperature_start: Positive = 5.0
-    # (int) ... annealed to 1 over this many updates.
     temperature_steps: Count = 10000
     # (bool) Whether the shared transformer follows the experts.
     shared_transformer: bool = True
@@ -80,14 +78,12 @@ class MoWAgentLossWeights(Keys):
 
 class MoWKeys(PolicyKeys):
     """The policy."""
-    # (str) Registered name of the policy.
+    # (str) Registered name of the policy, and (dict) its networks.
     type: Literal['mow'] = 'mow'
-    # (dict) The networks.
     model: MoWModelKeys = MoWModelKeys()
     # ------------------------------------------------------------------ data
-    # (int) Sequences in a training batch, shared out over the tasks.
+    # (int) Sequences in a training batch, shared out over the tasks, and steps in a sequence, L.
     batch_size: Count = 52
-    # (int) Steps in a sequence, L.
     batch_length: Count = 64
     # (int) Steps that LightZero's collector gathers in a segment; `collect` returns about that many per task.
     game_segment_length: Annotated[Count, FIXED] = 16
@@ -110,9 +106,9 @@ class MoWKeys(PolicyKeys):
     loss_weights: MoWLossWeights = MoWLossWeights()
     # (float) Free bits of the KL terms, dynamics and representation, in nats.
     free_bits: Weight = 1.0
-    # (str) How task losses are added up: 'harmonious' (sum of L_k / sigma_k + ln(1 + sigma_k)) or 'sum'.
+    # (str) How task losses are added up: 'harmonious' (sum of L_k / sigma_k + ln(1 + sigma_k)) or 'sum'; and (float)
+    # the learning rate of the weights sigma_k.
     task_weighting: Annotated[Literal['harmonious', 'sum'], FIXED] = 'harmonious'
-    # (float) Learning rate of the weights sigma_k.
     task_weight_learning_rate: Weight = 1e-3
     # (float) Weight of the expert-balance loss, which is one for all tasks and added to their weighted sum.
     balance_weight: Weight = 0.1

@@ -51,11 +51,10 @@ class ScaleZeroModelKeys(ModelKeys):
     dropout: Dropout = 0.1
     # (int) Hidden width of the dense feed-forward layer, and of each expert.
     feed_forward_width: Count = 3072
-    # (int) Routed experts in each feed-forward layer; 0 for the dense layer (multi-task UniZero).
+    # (int) Routed experts in each feed-forward layer, 0 for the dense layer (multi-task UniZero); those that a token
+    # uses, the top k of its router; and the width, in experts, of the shared one that every token uses, 0 for none.
     num_experts: Whole = 8
-    # (int) Experts that a token uses, the top k of its router.
     experts_per_token: Whole = 1
-    # (int) Width of the shared expert, which every token uses, in experts; 0 for none.
     num_shared_experts: Whole = 1
     # (str) Weights of the chosen experts: 'all', their share of the softmax over all experts, or 'topk', the softmax
     # over the chosen ones (LightZero); with one expert a token that is always 1 and its router never learns.
@@ -67,11 +66,9 @@ class ScaleZeroModelKeys(ModelKeys):
     # ------------------------------------------------------------------ dynamic parameter scaling
     # (int) Stages S + 1: the base weights, then one adapter each; 1 for none.
     stages: Count = 1
-    # (int) Rank of an adapter.
+    # (int) Rank of an adapter, which (float) counts alpha / rank, and dropout on what it reads.
     adapter_rank: Whole = 64
-    # (float) Adapters count alpha / rank.
     adapter_alpha: Positive = 32.0
-    # (float) Dropout on what adapters read.
     adapter_dropout: Dropout = 0.1
     # (bool) Whether the ViT's layers have adapters too, as those of the attention and of the experts.
     adapt_encoder: bool = False
@@ -87,9 +84,8 @@ class ScaleZeroLossWeights(Keys):
 
 class ScaleZeroKeys(PolicyKeys):
     """The policy."""
-    # (str) Registered name of the policy.
+    # (str) Registered name of the policy, and (dict) its networks.
     type: Literal['scalezero'] = 'scalezero'
-    # (dict) The networks.
     model: ScaleZeroModelKeys = ScaleZeroModelKeys()
     # ------------------------------------------------------------------ data
     # (int) Sequences in a training batch, shared out over the tasks.
@@ -134,10 +130,9 @@ class ScaleZeroKeys(PolicyKeys):
     # (float) What the slowly moving copy takes over of the model at each update.
     target_momentum: Share = 0.05
     # (tuple) Entropy that the policies are kept at, as a share of the way from the least to the greatest there is (see
-    # `entropy_range` in lzero_mow/model/common/distributions.py; the least of discrete actions is 0): at the start, at
-    # the end ...
+    # `entropy_range` in lzero_mow/model/common/distributions.py; the least of discrete actions is 0): at the start, and
+    # at the end, (int) so many updates later; linear between the two.
     entropy_target: Shares = (0.98, 0.1)
-    # (int) ... after so many updates, linearly.
     entropy_target_updates: Count = 150000
     # (float) Learning rate of the entropy's weight, and (tuple) its bounds; where they are equal, it is fixed.
     entropy_learning_rate: Positive = 1e-3

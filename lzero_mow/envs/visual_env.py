@@ -153,12 +153,8 @@ class VisualEnv(BaseEnv):
 
     def observe(self) -> Dict[str, Any]:
         """The current observation, as ``reset`` or ``step`` returned it."""
-        return {
-            'observation': self._frame,
-            'action_mask': self._actions.mask.copy(),
-            'to_play': -1,
-            'timestep': len(self._episode_actions),
-        }
+        steps = len(self._episode_actions)
+        return dict(observation=self._frame, action_mask=self._actions.mask.copy(), to_play=-1, timestep=steps)
 
     def state_dict(self) -> Dict[str, Any]:
         """
@@ -168,15 +164,11 @@ class VisualEnv(BaseEnv):
         """
         if self._game is None:
             raise RuntimeError(f"{self.task} has not been reset: there is no episode to save")
-        return {
-            'task': self.task,
-            'seed': self._seed,
-            'dynamic_seed': self._dynamic_seed,
-            'episode': self._episode,
-            'actions': self._actions.pack(self._episode_actions),
-            'rng': copy.deepcopy(self._rng.bit_generator.state),
-            'fingerprint': self._game.fingerprint(),
-        }
+        return dict(
+            task=self.task, seed=self._seed, dynamic_seed=self._dynamic_seed, episode=self._episode,
+            actions=self._actions.pack(self._episode_actions), rng=copy.deepcopy(self._rng.bit_generator.state),
+            fingerprint=self._game.fingerprint()
+        )
 
     def load_state_dict(self, state: Dict[str, Any]) -> Dict[str, Any]:
         """

@@ -60,10 +60,7 @@ class TaskRouter(nn.Module):
         self.chosen_on_host = self.chosen.tolist()  # the only wait for the device, between two updates
 
     def gates(self, embedding: Tensor) -> Tensor:
-        """
-        (K, n) factors of the experts' outputs: all 1. With 'straight_through', their gradient is that of ln W, where
-        W (K, n) are the scores of the chosen experts.
-        """
+        """(K, n) factors of the experts' outputs: all 1. With 'straight_through', their gradient is that of ln W."""
         if self.gradient == 'none':
             return torch.ones_like(self.chosen, dtype=embedding.dtype)
         log_weights = self.log_scores(embedding).gather(1, self.chosen)

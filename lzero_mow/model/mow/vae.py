@@ -18,10 +18,7 @@ def conv_channels(stem_channels: int, size: int) -> List[int]:
 
 
 def norm_layer(kind: str, channels: int) -> nn.Module:
-    """
-    Normalisation of a feature map (B, channels, H, W): 'batch', 'group' (of 16 channels, or of the largest smaller
-    power of two that divides them) or 'layer'.
-    """
+    """Of a feature map: 'batch', 'group' (16 channels, or the largest smaller power of two that fits), 'layer'."""
     if kind == 'batch':
         return nn.BatchNorm2d(channels)
     if kind == 'group':
@@ -60,9 +57,8 @@ class Decoder(nn.Module):
             nn.ReLU(inplace=True)
         ]
         for wide, narrow in zip(channels, channels[1:]):
-            layers += [
-                nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False), norm_layer(norm, narrow), nn.ReLU(inplace=True)
-            ]
+            transposed = nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False)
+            layers += [transposed, norm_layer(norm, narrow), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(channels[-1], out_channels, 4, 2, 1))
 
     def forward(self, latent: Tensor) -> Tensor:

@@ -15,10 +15,7 @@ class CausalAttention(nn.Module):
     def __init__(self, width: int, num_heads: int, dropout: float, staging: Staging) -> None:
         super().__init__()
         self.num_heads, self.dropout = num_heads, dropout
-        self.query = StagedLinear(width, width, True, *staging)
-        self.key = StagedLinear(width, width, True, *staging)
-        self.value = StagedLinear(width, width, True, *staging)
-        self.out = StagedLinear(width, width, True, *staging)
+        self.query, self.key, self.value, self.out = (StagedLinear(width, width, True, *staging) for _ in range(4))
 
     def forward(self, x: Tensor, cache: Optional[Tensor]) -> Tensor:
         """x (R, T, D) -> (R, T, D); a cache is filled from the start."""

@@ -25,6 +25,6 @@ class TaskHead(nn.Module):
 
     def forward(self, x: Tensor, groups: Groups) -> Tensor:
         """x (R, ..., D), rows sorted by task -> (R, ..., out)."""
-        x = self.activation(self.hidden_norm(self.hidden(self.norm(x, groups), groups), groups), groups)
-        x = self.out(x, groups)
+        x = self.hidden_norm(self.hidden(self.norm(x, groups), groups), groups)
+        x = self.out(self.activation(x, groups), groups)
         return x if self.out_norm is None else self.out_norm(x, groups)

@@ -16,10 +16,7 @@ class SimNorm(nn.Module):
 
 
 def latent_norm(kind: str, groups: int, width: int) -> nn.Module:
-    """
-    'layer' (LayerNorm with a scale and a shift per group) or 'sim' (SimNorm), called as (x, groups); ValueError for
-    another kind, or a width that SimNorm cannot split.
-    """
+    """'layer' (LayerNorm with a scale and a shift per group) or 'sim' (SimNorm), called as (x, groups)."""
     if kind == 'layer':
         return GroupedLayerNorm(groups, width)
     if kind != 'sim':

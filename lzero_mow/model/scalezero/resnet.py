@@ -38,12 +38,9 @@ class ResNet(nn.Module):
             raise ValueError(f"model.encoder 'resnet' needs square frames of 16 to 128 pixels, got {observation_shape}")
         half = channels // 2
         layers = [
-            nn.Conv2d(in_channels, half, 3, 2, 1, bias=False),
-            nn.LayerNorm([half, size // 2, size // 2]),
-            nn.GELU(approximate='tanh'),
-            ResidualBlock(half, half),
-            ResidualBlock(half, channels, stride=1 if halvings == 1 else 2),
-            ResidualBlock(channels, channels)
+            nn.Conv2d(in_channels, half, 3, 2, 1, bias=False), nn.LayerNorm([half, size // 2, size // 2]),
+            nn.GELU(approximate='tanh'), ResidualBlock(half, half),
+            ResidualBlock(half, channels, stride=1 if halvings == 1 else 2), ResidualBlock(channels, channels)
         ]
         for _ in range(halvings - 2):
             layers += [nn.AvgPool2d(3, 2, 1), ResidualBlock(channels, channels)]
