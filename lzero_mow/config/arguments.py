@@ -27,8 +27,8 @@ def config_parser(
         method: str = DEFAULT_METHOD
 ) -> Parser:
     """
-    A parser of the arguments that choose a configuration. ``suite`` is that of a script; without one ``--suite`` is
-    looked up in ``argv``. ``method`` is the method that is trained by default, for the help.
+    A parser of the arguments that choose a configuration. ``suite`` is a script's; without one, ``--suite`` is looked
+    up in ``argv``. ``method`` is what is trained by default, for the help.
     """
     parser = Parser(prog=prog, description=description)
     if suite is None:
@@ -71,8 +71,8 @@ def config_parser(
 
 def parse(parser: Parser, argv: Optional[Sequence[str]], lists: Sequence[str] = ('games', )) -> argparse.Namespace:
     """
-    Parse arguments in any order; KEY=VALUE directly after ``--games A B``, or another one of the options ``lists`` that
-    take several names, is an override.
+    Parse arguments in any order. ``lists`` are the options that take several names; KEY=VALUE directly after such a one
+    (``--games A B``) is an override, not a name.
     """
     arguments = parser.parse_intermixed_args(argv)
     for option in lists:

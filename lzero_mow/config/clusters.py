@@ -21,8 +21,8 @@ def canonical(labels: Sequence[Any]) -> List[int]:
 def assign(rule: str, tasks: Sequence[str], num_clusters: int, seed: int) -> List[int]:
     """
     Clusters i_k by a rule that needs no gradient, canonical. 'random': groups of about equal size, drawn; 'task': one
-    per task; 'order': the tasks shared out evenly as they come; otherwise a file, see ``read_assignment``. Of a single
-    cluster are all tasks, whatever the rule.
+    per task; 'order': the tasks shared out evenly as they come; otherwise a file, see ``read_assignment``. With
+    ``num_clusters`` 1 there is one cluster, whatever the rule.
     """
     K = len(tasks)
     if num_clusters == 1:

@@ -94,7 +94,7 @@ def check_frames(config: dict) -> None:
 
 
 def check_heads(model: dict, width: str) -> None:
-    """Check that the heads share the width, which the model has by the key ``width``."""
+    """Check that the heads of the transformers can share the width, the model's key of that name, equally."""
     if model[width] % model['num_heads']:
         heads = f"policy.model.num_heads {model['num_heads']}"
         raise ValueError(f'policy.model.{width} {model[width]} is not divisible by {heads}')
@@ -102,8 +102,8 @@ def check_heads(model: dict, width: str) -> None:
 
 def check_replay(config: dict, length: int, named: str, batches: Sequence[str]) -> None:
     """
-    Check that batches can be drawn from the replay when training starts: sequences of ``length`` steps, which the keys
-    ``named`` are, and as many as the policy's keys ``batches`` say.
+    Check that batches can be drawn from the replay when training starts. Sequences have ``length`` steps, from the keys
+    ``named``; ``batches`` are the policy's keys that are numbers of sequences.
     """
     policy, n_envs, K = config['policy'], config['env']['collector_env_num'], len(config['env']['tasks'])
     kept, start = policy['replay_buffer_size'], policy['train_start_after_envsteps']

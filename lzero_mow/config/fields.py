@@ -73,8 +73,8 @@ def is_number(value: Any) -> bool:
 
 def numbers(count: int, words: str, accepts: Callable[..., bool]) -> Any:
     """
-    The type of a list of ``count`` numbers that belong together, which ``accepts`` is called with; ``words`` tell what
-    a value must be.
+    The type of a list of ``count`` numbers that belong together. ``accepts`` is called with them and says whether they
+    will do; ``words`` is what the message says a value must be.
     """
 
     def check(values: Any) -> tuple:
@@ -93,9 +93,9 @@ Frame = numbers(
 
 def typed(keys: Type[Keys], values: Any, prefix: str, complete: bool = True) -> dict:
     """
-    A group of keys, checked and in their types (4 becomes 4.0, a list a tuple, where needed), with the defaults of
-    those that are missing if it is to be complete. ``prefix`` tells where the group stands in the configuration, such
-    as ``policy.``. ValueError in one line for the first key that is unknown or whose value cannot be.
+    Check a group of keys and bring its values into their types (4 becomes 4.0, a list a tuple, where needed), in a new
+    tree; ``complete`` adds the defaults of missing keys. ``prefix`` says where the group stands in the configuration,
+    such as ``policy.``. ValueError in one line for the first key that is unknown or whose value cannot be.
     """
     if isinstance(values, dict):
         values = {key: value for key, value in values.items() if key not in DI_ENGINE_KEYS}

@@ -168,7 +168,8 @@ def check_scalezero(config: dict) -> None:
     context, unroll, td = policy['context_length'], policy['num_unroll_steps'], policy['td_steps']
     if context >= unroll:
         raise ValueError(
-            f'policy.context_length is {context}: a search needs room behind it, policy.num_unroll_steps is {unroll}'
+            f'policy.context_length is {context}: a search needs room behind it, set less than '
+            f'policy.num_unroll_steps = {unroll}'
         )
     if unroll + td > policy['game_segment_length']:
         raise ValueError(

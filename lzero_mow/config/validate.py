@@ -69,7 +69,7 @@ def check_run_folder(run_dir: str) -> None:
 
 def run_identity(config: dict) -> dict:
     """
-    What a resumed run has to share with the run it resumes, by dotted key: see ``lzero_mow.config.keys``. These keys
+    What a resumed run has to share with the run it resumes, by dotted key (see ``lzero_mow.config.keys``). These keys
     give the stored weights, environments and replay their shapes, and the tasks their rules.
     """
     suite = record_of(config['create']['env'])
