@@ -30,7 +30,7 @@ def fill_stream(stream, count, episode_id=0, first_timestep=0, last_terminated=F
 def test_windows_equal_the_log(calls, size):
     """Windows of 64 steps run across many episode ends; also after the ring has wrapped."""
     sizes = dict(replay_buffer_size=size, batch_length=64)
-    buffer, collector = filled(calls, envs_a_task=2, life_loss_as_termination=False, **sizes)
+    buffer, collector = filled(calls, envs_per_task=2, life_loss_as_termination=False, **sizes)
     assert buffer.get_num_of_transitions() <= 3 * size
     assert (buffer.get_num_of_transitions() == 3 * size) == (size == 200)
     batch = buffer.sample_sequences(24, 64)

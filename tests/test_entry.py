@@ -7,6 +7,7 @@ import torch
 from ding.utils import POLICY_REGISTRY
 
 from helpers.tiny_run import differences, load, tiny_config, train
+from helpers.two_task_env import TwoTaskEnv
 from lzero_mow.config.common import LightZeroKeys, LightZeroModelKeys
 from lzero_mow.entry.run import checkpoint
 from lzero_mow.policy.multitask_policy import MultitaskPolicy
@@ -122,6 +123,23 @@ def test_another_replay_trains_and_resumes_a_run(tmp_path):
     train(config_of('stopped'), resume=str(folder))
     assert differences(load(folder)['policy'], load(tmp_path / 'whole')['policy']) == []
     assert (folder / 'results.csv').read_text() == (tmp_path / 'whole' / 'results.csv').read_text()
+
+
+@pytest.mark.unittest
+def test_an_environment_without_a_check_is_refused(tmp_path, monkeypatch):
+    monkeypatch.delattr(TwoTaskEnv, 'reference_scores')
+    with pytest.raises(ValueError, match="environment 'two_task_mow' lacks reference_scores: see lzero_mow.envs"):
+        train(tiny_config(tmp_path / 'run'))
+    assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.unittest
+def test_another_replay_cannot_resume_a_run(tmp_path):
+    train(tiny_config(tmp_path / 'run'), max_env_step=48)
+    config = tiny_config(tmp_path / 'run')
+    config['create']['replay_buffer'] = dict(type='list_replay', import_names=['helpers.list_replay'])
+    with pytest.raises(ValueError, match='another create.replay_buffer.type'):
+        train(config, resume=str(tmp_path / 'run'))
 
 
 @pytest.mark.unittest

@@ -61,7 +61,7 @@ def test_random_state_round_trip_through_a_file(tmp_path):
 
 
 @pytest.mark.unittest
-def test_own_randomness_depends_on_the_seed_alone_and_leaves_no_trace():
+def test_isolated_rng_depends_on_the_seed_alone_and_leaves_no_trace():
     before = random_state()
     expected = draw()
     load_random_state(before)

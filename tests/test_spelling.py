@@ -15,21 +15,23 @@ SUFFIXES = ('.py', '.yaml', '.html', '.md')
 COUNTED = r'episodes|environments|sequences|frames|steps|updates|numbers|bytes|rows|lines|seeds|models|heads|layers|' \
     r'panels|goals|experts|tokens|evaluations|samples|adapters|one|once|pixel|copy|process|row|line|call'
 UNIT = r'task|game|method|cluster|step|stage|run|group|expert|seed|layer|cell|core|second|decision|update|suite|' \
-    r'environment|token|dimension|head'
+    r'environment|token|dimension|head|simulation'
 # What stumbles: (pattern, what to write instead).
 RULES = (
     (
         rf'\b({COUNTED}) an? ({UNIT})\b(?! (of|that|with|is|has|uses|does|needs|gives|as|in)\b)',
         "'per task', not 'one a task'"
     ),
-    (r'"""[^"]*\bErrors:\s+- ', "'Raises:' in docstrings"),
+    (r'"""(?:(?!""").)*\s{1}Errors: ', "'Raises:' in docstrings"),
     (r'\b(TODO|FIXME|XXX)\b', 'an issue'),
 )
 
 
 def texts():
     """Every file that is read, as one line without the marks of comments."""
-    for path in sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob('*')):
+    files = [path for folder in FOLDERS for path in (ROOT / folder).rglob('*')]
+    files += (ROOT / 'results').rglob('*.md')
+    for path in sorted([*files, *ROOT.glob('*.md')]):
         if path.suffix in SUFFIXES and path != Path(__file__).resolve():
             yield path.relative_to(ROOT), ' '.join(re.sub(r'\n\s*#', '\n', path.read_text()).split())
 

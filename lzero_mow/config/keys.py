@@ -19,7 +19,7 @@ DERIVED_KEYS = {
 
 # A resumed run keeps these, besides its tasks, its networks (`policy.model`), every key of its environments that is not
 # marked MAY_CHANGE, and the keys of its policy that are marked FIXED (see run_identity in validate.py).
-RUN_IDENTITY = ('seed', 'create.policy.type', 'create.env.type')
+RUN_IDENTITY = ('seed', 'create.policy.type', 'create.env.type', 'create.replay_buffer.type')
 # They change no row of the results: an experiment may be continued, and runs compared, with other values.
 NO_INFLUENCE = {
     'exp_name', 'max_env_step', 'policy.device', 'policy.cuda', 'policy.checkpoint_freq', 'policy.report_freq',

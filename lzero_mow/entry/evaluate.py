@@ -3,7 +3,6 @@ import os
 from contextlib import closing, suppress
 from typing import List
 
-from ding.envs import get_env_cls
 from ditk import logging
 
 from lzero_mow.config.envs import evaluation_episodes
@@ -15,7 +14,7 @@ from .run.interrupts import interruptible
 from .run.last_evaluation import last_evaluation
 from .run.random_state import isolated_rng
 from .run.run import lock_run
-from .run.workers import build_workers, compile_run, on_device
+from .run.workers import build_workers, checked_env_cls, compile_run, on_device
 
 EVALUATION = 'evaluation.csv'
 
@@ -40,8 +39,7 @@ def evaluate(config: dict, run_dir: str, name: str) -> List[Result]:
     config = on_device(config)
     check_identity(state['identity'], run_identity(config), run_dir)
     cfg = compile_run(config)
-    env_cls = get_env_cls(cfg.env)
-    env_cls.check(cfg.env)
+    env_cls = checked_env_cls(cfg.env)
     with closing(lock_run(run_dir)), closing(build_workers(cfg, config['create'], run_dir)) as workers, interruptible():
         checkpoint.load_weights(workers.policy, state, path)
         logging.info('%s: %d episodes per task', path, evaluation_episodes(cfg.env))

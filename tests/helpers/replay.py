@@ -15,11 +15,11 @@ TASKS = ('Pong', 'Boxing', 'Gopher')
 
 def filled(calls: int,
            tasks: Sequence[str] = TASKS,
-           envs_a_task: int = 1,
+           envs_per_task: int = 1,
            **changes: Any) -> Tuple[MoWGameBuffer, MoWSegmentCollector]:
     """A buffer that a collector has filled, and that collector."""
-    config = make_policy_config(collector_env_num=envs_a_task, **changes)
-    buffer, collector = MoWGameBuffer(config, tasks), make_collector(len(tasks) * envs_a_task, config)
+    config = make_policy_config(collector_env_num=envs_per_task, **changes)
+    buffer, collector = MoWGameBuffer(config, tasks), make_collector(len(tasks) * envs_per_task, config)
     for _ in range(calls):
         buffer.push_game_segments(collector.collect())
     return buffer, collector

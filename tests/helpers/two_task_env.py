@@ -122,10 +122,10 @@ class TwoTaskEnv(BaseEnv):
         return EPISODE_STEPS / NUM_POSITIONS, float(EPISODE_STEPS)
 
 
-def env_configs(cfg: EasyDict, envs_a_task: int) -> List[EasyDict]:
+def env_configs(cfg: EasyDict, envs_per_task: int) -> List[EasyDict]:
     """One config per environment, task by task."""
     configs = []
     for task_id, task in enumerate(cfg.tasks):
-        for _ in range(envs_a_task):
+        for _ in range(envs_per_task):
             configs.append(EasyDict(copy.deepcopy(dict(cfg)), task=task, task_id=task_id))
     return configs

@@ -5,7 +5,6 @@ import traceback
 from typing import IO, Dict, Optional
 
 import torch
-from ding.envs import get_env_cls
 from ditk import logging
 
 from lzero_mow.config.saved import TOTAL_CONFIG, load_run_config, save_config
@@ -23,7 +22,7 @@ from .progress import Progress
 from .random_state import RandomState
 from .run_log import RunLog
 from .schedule import Schedule
-from .workers import Workers, build_workers, compile_run
+from .workers import Workers, build_workers, checked_env_cls, compile_run
 
 
 class Run:
@@ -48,8 +47,7 @@ class Run:
         self.config, self.run_dir, self.cost = config, resume or config['exp_name'], Cost()
         state = self._saved_state() if resume else None
         self.cfg = compile_run(config)
-        env_cls = get_env_cls(self.cfg.env)
-        env_cls.check(self.cfg.env)
+        env_cls = checked_env_cls(self.cfg.env)
         self.log: Optional[RunLog] = None
         self.workers: Optional[Workers] = None
         self._saved_step: Optional[int] = None

@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 import torch
 from ding.config import compile_config
-from ding.envs import BaseEnvManager, create_env_manager, get_vec_env_setting
+from ding.envs import BaseEnvManager, create_env_manager, get_env_cls, get_vec_env_setting
 from ding.policy import create_policy, get_policy_cls
 from ding.utils import SERIAL_EVALUATOR_REGISTRY, import_module, set_pkg_seed
 from ding.worker.collector.base_serial_collector import get_serial_collector_cls
@@ -126,6 +126,21 @@ def compile_run(config: dict) -> EasyDict:
     """Fill in the defaults of DI-engine's classes, as LightZero's entries do, without touching the run folder."""
     main, create = EasyDict({key: config[key] for key in ('exp_name', 'env', 'policy')}), EasyDict(config['create'])
     return compile_config(main, seed=config['seed'], auto=True, create_cfg=create, save_cfg=False)
+
+
+def checked_env_cls(cfg: EasyDict) -> type:
+    """
+    Overview:
+        The class of the environments that the part ``env`` of a configuration asks for, which it has checked.
+    Raises:
+        - ValueError: in one line, if they cannot be built from these keys, or if the class lacks what a run asks of it.
+    """
+    env_cls = get_env_cls(cfg)
+    missing = [name for name in ('check', 'reference_scores') if not hasattr(env_cls, name)]
+    if missing:
+        raise ValueError(f"environment '{cfg.type}' lacks {' and '.join(missing)}: see lzero_mow.envs.visual_env.VisualEnv")
+    env_cls.check(cfg)
+    return env_cls
 
 
 def build_workers(cfg: EasyDict, create_cfg: dict, run_dir: str, model: Optional[torch.nn.Module] = None) -> Workers:
