@@ -30,7 +30,7 @@ setup(
     package_data={
         'lzero_mow': ['py.typed'],
         'lzero_mow._config': ['*.yaml'],
-        'lzero_mow.studies.compare': ['*.html'],
+        'lzero_mow.studies': ['*/*.html', '*/*.jinja'],
     },
     # LightZero 0.2.0 and DI-engine 0.5.3 are needed too, but cannot be named here: LightZero's metadata pins
     # gymnasium 0.28.0 and DI-engine's pins setuptools <= 66.1.1, which no resolver accepts beside the rest.

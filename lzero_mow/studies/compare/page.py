@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, select_autoescape
 
 from lzero_mow.config.suites import RANDOM, REFERENCES
 from lzero_mow.report.pictures.curves import draw_curves
+from lzero_mow.report.stats.intervals import REPETITIONS
 from lzero_mow.report.stats.scale import SUCCESS, table_scale
 from lzero_mow.report.tables.costs import COSTS
 from lzero_mow.studies.summary.cells import return_cells, score_cells, success_cells
 from lzero_mow.studies.summary.numbers import Summary, summarise_rows
-from lzero_mow.studies.summary.text import success_meanings
+from lzero_mow.studies.summary.text import episodes_text, notes_on_successes, success_meanings
 from lzero_mow.studies.summary.writer import draw_scores
-from lzero_mow.utils.files import replacing
+from lzero_mow.studies.templates import write_template
 from .plasticity import write_plasticity
 from .runs import FinishedRun
-from .tables import cost_cells, facts
+from .tables import cost_cells
 
 MIME = {'.png': 'image/png', '.mp4': 'video/mp4'}
 # Pictures of a run's report that show a method, with their captions; the videos follow.
@@ -50,21 +50,21 @@ def embedded(path: str, caption: str) -> Picture:
 
 
 def write_page(path: str, runs: Sequence[FinishedRun], baseline: Optional[str] = None) -> None:
-    """
-    Overview:
-        Write the page.
-    Arguments:
-        - path (:obj:`str`): The file, ending in ``.html``.
-        - runs (:obj:`Sequence[FinishedRun]`): Comparable ones.
-        - baseline (:obj:`Optional[str]`): The method that the others are compared with; None for MoW if it is there.
-    """
+    """Write the page of comparable runs as HTML; every method is compared with the baseline, MoW if it is there."""
     rows = pd.concat([run.rows for run in runs], ignore_index=True)
     summary = summarise_rows(rows, COSTS.frame(run.cost() for run in runs), table_scale(rows, last=1), baseline)
-    environment = Environment(loader=PackageLoader('lzero_mow.studies.compare', ''), autoescape=select_autoescape())
+    trained = [run for run in runs if run.method not in REFERENCES]
     with tempfile.TemporaryDirectory() as folder:
-        page = environment.get_template('page.html').render(
+        write_template(
+            path, 'compare/page.html',
             title=' against '.join(method.method for method in summary.methods if method.method not in REFERENCES),
-            facts=facts(summary, runs),
+            summary=summary,
+            env_steps=trained[0].config['max_env_step'],
+            episodes=episodes_text(summary.methods),
+            seeds=sorted({run.record.seed for run in trained}),
+            repetitions=REPETITIONS,
+            notes=notes_on_successes(summary.methods),
+            devices=sorted({run.config['policy']['device'] for run in trained}),
             scores=score_cells(summary),
             successes=[
                 (name, meaning, success_cells(summary, summary.methods, name))
@@ -78,8 +78,6 @@ def write_page(path: str, runs: Sequence[FinishedRun], baseline: Optional[str] =
             plasticity=_plasticity(folder, runs, summary),
             methods=_methods(runs, summary),
         )
-    with replacing(path) as temporary, open(temporary, 'w', encoding='utf-8') as file:
-        file.write(page)
 
 
 def _bars(folder: str, summary: Summary) -> List[Picture]:

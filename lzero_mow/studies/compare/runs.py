@@ -2,7 +2,7 @@
 import os
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Sequence
+from typing import Iterable, Sequence
 
 import pandas as pd
 
@@ -19,6 +19,8 @@ from lzero_mow.report.tables.run_record import RunRecord, read_run_record
 from lzero_mow.report.tables.times import TABLE as TIMES_TABLE
 from lzero_mow.report.tables.times import TIMES
 from lzero_mow.utils.paths import RESULTS
+
+ONLY_THE_METHOD = 'only the method may differ'
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,7 @@ class FinishedRun:
 
 
 def load_run(folder: str) -> FinishedRun:
-    """
-    Overview:
-        Read a run folder.
-    Raises:
-        - ValueError: in one line if it is none, or if the run has not ended.
-    """
+    """Read a run folder; ValueError in one line if it is none, or if the run has not ended."""
     config, record = load_run_config(folder), read_run_record(folder)
     if record is None:
         command = f'python -m lzero_mow train --resume {folder}'
@@ -62,12 +59,9 @@ def load_run(folder: str) -> FinishedRun:
 
 def check_comparable(runs: Sequence[FinishedRun]) -> None:
     """
-    Overview:
-        Check that the runs differ in nothing but the method: games, environments, environment steps, updates per step,
-        episodes per evaluation and seeds are the same; so is everything else between the runs of one method; and every
-        run went on to its end. Reference players may have seeds of their own.
-    Raises:
-        - ValueError: in one line for the first difference.
+    Check that the runs differ in nothing but the method: games, environments, environment steps, updates per step,
+    episodes per evaluation and seeds are the same; so is everything else between the runs of one method; and every run
+    went on to its end. Reference players may have seeds of their own. ValueError in one line for the first difference.
     """
     trained = [run for run in runs if run.method not in REFERENCES]
     if not trained:
@@ -77,41 +71,32 @@ def check_comparable(runs: Sequence[FinishedRun]) -> None:
         env_keys = [f'env.{key}' for key in run.config['env']]
         _check_same(run, first, [key for key in env_keys if key not in COMPARED_ENVS_MAY_DIFFER])
     for run in trained:
-        episodes, expected = (evaluation_episodes(one.config['env']) for one in (run, first))
-        if episodes != expected:
-            raise ValueError(_differ(run, first, 'episodes per task in an evaluation', episodes, expected))
+        episodes = (evaluation_episodes(one.config['env']) for one in (run, first))
+        _check_equal(run, first, 'episodes per task in an evaluation', *episodes)
         _check_same(run, first, COMPARED_SCHEDULE)
         if run.record.env_step < run.config['max_env_step']:
             raise ValueError(
                 f"'{run.folder}' ended at environment step {run.record.env_step} of {run.config['max_env_step']}: "
                 f'go on with `python -m lzero_mow train --resume {run.folder}`'
             )
-    _check_methods(trained)
+    firsts = {}
+    for run in trained:
+        rule = f"runs of one method, '{run.method}', may differ only in their seeds"
+        keys = (key for key in leaves(run.config['policy'], 'policy.') if key not in {*DERIVED_KEYS, *NO_INFLUENCE})
+        _check_same(run, firsts.setdefault(run.method, run), keys, rule)
     _check_seeds_and_games(runs, first)
 
 
-def _check_same(run: FinishedRun, first: FinishedRun, keys: Sequence[str]) -> None:
+def _check_same(run: FinishedRun, first: FinishedRun, keys: Iterable[str], rule: str = ONLY_THE_METHOD) -> None:
     for key in keys:
-        value, expected = get(run.config, key), get(first.config, key)
-        if value != expected:
-            raise ValueError(_differ(run, first, key, value, expected))
+        _check_equal(run, first, key, get(run.config, key), get(first.config, key), rule)
 
 
-def _differ(run: FinishedRun, first: FinishedRun, what: str, value: object, expected: object) -> str:
-    return f"'{run.folder}' has {what}={value}, '{first.folder}' has {expected}: only the method may differ"
-
-
-def _check_methods(trained: Sequence[FinishedRun]) -> None:
-    firsts = {}
-    for run in trained:
-        first = firsts.setdefault(run.method, run)
-        for key in leaves(run.config['policy'], 'policy.'):
-            value, expected = get(run.config, key), get(first.config, key)
-            if key not in DERIVED_KEYS and key not in NO_INFLUENCE and value != expected:
-                raise ValueError(
-                    f"'{run.folder}' has {key}={value}, '{first.folder}' has {expected}: runs of one method, "
-                    f"'{run.method}', may differ only in their seeds"
-                )
+def _check_equal(
+        run: FinishedRun, first: FinishedRun, what: str, value: object, expected: object, rule: str = ONLY_THE_METHOD
+) -> None:
+    if value != expected:
+        raise ValueError(f"'{run.folder}' has {what}={value}, '{first.folder}' has {expected}: {rule}")
 
 
 def _check_seeds_and_games(runs: Sequence[FinishedRun], first: FinishedRun) -> None:

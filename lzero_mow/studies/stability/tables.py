@@ -12,6 +12,8 @@ from lzero_mow.config.clusters import canonical
 from lzero_mow.multitask.clustering.grouping import group, leaf_order
 from lzero_mow.report.tables.csv_table import write_csv
 from lzero_mow.report.tables.similarity import read_similarity
+from lzero_mow.studies.summary.cells import span
+from lzero_mow.studies.templates import write_template
 from lzero_mow.utils.files import replacing
 from .measure import similarity_file
 
@@ -27,10 +29,9 @@ def write_stability(
 ) -> None:
     """
     Overview:
-        Group the tasks by the folder's similarities and write ``stability.csv``, ``stability.md``, ``stability.png``.
+        Group the tasks by the folder's similarities, one per seed and (ascending) length, and write ``stability.csv``,
+        ``stability.md`` and ``stability.png``.
     Arguments:
-        - folder (:obj:`str`): With a similarity for each seed and length.
-        - seeds (:obj:`Sequence[int]`), lengths (:obj:`Sequence[int]`): Those to compare; lengths ascending.
         - rule (:obj:`str`), num_clusters (:obj:`int`): See ``lzero_mow.multitask.clustering.grouping.group``.
     """
     similarity = {
@@ -38,23 +39,30 @@ def write_stability(
         for seed in seeds for length in lengths
     }
     assignments = {key: group(matrix, rule, num_clusters) for key, matrix in similarity.items()}
-    write_csv(os.path.join(folder, 'stability.csv'), pd.DataFrame([
+    table = pd.DataFrame([
         dict(seed=seed, length=length, task=task, cluster=cluster)
         for (seed, length), clusters in assignments.items() for task, cluster in zip(tasks, clusters)
-    ]))
+    ])
+    write_csv(os.path.join(folder, 'stability.csv'), table)
     planted = planted_groups(tasks)
     means = {length: np.mean([similarity[seed, length] for seed in seeds], axis=0) for length in lengths}
-    indices = rand_indices(assignments, seeds, lengths, planted)
+    indices, columns = rand_indices(assignments, seeds, lengths, planted), [SILHOUETTE, SEEDS, LONGEST]
     if planted is not None:
         pooled = {length: group(mean, rule, num_clusters) for length, mean in means.items()}
         rows = [(POOLED, length, adjusted_rand_score(clusters, planted)) for length, clusters in pooled.items()]
         indices = pd.concat([indices, pd.DataFrame(rows, columns=indices.columns)])
+        columns += [PLANTED, POOLED]
     silhouettes = pd.DataFrame([
         (SILHOUETTE, length, silhouette_score(1 - similarity[seed, length], clusters, metric='precomputed'))
         for (seed, length), clusters in assignments.items()
     ], columns=indices.columns)
-    with replacing(os.path.join(folder, 'stability.md')) as temporary, open(temporary, 'w') as file:
-        file.write(_table(assignments, pd.concat([silhouettes, indices]), planted is not None, tasks))
+    values = pd.concat([silhouettes, indices]).groupby(['updates', 'comparison']).value
+    cells = values.agg(_spread).unstack().reindex(columns=columns).fillna('-')
+    cells.insert(0, 'clusters', table.groupby(['length', 'seed']).cluster.nunique().groupby('length').agg(span))
+    write_template(
+        os.path.join(folder, 'stability.md'), 'stability/stability.md.jinja', tasks=tasks, seeds=seeds,
+        columns=columns, rows=cells.itertuples()
+    )
     figure = _picture(assignments, indices, means[lengths[-1]], seeds, lengths, tasks)
     with replacing(os.path.join(folder, 'stability.png')) as temporary:
         figure.savefig(temporary, dpi=110)
@@ -69,10 +77,8 @@ def rand_indices(
         assignments: Assignments, seeds: Sequence[int], lengths: Sequence[int], planted: Optional[List[int]]
 ) -> pd.DataFrame:
     """
-    Overview:
-        Adjusted Rand indices: 1 for equal groupings, 0 for what chance would do.
-    Returns:
-        - indices (:obj:`pd.DataFrame`): Columns comparison, updates, value: a row per pair of seeds, or per seed.
+    Adjusted Rand indices, 1 for equal groupings and 0 for what chance would do: columns comparison, updates, value, a
+    row per pair of seeds, or per seed.
     """
     rows = []
     for length in lengths:
@@ -86,27 +92,9 @@ def rand_indices(
     return pd.DataFrame(rows, columns=['comparison', 'updates', 'value'])
 
 
-def _table(assignments: Assignments, values: pd.DataFrame, has_planted: bool, tasks: Sequence[str]) -> str:
-    seeds = dict.fromkeys(seed for seed, _ in assignments)
-    columns = [SILHOUETTE, SEEDS, LONGEST, *([PLANTED, POOLED] if has_planted else [])]
-    lines = [
-        f'Adjusted Rand index of the clusters of {len(tasks)} tasks ({", ".join(tasks)}) after a warm-up, seeds '
-        f'{", ".join(map(str, seeds))}: mean (least to most). 1: the same groups; 0: as alike as chance makes them. '
-        'Silhouette: 1 where clusters lie far apart, 0 where they touch.',
-        '',
-        f"| updates | clusters | {' | '.join(columns)} |", '|---' * (len(columns) + 2) + '|'
-    ]
-    for length, of_length in values.groupby('updates'):
-        counts = [max(assignments[seed, length]) + 1 for seed in seeds]
-        clusters = f'{min(counts)} to {max(counts)}' if min(counts) < max(counts) else str(counts[0])
-        spreads = [_spread(of_length.value[of_length.comparison == column]) for column in columns]
-        lines.append(f"| {' | '.join([str(length), clusters, *spreads])} |")
-    return '\n'.join(lines) + '\n'
-
-
 def _spread(values: pd.Series) -> str:
-    if len(values) < 2:
-        return ''.join(f'{value:.2f}' for value in values) or '-'
+    if len(values) == 1:
+        return f'{values.iloc[0]:.2f}'
     return f'{values.mean():.2f} ({values.min():.2f} to {values.max():.2f})'
 
 

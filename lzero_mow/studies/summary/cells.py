@@ -1,6 +1,6 @@
 """The tables of a summary, as Markdown and HTML show them: rows of cells, the first row the header."""
 import math
-from typing import Callable, List, Optional, Sequence
+from typing import Callable, Iterable, List, Optional, Sequence
 
 from .numbers import ALL_TASKS, STATISTICS, Estimate, MethodSummary, Summary
 
@@ -15,6 +15,11 @@ class Bold(str):
 def number(value: Optional[float], digits: int, separator: str = '') -> str:
     """A number, or a dash where there is none."""
     return '-' if value is None or math.isnan(value) else f'{value:{separator}.{digits}f}'
+
+
+def span(values: Iterable[int]) -> str:
+    """The least and the most of some numbers, or the one that all of them are."""
+    return ' to '.join(map(str, dict.fromkeys((min(values), max(values)))))
 
 
 def with_interval(estimate: Optional[Estimate], digits: int) -> str:

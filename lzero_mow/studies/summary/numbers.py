@@ -50,6 +50,11 @@ class Summary:
     methods: List[MethodSummary]
     drawn: List[str]  # methods whose learning curves are drawn
 
+    @property
+    def unscaled(self) -> List[str]:
+        """The tasks without a score, if others have one."""
+        return [task for task in self.tasks if self.scale is not None and not self.scale.covers(task)]
+
 
 def summarise(folder: str, baseline: Optional[str] = None, last: int = 1, drawn: Sequence[str] = ()) -> Summary:
     """
