@@ -18,18 +18,11 @@ def task_gradients(
         model: WorldModel, batch: SequenceBatch, parameters: Sequence[nn.Parameter], loss_fn: LossFn, free_bits: float
 ) -> Iterator[Tuple[int, List[Tensor]]]:
     """
-    Overview:
-        The gradients of the tasks' losses L_k, one task at a time: together they cost as much as one batch, and only
-        one task's gradients are in memory. The model should be in eval mode, so that the other tasks' rows have no
-        influence (batch norm) and there is no dropout.
-    Arguments:
-        - model (:obj:`WorldModel`), batch (:obj:`SequenceBatch`): On the same device.
-        - parameters (:obj:`Sequence[nn.Parameter]`): Differentiate with respect to these; their ``grad`` stays as it is.
-        - loss_fn (:obj:`LossFn`): From the terms of `world_model_terms`, (K,) each, to the losses L, (K,).
-        - free_bits (:obj:`float`): See `world_model_terms`.
-    Returns:
-        - gradients (:obj:`Iterator`): (k, gradients in the parameters' shapes) for each task of the batch, ascending;
-          zeros if L_k does not depend on a parameter.
+    For each task k of the batch, ascending, the gradients of its loss L_k in the parameters' shapes: zeros if L_k does
+    not depend on one, and their ``grad`` stays as it is. One task at a time: together they cost as much as one batch,
+    and only one task's gradients are in memory. The model should be in eval mode, so that the other tasks' rows have no
+    influence (batch norm) and there is no dropout. ``loss_fn`` turns the terms of `world_model_terms`, (K,) each, into
+    the losses L, (K,).
     """
     for k in sorted(set(batch.task)):
         own = batch.of_task(k)
@@ -49,21 +42,16 @@ def clustered_parameters(model: WorldModel) -> List[Tuple[nn.Parameter, int]]:
 
 def signatures(model: WorldModel, batches: Iterable[SequenceBatch], loss_fn: LossFn, free_bits: float) -> Tensor:
     """
-    Overview:
-        g_k: the gradient of L_k with respect to VAE and predictors, averaged over batches and within each output
-        channel, weighted layer by layer (see `signal_weighted`), minus its mean over tasks, which does not tell them
-        apart.
+    g (K, S), from at least two batches with rows of every task. g_k is the gradient of L_k with respect to VAE and
+    predictors, averaged over batches and within each output channel, weighted layer by layer (see `signal_weighted`),
+    minus its mean over tasks, which does not tell them apart.
 
-        The reasons, measured after short warm-ups as the adjusted Rand index against planted groups. Raw gradients:
-        some layers are thousands of times as long as others, and the decoder's, hence colours, dominate: 1.0 for exact
-        copies, but -0.1 to 0.1 for the five MinAtar games in three palettes each, and chance level for tasks that only
-        differ in their reward. Layers normalised to length 1: 0.1 to 0.4 on MinAtar, and exact copies are sometimes
-        missed, because layers of pure noise count as much as others. Multiplied by the share of signal: copies are
-        always found. Minus the mean: on MinAtar 0.35 to 0.55 with 8 batches, 0.7 with 32.
-    Arguments:
-        - batches (:obj:`Iterable[SequenceBatch]`): At least two, with rows of every task.
-    Returns:
-        - g (:obj:`Tensor`): (K, S).
+    The reasons, measured after short warm-ups as the adjusted Rand index against planted groups. Raw gradients: some
+    layers are thousands of times as long as others, and the decoder's, hence colours, dominate: 1.0 for exact copies,
+    but -0.1 to 0.1 for the five MinAtar games in three palettes each, and chance level for tasks that only differ in
+    their reward. Layers normalised to length 1: 0.1 to 0.4 on MinAtar, and exact copies are sometimes missed, because
+    layers of pure noise count as much as others. Multiplied by the share of signal: copies are always found. Minus the
+    mean: on MinAtar 0.35 to 0.55 with 8 batches, 0.7 with 32.
     """
     pairs = clustered_parameters(model)
     parameters = [parameter for parameter, _ in pairs]
@@ -78,12 +66,8 @@ def signatures(model: WorldModel, batches: Iterable[SequenceBatch], loss_fn: Los
 
 def signal_weighted(layer: Tensor) -> Tensor:
     """
-    Overview:
-        One layer's part of the signatures: its direction times the share of signal in its squared length.
-    Arguments:
-        - layer (:obj:`Tensor`): (batches, K, channels).
-    Returns:
-        - weighted (:obj:`Tensor`): (K, channels), of length 0 (all noise) to 1.
+    One layer's part of the signatures, (batches, K, channels) -> (K, channels): its direction times the share of signal
+    in its squared length, so of length 0 (all noise) to 1.
     """
     mean = layer.mean(0)
     square = mean.square().sum(1, keepdim=True)  # (K, 1)

@@ -9,11 +9,8 @@ from torch import Tensor
 
 class TaskGradients:
     """
-    Overview:
-        The tasks' gradients for one part of a model, summed over batches, because a single batch is mostly noise.
-    Arguments:
-        - owners (:obj:`Sequence`): Which copy of the part each of the K tasks uses; tasks with the same copy are
-          compared.
+    The tasks' gradients for one part of a model, summed over batches, because a single batch is mostly noise. Compared
+    are tasks with the same owner: the copy of the part that each of the K tasks uses.
     """
 
     def __init__(self, owners: Sequence[int]) -> None:
@@ -67,13 +64,7 @@ def conflict(cosine: np.ndarray) -> Dict[str, float]:
 
 
 def conflicts(parts: Mapping[str, TaskGradients]) -> Tuple[Dict[str, float], Dict[str, np.ndarray]]:
-    """
-    Overview:
-        The results for the parts of a model that several tasks share.
-    Returns:
-        - scalars (:obj:`dict`): Name -> number.
-        - matrices (:obj:`dict`): Part -> (K, K) cosines.
-    """
+    """For the parts of a model that several tasks share: numbers by name, and by part the (K, K) cosines."""
     scalars, matrices = {}, {}
     for part, gradients in parts.items():
         cosine = gradients.cosines()

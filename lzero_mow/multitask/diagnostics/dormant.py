@@ -13,12 +13,10 @@ ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU)
 
 class DormantUnits:
     """
-    Overview:
-        Context manager that watches the activation layers in named modules while data flows through them. A unit is a
-        channel of a feature map (B, C, H, W), otherwise an index of the last axis. In grouped layers each group has its
-        own units, which are compared within the group. Units that no data reaches do not count.
-    Arguments:
-        - modules (:obj:`Dict[str, Optional[nn.Module]]`): The modules by name; None for those that a method lacks.
+    Context manager that watches the activation layers in named modules (None for those that a method lacks) while data
+    flows through them. A unit is a channel of a feature map (B, C, H, W), otherwise an index of the last axis. In
+    grouped layers each group has its own units, which are compared within the group. Units that no data reaches do not
+    count.
     """
 
     def __init__(self, modules: Dict[str, Optional[nn.Module]]) -> None:

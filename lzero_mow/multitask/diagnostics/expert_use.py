@@ -15,11 +15,8 @@ def evenness(shares: Tensor) -> Tensor:
 
 def expert_use(chosen: Sequence[Sequence[int]], scores: Tensor) -> Dict[str, float]:
     """
-    Overview:
-        Evenness of the experts' shares of all choices, and mean evenness of a router's scores.
-    Arguments:
-        - chosen (:obj:`Sequence`): The experts chosen by each task (or token).
-        - scores (:obj:`Tensor`): (K, N_e) probabilities.
+    Evenness of the experts' shares of all choices, and mean evenness of a router's scores: from the experts chosen by
+    each task (or token), and probabilities (K, N_e).
     """
     choices = torch.bincount(torch.as_tensor(chosen).flatten(), minlength=scores.shape[-1])
     return {

@@ -23,14 +23,9 @@ from .latent_norm import norm_scalars
 def diagnose(model: MoWModel, batches: Iterable[SequenceBatch], loss_fn: LossFn, cfg: EasyDict) -> Dict[str, Any]:
     """
     Overview:
-        Measure a model without changing it: weights, running statistics, gradients and torch's random state stay the
-        same.
-    Arguments:
-        - model (:obj:`MoWModel`): In eval mode, between two updates.
-        - batches (:obj:`Iterable[SequenceBatch]`): Real sequences, on the model's device. Units and states are measured
-          on the first one, gradients are summed over all of them.
-        - loss_fn (:obj:`LossFn`): A task's loss from its terms, see `task_gradients`.
-        - cfg (:obj:`EasyDict`): `MoWKeys` of lzero_mow/config/mow.py.
+        Measure a model in eval mode, between two updates, without changing it: weights, running statistics, gradients
+        and torch's random state stay the same. Units and states are measured on the first of the batches of real
+        sequences, gradients are summed over all of them. For ``loss_fn`` see `task_gradients`.
     Returns:
         - diagnosis (:obj:`dict`): 'scalars': name -> number; 'conflict': shared part -> (K, K) cosines.
     """
@@ -58,17 +53,11 @@ def diagnose(model: MoWModel, batches: Iterable[SequenceBatch], loss_fn: LossFn,
 def _one_pass(model: MoWModel, batch: SequenceBatch, names: Sequence[str]) -> Dict[str, float]:
     """Dormant units and latent norms on real sequences."""
     world, agent, routing = model.world_model, model.agent, model.world_model.route(batch.task)
-    modules = {
-        'vae.encoders': world.vae.encoders,
-        'vae.decoders': world.vae.decoders,
-        'experts': world.experts,
-        'shared': world.shared,
-        'reward_head': world.reward_head,
-        'continuation_head': world.continuation_head,
-        'task_head': world.task_head,
-        'agent.actor': agent.actor,
-        'agent.critic': agent.critic,
-    }
+    modules = {'vae.encoders': world.vae.encoders, 'vae.decoders': world.vae.decoders}
+    modules.update({
+        name: getattr(world, name) for name in ('experts', 'shared', 'reward_head', 'continuation_head', 'task_head')
+    })
+    modules.update({'agent.actor': agent.actor, 'agent.critic': agent.critic})
     features: List[Tensor] = []  # (B, L, W), the inputs of the posterior head
     keep_features = lambda _, inputs: features.append(inputs[1].unsort(inputs[0]))
     with DormantUnits(modules) as units, world.vae.posterior_head.register_forward_pre_hook(keep_features):

@@ -19,20 +19,14 @@ def diagnose(
 ) -> Dict[str, Any]:
     """
     Overview:
-        Measure a model without changing it.
-    Arguments:
-        - model (:obj:`ScaleZeroModel`): In eval mode, between two updates.
-        - batches (:obj:`Iterable[SearchBatch]`): Real sequences, on the model's device. Units, latents and experts are
-          measured on the first one, gradients are summed over all of them.
-        - losses_fn (:obj:`Callable`): From a batch to the tasks' losses (K,).
-        - names (:obj:`Sequence[str]`): Names of the tasks.
+        Measure a model in eval mode, between two updates, without changing it. Units, latents and experts are measured
+        on the first of the batches of real sequences, gradients of the losses (K,) are summed over all of them.
     Returns:
         - diagnosis (:obj:`dict`): 'scalars': name -> number; 'conflict': shared part -> (K, K) cosines.
     """
     scalars, same_copy = {}, [0] * model.num_tasks
     trainable = {
-        name: [p for p in module.parameters() if p.requires_grad]
-        for name, module in (('encoder', model.encoder), ('backbone', model.backbone))
+        name: [p for p in getattr(model, name).parameters() if p.requires_grad] for name in ('encoder', 'backbone')
     }
     parts = {name: TaskGradients(same_copy) for name, parameters in trainable.items() if parameters}
     for batch in batches:

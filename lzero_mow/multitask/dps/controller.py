@@ -5,14 +5,9 @@ from typing import Any, Dict
 
 class StageController:
     """
-    Overview:
-        Stage 0 trains the backbone itself, each later stage a new low-rank adapter. A stage ends when enough tasks have
-        been solved since it began for the remaining adapters to suffice for the remaining tasks, or when it has lasted
-        long enough. Stages are never undone.
-    Arguments:
-        - num_stages (:obj:`int`): Stage 0, and one per adapter.
-        - min_first_updates (:obj:`int`): Minimum length of stage 0, in updates; it takes precedence over the maximum.
-        - max_updates (:obj:`int`): Maximum length of a stage, in updates.
+    Stage 0 trains the backbone itself, each later stage a new low-rank adapter. A stage ends when enough tasks have
+    been solved since it began for the remaining adapters to suffice for the remaining tasks, or when it has lasted
+    ``max_updates``; stage 0 never before ``min_first_updates``. Stages are never undone.
     """
 
     def __init__(self, num_stages: int, min_first_updates: int, max_updates: int) -> None:

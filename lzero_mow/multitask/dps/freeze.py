@@ -10,15 +10,11 @@ from lzero_mow.model.scalezero.staged_linear import StagedLinear
 
 def enter_stage(model: ScaleZeroModel, stage: int, adapters_learn: bool = True) -> None:
     """
-    Overview:
-        Stage 0 trains everything except adapters and scales. From stage 1 on, parts with adapters only train the newest
-        adapter and the scales in use; all else in them stays the same bit for bit: weights, biases, older adapters,
-        norms, routers, shared experts and positions. Parts without adapters (heads, action embedding, the norm of the
-        latents, an encoder without adapters) train in every stage.
-    Arguments:
-        - adapters_learn (:obj:`bool`): Whether adapters and scales train at all; in LightZero no optimizer has them.
-    Raises:
-        - ValueError: If the model has no such stage.
+    Stage 0 trains everything except adapters and scales. From stage 1 on, parts with adapters only train the newest
+    adapter and the scales in use, and not even those without ``adapters_learn``: in LightZero no optimizer has them.
+    All else in such parts stays the same bit for bit: weights, biases, older adapters, norms, routers, shared experts
+    and positions. Parts without adapters (heads, action embedding, the norm of the latents, an encoder without
+    adapters) train in every stage. ValueError if the model has no such stage.
     """
     for name, parameter, learns in _trainable(model, stage):
         learns = learns and (adapters_learn or '.adapters.' not in name and '.scales.' not in name)

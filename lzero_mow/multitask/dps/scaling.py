@@ -14,13 +14,9 @@ from .solved import SolvedTasks
 
 class ParameterScaling:
     """
-    Overview:
-        Joins the three parts of ScaleZero's section 4: solved tasks rest, stages follow one another, and each stage
-        trains its own parameters. With ``model.stages`` 1, no task ever rests and no parameter is frozen.
-    Arguments:
-        - model (:obj:`ScaleZeroModel`), target (:obj:`ScaleZeroModel`): The model, and its slowly moving copy.
-        - cfg (:obj:`EasyDict`): tasks, solved_returns, solved_patience, stage_min_updates, stage_max_updates,
-          upstream_compat and model.stages are used.
+    Joins the three parts of ScaleZero's section 4: solved tasks rest, stages follow one another, and each stage trains
+    its own parameters of the model; the target is its slowly moving copy. With ``model.stages`` 1, no task ever rests
+    and no parameter is frozen.
     """
 
     def __init__(self, model: ScaleZeroModel, target: ScaleZeroModel, cfg: EasyDict) -> None:

@@ -5,13 +5,9 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 class SolvedTasks:
     """
-    Overview:
-        A task becomes solved after several consecutive evaluations at or above its target, and unsolved after several
-        below it, because a single lucky or unlucky evaluation proves nothing. Solved tasks are still evaluated.
-    Arguments:
-        - tasks (:obj:`Sequence[str]`): All tasks.
-        - targets (:obj:`Mapping`): Mean return at which a task counts as solved; a task without a target never does.
-        - patience (:obj:`int`): Consecutive evaluations that it takes in either direction.
+    A task becomes solved after ``patience`` consecutive evaluations with a mean return at or above its target, and
+    unsolved after as many below it, because a single lucky or unlucky evaluation proves nothing. A task without a
+    target never becomes solved. Solved tasks are still evaluated.
     """
 
     def __init__(self, tasks: Sequence[str], targets: Mapping[str, Optional[float]], patience: int) -> None:
@@ -25,10 +21,8 @@ class SolvedTasks:
             target = self._targets.get(task)
             if target is None:
                 continue
-            if (mean_return >= target) == self._solved[task]:
-                self._against[task] = 0
-                continue
-            self._against[task] += 1
+            contradicts = (mean_return >= target) != self._solved[task]
+            self._against[task] = self._against[task] + 1 if contradicts else 0
             if self._against[task] == self._patience:
                 self._solved[task] = not self._solved[task]
                 self._against[task] = 0

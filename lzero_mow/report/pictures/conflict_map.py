@@ -9,13 +9,8 @@ from lzero_mow.utils.files import replacing
 
 def write_conflict_map(path: str, matrices: Dict[str, np.ndarray], tasks: Sequence[str], env_step: int) -> None:
     """
-    Overview:
-        Draw one matrix per shared part as PNG: blue where two tasks pull the same way, red where they pull apart.
-    Arguments:
-        - path (:obj:`str`): The file to write, ending in ``.png``.
-        - matrices (:obj:`dict`): Name of the part -> (K, K) cosines; NaN stays white.
-        - tasks (:obj:`Sequence[str]`): The K task names, in row order.
-        - env_step (:obj:`int`): When it was measured.
+    Draw the (K, K) cosines of each shared part as PNG: blue where two tasks pull the same way, red where they pull
+    apart, white for NaN. They were measured at ``env_step``.
     """
     K = len(tasks)
     figure = Figure(figsize=(1.5 + len(matrices) * (1.6 + 0.34 * K), 1.8 + 0.34 * K), layout='constrained')

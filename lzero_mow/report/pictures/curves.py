@@ -21,17 +21,7 @@ ALL_TASKS = 'all tasks'
 def write_curves(
         path: str, results: Sequence[str], scale: Optional[Scale] = None, drawn: Optional[Sequence[str]] = None
 ) -> None:
-    """
-    Overview:
-        Draw the learning curves of one or several runs as PNG: for each method the mean over its seeds in every task
-        (of the success where there is some, else of the return), and over all tasks the interquartile mean of the
-        scores (of the returns where there are no scores).
-    Arguments:
-        - path (:obj:`str`): The file to write, ending in ``.png``.
-        - results (:obj:`Sequence[str]`): ``results.csv`` files (see ``lzero_mow.report.tables.results``).
-        - scale (:obj:`Optional[Scale]`): What turns returns into scores; None for the ``table_scale`` of the rows.
-        - drawn (:obj:`Optional[Sequence[str]]`): The methods to draw, in the colours they have among all; None for all.
-    """
+    """Draw the learning curves of several ``results.csv`` files; see ``draw_curves``."""
     draw_curves(path, read_evaluations(results), scale, drawn)
 
 
@@ -41,9 +31,13 @@ def draw_curves(
 ) -> None:
     """
     Overview:
-        Draw learning curves; see ``write_curves``.
+        Draw learning curves as PNG: for each method the mean over its seeds in every task (of the success where there
+        is some, else of the return), and over all tasks the interquartile mean of the scores (of the returns where
+        there are no scores).
     Arguments:
         - rows (:obj:`pd.DataFrame`): Evaluations.
+        - scale (:obj:`Optional[Scale]`): What turns returns into scores; None for the ``table_scale`` of the rows.
+        - drawn (:obj:`Optional[Sequence[str]]`): The methods to draw, in the colours they have among all; None for all.
         - x (:obj:`str`): What ``env_step`` of the rows is.
     """
     methods = methods_of(rows)
@@ -54,9 +48,10 @@ def draw_curves(
     figure, axes = panels([*tasks_of(rows), ALL_TASKS], x, y)
     for method, colour in colours.items():
         own = rows[rows.method == method]
-        for task, of_task in own.groupby('task', sort=False):
-            _draw(axes[task], of_task, column, mean, colour)
-        _draw(axes[ALL_TASKS], own.dropna(subset='score'), 'score', iqm, colour)
+        drawings = [(axes[task], of_task, column, mean) for task, of_task in own.groupby('task', sort=False)]
+        drawings.append((axes[ALL_TASKS], own.dropna(subset='score'), 'score', iqm))
+        for panel, shown, name, statistic in drawings:
+            draw_curve(panel, *curves(shown, tasks_of(shown), name), statistic, method, colour)
     axes[ALL_TASKS].set_ylabel(f'IQM of the\n{"return" if scale is None else scale.label}')
     save(figure, path)
 
@@ -81,10 +76,8 @@ def draw_curve(
         panel: Axes, steps: np.ndarray, values: np.ndarray, statistic: Statistic, method: str, colour: object
 ) -> None:
     """
-    Overview:
-        Draw one method's curve, with a band where it has several seeds; a reference player is a horizontal line.
-    Arguments:
-        - steps (:obj:`np.ndarray`), values (:obj:`np.ndarray`): (T, ) and (seeds, tasks, T).
+    Draw one method's values (seeds, tasks, T) over steps (T, ), with a band where it has several seeds; a reference
+    player is a horizontal line.
     """
     point, low, high = interval(statistic, values)
     if method in REFERENCES:
@@ -97,17 +90,10 @@ def draw_curve(
 
 def save(figure: Figure, path: str) -> None:
     """Write a figure of panels, with a legend below where there are several methods."""
-    methods = {
-        label: line for panel in figure.axes for line, label in zip(*panel.get_legend_handles_labels())
-    }
+    methods = {label: line for panel in figure.axes for line, label in zip(*panel.get_legend_handles_labels())}
     if len(methods) > 1:
         figure.set_figheight(figure.get_figheight() + 0.2 * math.ceil(len(methods) / LEGEND_COLUMNS))
         style = dict(loc='outside lower center', ncols=LEGEND_COLUMNS, fontsize='small')
         figure.legend(methods.values(), methods.keys(), **style)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=110)
-
-
-def _draw(panel: Axes, rows: pd.DataFrame, column: str, statistic: Statistic, colour: object) -> None:
-    """One method's curve of a column of its evaluations."""
-    draw_curve(panel, *curves(rows, tasks_of(rows), column), statistic, rows.method.iloc[0], colour)

@@ -10,12 +10,8 @@ from .colours import method_colours
 
 def write_intervals(path: str, estimates: Dict[str, Tuple[float, float, float]], label: str) -> None:
     """
-    Overview:
-        Draw a bar with a mark for each method, from the top down, as PNG; the mark alone where there is no interval.
-    Arguments:
-        - path (:obj:`str`): The file to write, ending in ``.png``.
-        - estimates (:obj:`dict`): Method -> number, and the ends of its interval or NaN.
-        - label (:obj:`str`): What the number is.
+    Draw a bar with a mark for each method, from the top down, as PNG: its number, and the ends of the interval; the
+    mark alone where those are NaN. The label says what the number is.
     """
     figure = Figure(figsize=(6.4, 1.1 + 0.3 * len(estimates)), layout='constrained')
     axes = figure.subplots()

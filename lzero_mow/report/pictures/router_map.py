@@ -8,14 +8,7 @@ from lzero_mow.utils.files import replacing
 
 
 def write_router_map(path: str, weights: np.ndarray, tasks: Sequence[str]) -> None:
-    """
-    Overview:
-        Draw the task x expert matrix of router weights as PNG. Zeros, experts a task does not use, stay white.
-    Arguments:
-        - path (:obj:`str`): The file to write, ending in ``.png``.
-        - weights (:obj:`np.ndarray`): (K, N_e), the router's weight of each expert for each task.
-        - tasks (:obj:`Sequence[str]`): The K task names, in row order.
-    """
+    """Draw the router's weights (K, N_e) as PNG. Zeros, experts a task does not use, stay white."""
     K, n_experts = weights.shape
     if K != len(tasks):
         raise ValueError(f'router weights have {K} rows for {len(tasks)} tasks')

@@ -55,12 +55,8 @@ def _captions(cell_height: int) -> np.ndarray:
 
 def write_open_loop_video(path: str, open_loop: np.ndarray, context: int, scale: int = 4, fps: int = 8) -> None:
     """
-    Overview:
-        Write one task's open-loop video as mp4 (H.264).
-    Arguments:
-        - path (:obj:`str`): The file to write, ending in ``.mp4``.
-        - open_loop, context, scale: See ``open_loop_frames``.
-        - fps (:obj:`int`): Frames a second; 8 is about half the game's own pace at frame skip 4.
+    Write one task's ``open_loop_frames`` as mp4 (H.264). Eight frames per second are about half the game's own pace at
+    frame skip 4.
     """
     frames = open_loop_frames(open_loop, context, scale)
     with replacing(path) as temporary:
@@ -69,12 +65,8 @@ def write_open_loop_video(path: str, open_loop: np.ndarray, context: int, scale:
 
 def write_open_loop_sheet(path: str, open_loops: dict, context: int, columns: int = 12, scale: int = 2) -> None:
     """
-    Overview:
-        Write a still of several tasks' open-loop rows: evenly spaced moments from left to right, a strip per task.
-    Arguments:
-        - path (:obj:`str`): The file to write, ending in ``.png``.
-        - open_loops (:obj:`dict`): Task name -> (3, T, 3, H, W) in [0, 1]; T and context are the same for all.
-        - columns (:obj:`int`): How many moments to show at most.
+    Write a still of several tasks' ``open_loop_frames`` as PNG: evenly spaced moments from left to right, at most
+    ``columns`` of them, and a strip per task. The context is the same for all.
     """
     strips = []
     for task, open_loop in open_loops.items():

@@ -6,8 +6,7 @@ Scores are arrays (seeds, tasks, ...); a trailing axis is that of evaluations. T
 have that trailing axis, and rliable's probability of improvement takes 2 ms per resampling
 (a Mann-Whitney test for each task), 300 times as long.
 """
-from contextlib import contextmanager
-from typing import Callable, Iterator, Tuple
+from typing import Callable, Tuple
 
 import numpy as np
 from scipy.stats import binomtest, trim_mean
@@ -38,24 +37,25 @@ def probability_of_improvement(ours: np.ndarray, theirs: np.ndarray) -> np.ndarr
 
 def interval(statistic: Statistic, *scores: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
-    Overview:
-        A statistic with the ends of its interval.
-    Arguments:
-        - statistic (:obj:`Callable`): Takes as many arrays as are given here.
-    Returns:
-        - point, low, high (:obj:`np.ndarray`): Of the statistic's shape; the ends are NaN if an array holds only one
-            seed, from which no interval follows.
-    Raises:
-        - ValueError: in one line if rliable is not installed.
+    A statistic of one or several arrays with the ends of its interval: point, low, high. The ends are NaN if an array
+    holds only one seed, from which no interval follows. ValueError in one line if rliable is not installed.
     """
     point = np.asarray(statistic(*scores), dtype=float)
     if min(map(len, scores)) < 2:
         return point, np.full_like(point, np.nan), np.full_like(point, np.nan)
+    try:
+        from rliable import library
+    except ModuleNotFoundError as error:
+        raise ValueError("intervals over seeds need rliable: pip install 'rliable==1.2.0' 'pandas<3'") from error
     given = scores[0] if len(scores) == 1 else list(scores)
-    with _repeatable():
-        _, ends = _rliable().get_interval_estimates(
+    state = np.random.get_state()
+    np.random.seed(0)  # rliable draws from numpy's global generator, whatever ``random_state`` it is given
+    try:
+        _, ends = library.get_interval_estimates(
             {'': given}, lambda *resampled: np.atleast_1d(statistic(*resampled)), reps=REPETITIONS
         )
+    finally:
+        np.random.set_state(state)
     low, high = ends[''].reshape(2, *point.shape)
     return point, low, high
 
@@ -64,22 +64,3 @@ def wilson(share: float, episodes: int) -> Tuple[float, float, float]:
     """A share of episodes of one run, with the ends of Wilson's 95 % interval."""
     ends = binomtest(round(share * episodes), episodes).proportion_ci(method='wilson')
     return share, ends.low, ends.high
-
-
-@contextmanager
-def _repeatable() -> Iterator[None]:
-    """rliable draws from numpy's global generator, whatever ``random_state`` it is given."""
-    state = np.random.get_state()
-    np.random.seed(0)
-    try:
-        yield
-    finally:
-        np.random.set_state(state)
-
-
-def _rliable():
-    try:
-        from rliable import library
-    except ModuleNotFoundError as error:
-        raise ValueError("intervals over seeds need rliable: pip install 'rliable==1.2.0' 'pandas<3'") from error
-    return library

@@ -20,11 +20,7 @@ class Bounds(NamedTuple):
 
 @dataclass(frozen=True)
 class Scale:
-    """
-    Overview:
-        Turns evaluations into scores: a column of the table, or the place of a return between the two bounds of its
-        task.
-    """
+    """Turns evaluations into scores: a column of the table, or the place of a return between its task's two bounds."""
     label: str
     meaning: str  # of 0 and 1
     bounds: Dict[str, Bounds] = field(default_factory=dict)  # by task
@@ -53,16 +49,12 @@ def own_scale(rows: pd.DataFrame) -> Optional[Scale]:
 
 def table_scale(rows: pd.DataFrame, last: int) -> Optional[Scale]:
     """
-    Overview:
-        The scale of a table of methods: success or human-normalised where every evaluation has it. Otherwise, task by
-        task, 0 is random play's mean return and 1 the best mean of a method that is surely better than that: whose
-        interval and random play's would not even meet if both were twice as wide, as intervals of few seeds are too
-        narrow. Only the methods with the most seeds count, and no experts; with one seed, its value is the interval. A
-        task without such a method has no scale: scores would be divided by what may be noise.
-    Arguments:
-        - last (:obj:`int`): A run has reached the mean of this many last evaluations.
-    Returns:
-        - scale (:obj:`Optional[Scale]`): None if random play is needed and missing, or nobody is above it.
+    The scale of a table of methods: success or human-normalised where every evaluation has it. Otherwise, task by task,
+    0 is random play's mean return and 1 the best mean of a method that is surely better than that: whose interval and
+    random play's would not even meet if both were twice as wide, as intervals of few seeds are too narrow. Only the
+    methods with the most seeds count, and no experts; with one seed, its value is the interval. A task without such a
+    method has no scale: scores would be divided by what may be noise. None if random play is needed and missing, or
+    nobody is above it. For ``last`` see ``finals``.
     """
     if own := own_scale(rows):
         return own

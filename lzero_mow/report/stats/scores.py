@@ -14,12 +14,7 @@ RETURN = 'episode_return'  # the column that every suite has
 
 
 def result_files(folder: str) -> List[str]:
-    """
-    Overview:
-        The tables of evaluations in a folder, one per method; other tables are skipped.
-    Raises:
-        - ValueError: if there is none.
-    """
+    """The tables of evaluations in a folder, one per method; other tables are skipped. ValueError if there is none."""
     paths = sorted(glob.glob(os.path.join(glob.escape(folder), '*.csv')))
     files = [path for path in paths if header(path) == list(TABLE.columns)]
     if not files:
@@ -29,10 +24,8 @@ def result_files(folder: str) -> List[str]:
 
 def read_evaluations(files: Sequence[str]) -> pd.DataFrame:
     """
-    Overview:
-        Read tables of evaluations into one frame.
-    Raises:
-        - ValueError: that names the row if a return is not finite, or if two runs of one method share a seed.
+    Read tables of evaluations into one frame. ValueError names the row if a return is not finite, or if two runs of one
+    method share a seed.
     """
     rows = pd.concat([TABLE.read(path).assign(path=path) for path in files], ignore_index=True)
     if rows.empty:
@@ -60,15 +53,9 @@ def tasks_of(rows: pd.DataFrame) -> List[str]:
 
 def curves(rows: pd.DataFrame, tasks: Sequence[str], column: str) -> Tuple[np.ndarray, np.ndarray]:
     """
-    Overview:
-        The learning curves of one method. Seeds and tasks are evaluated at almost the same steps, after the collection
-        that passed a multiple of ``eval_freq``: between two evaluations a curve is a straight line.
-    Arguments:
-        - rows (:obj:`pd.DataFrame`): Evaluations of one method.
-        - column (:obj:`str`): What is drawn.
-    Returns:
-        - steps (:obj:`np.ndarray`): (T, ), those that every seed and task has reached.
-        - values (:obj:`np.ndarray`): (seeds, tasks, T).
+    The learning curves of a column of one method's evaluations: the steps that every seed and task has reached (T, ),
+    and values (seeds, tasks, T). Seeds and tasks are evaluated at almost the same steps, after the collection that
+    passed a multiple of ``eval_freq``: between two evaluations a curve is a straight line.
     """
     runs = _runs(rows, tasks)
     points = rows.pivot(index='env_step', columns=['seed', 'task'], values=column)[runs]
@@ -78,15 +65,8 @@ def curves(rows: pd.DataFrame, tasks: Sequence[str], column: str) -> Tuple[np.nd
 
 def finals(rows: pd.DataFrame, tasks: Sequence[str], column: str, last: int) -> np.ndarray:
     """
-    Overview:
-        What the runs of one method have reached: the mean of their last evaluations.
-    Arguments:
-        - rows, tasks, column: See ``curves``.
-        - last (:obj:`int`): How many evaluations.
-    Returns:
-        - values (:obj:`np.ndarray`): (seeds, tasks).
-    Raises:
-        - ValueError: if a run has fewer evaluations since training began; reference players have one row.
+    What the runs of one method have reached, (seeds, tasks): the mean of a column of their ``last`` evaluations.
+    ValueError if a run has fewer since training began; reference players have one row.
     """
     runs, method = _runs(rows, tasks), rows.method.iloc[0]
     if last > 1 and method not in REFERENCES:

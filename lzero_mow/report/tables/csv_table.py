@@ -30,12 +30,7 @@ class Table:
         return pd.DataFrame(map(astuple, rows), columns=list(self.columns)).astype(self.columns)
 
     def append(self, path: str, rows: Iterable[Any]) -> None:
-        """
-        Overview:
-            Append rows, under a header line if the file is new, and wait until they are on the disk.
-        Raises:
-            - OSError: that names the file if it cannot be written.
-        """
+        """Append rows, under a header if the file is new, and wait until they are on the disk; OSError names the file."""
         try:
             with open(path, 'a', newline='') as file:
                 writer = csv.writer(file, lineterminator='\n')
@@ -48,17 +43,12 @@ class Table:
             raise OSError(error.errno, error.strerror, path) from error
 
     def read(self, path: str) -> pd.DataFrame:
-        """
-        Overview:
-            Read a file.
-        Raises:
-            - ValueError: in one line that names the file if it has other columns or is damaged.
-        """
-        floats = [name for name, kind in self.columns.items() if kind == 'float64']
+        """Read a file; ValueError in one line that names it if it has other columns or is damaged."""
         present = header(path)
         if present != list(self.columns):
             raise ValueError(f'{path} is not a {self.kind}: its columns are {present}, not {list(self.columns)}')
-        return read_csv(path, self.kind, dtype=self.columns, na_values={name: MISSING for name in floats})
+        missing = {name: MISSING for name, kind in self.columns.items() if kind == 'float64'}
+        return read_csv(path, self.kind, dtype=self.columns, na_values=missing)
 
 
 def header(path: str) -> List[str]:
@@ -69,10 +59,8 @@ def header(path: str) -> List[str]:
 
 def read_csv(path: str, kind: str, **options: Any) -> pd.DataFrame:
     """
-    Overview:
-        ``pandas.read_csv`` that reads back the very floats that were written, and guesses nothing to be missing.
-    Raises:
-        - ValueError: in one line that names the file if it is damaged.
+    ``pandas.read_csv`` that reads back the very floats that were written, and guesses nothing to be missing. ValueError
+    in one line that names the file if it is damaged.
     """
     try:
         table = pd.read_csv(path, keep_default_na=False, float_precision='round_trip', **options)
@@ -91,18 +79,12 @@ def write_csv(path: str, table: pd.DataFrame, **options: Any) -> None:
 
 def cut_results(path: str, size: int) -> int:
     """
-    Overview:
-        Drop what was written after the file had ``size`` bytes, so that a resumed run does not repeat rows.
-    Returns:
-        - dropped (:obj:`int`): How many bytes were dropped.
-    Raises:
-        - ValueError: if the file is shorter than ``size``: rows that the checkpoint counts on are gone.
+    Drop what was written after the file had ``size`` bytes, so that a resumed run does not repeat rows, and return how
+    many bytes that was. ValueError if the file is shorter: rows that the checkpoint counts on are gone.
     """
     present = os.path.getsize(path) if os.path.exists(path) else 0
     if present < size:
-        raise ValueError(
-            f'{path} has {present} bytes but the checkpoint was saved when it had {size}: rows are missing'
-        )
+        raise ValueError(f'{path} has {present} bytes but the checkpoint was saved when it had {size}: rows are missing')
     if present > size:
         os.truncate(path, size)
     return present - size

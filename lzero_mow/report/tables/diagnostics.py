@@ -39,11 +39,8 @@ def matrix_rows(part: str, cosine: np.ndarray, tasks: Sequence[str]) -> Dict[str
 
 def last_matrices(path: str, tasks: Sequence[str]) -> Tuple[int, Dict[str, np.ndarray]]:
     """
-    Overview:
-        The matrices of the last diagnosis, the inverse of ``matrix_rows``.
-    Returns:
-        - env_step (:obj:`int`): When that was.
-        - matrices (:obj:`dict`): Part -> (K, K), 1 on the diagonal, NaN where a pair was not measured.
+    When the last diagnosis was, and the (K, K) matrix of each part, the inverse of ``matrix_rows``: 1 on the diagonal,
+    NaN where a pair was not measured.
     """
     rows = read_diagnostics(path)
     env_step = int(rows.env_step.iloc[-1])

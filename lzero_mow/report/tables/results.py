@@ -39,11 +39,7 @@ def aggregate(scores: Sequence[float]) -> Dict[str, float]:
     Mean, median and interquartile mean over tasks. The interquartile mean drops a quarter of the tasks, rounded down,
     at either end: of fewer than four tasks it is the mean.
     """
-    return {
-        'mean': float(np.mean(scores)),
-        'median': float(np.median(scores)),
-        'iqm': float(trim_mean(scores, 0.25)),
-    }
+    return dict(mean=float(np.mean(scores)), median=float(np.median(scores)), iqm=float(trim_mean(scores, 0.25)))
 
 
 def evaluation_rows(
@@ -51,14 +47,8 @@ def evaluation_rows(
         env_step: int, episodes: Dict[str, np.ndarray]
 ) -> List[Result]:
     """
-    Overview:
-        The rows of one evaluation, in task order.
-    Arguments:
-        - method, seed, env_step: See ``Result``.
-        - tasks (:obj:`Sequence[str]`), references (:obj:`Sequence`): K names, and for each the (random, human) returns,
-            or None.
-        - episodes (:obj:`dict`): ``return``, and ``success_any`` and ``success_last`` where there are some: (K,
-            episodes) each.
+    The rows of one evaluation, in task order. References are the tasks' (random, human) returns or None; episodes are
+    ``return``, and where there are some ``success_any`` and ``success_last``, (K, episodes) each.
     """
     means = {name: values.mean(axis=1).tolist() for name, values in episodes.items()}
     return [

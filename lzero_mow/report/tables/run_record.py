@@ -37,10 +37,8 @@ def write_run_record(run_dir: str, record: RunRecord) -> None:
 
 def read_run_record(run_dir: str) -> Optional[RunRecord]:
     """
-    Overview:
-        Read a run's record, or None if the run has not ended.
-    Raises:
-        - ValueError: if the file is damaged, or of a version that wrote other columns.
+    A run's record, or None if the run has not ended; ValueError if the file is damaged, or of a version that wrote
+    other columns.
     """
     path = os.path.join(run_dir, RUN_RECORD)
     if not os.path.isfile(path):

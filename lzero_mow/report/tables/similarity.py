@@ -15,14 +15,7 @@ def write_similarity(path: str, similarity: np.ndarray, tasks: Sequence[str]) ->
 
 
 def read_similarity(path: str) -> Tuple[List[str], np.ndarray]:
-    """
-    Overview:
-        Read what ``write_similarity`` wrote.
-    Returns:
-        - tasks (:obj:`List[str]`), similarity (:obj:`np.ndarray`): K names and a (K, K) matrix.
-    Raises:
-        - ValueError: in one line that names the file if it is damaged.
-    """
+    """Read the K names and the (K, K) matrix; ValueError in one line that names the file if it is damaged."""
     types = {name: str if name == 'task' else float for name in header(path)}
     table = read_csv(path, 'table of similarities', dtype=types)
     tasks = list(table.columns[1:])

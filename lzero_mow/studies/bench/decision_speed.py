@@ -13,19 +13,14 @@ from lzero_mow.model.common.size import count_parameters
 from lzero_mow.policy.mow import MoWPolicy
 from lzero_mow.policy.scalezero import ScaleZeroPolicy
 from lzero_mow.utils.memory import keep_freed_memory
-from .shared import command_line, decision, parse, policy_config, show, timed
+from .shared import decision, parse, policy_config, show, timed
 
 METHODS = {'mow': MoWPolicy, 'unizero_multitask_dense': ScaleZeroPolicy, 'scalezero': ScaleZeroPolicy}
 WINDOW = 16  # calls after which every method's window of past steps is full
 
 
 def main() -> None:
-    parser = command_line('decision_speed', __doc__)
-    parser.add_argument('--preset', default='paper')
-    parser.add_argument('--tasks', type=int, default=26)
-    parser.add_argument('--device', default='cpu')
-    parser.add_argument('--repeats', type=int, default=5)
-    args = parse(parser)
+    args = parse('decision_speed', __doc__, preset='paper', tasks=26, device='cpu', repeats=5)
     device = torch.device(args.device)
     torch.manual_seed(0)
     keep_freed_memory()

@@ -3,8 +3,9 @@ Environment steps per second: ours, alone and in DI-engine's managers, beside gy
 
     python -m lzero_mow.studies.bench.env_speed [--game Pong] [--envs 8] [--steps 2000]
 
-All play one game at random: 64x64 RGB, skip 4, maximum of the last two frames, 1-30 no-ops, restarts included. They
-take turns in every round, so that a machine whose speed drifts is unfair to none; a row is the median of its rounds.
+All play one of the 26 Atari 100k games at random: 64x64 RGB, skip 4, maximum of the last two frames, 1-30 no-ops,
+restarts included. A manager has --envs environments. They take turns in every round of --steps, so that a machine whose
+speed drifts is unfair to none; a row is the median of its rounds.
 'of ALE' is relative to ale_py's vector environment, which steps in C++ threads.
 """
 import statistics
@@ -22,7 +23,7 @@ from rich.progress import track
 
 from lzero_mow.config.atari import ale_id, check_game
 from lzero_mow.envs.atari import AtariMoWEnv
-from .shared import command_line, parse, show
+from .shared import parse, show
 
 ROUNDS, THREADS = 5, 2
 Play = Callable[[int], None]  # this many environment steps in all
@@ -30,15 +31,7 @@ Player = Tuple[Play, Callable[[], None]]  # with what closes it
 
 
 def main() -> None:
-    parser = command_line('env_speed', __doc__)
-    parser.add_argument('--game', default='Pong', help='one of the 26 Atari 100k games (default: %(default)s)')
-    parser.add_argument('--envs', type=int, default=8, help='environments of a manager (default: %(default)s)')
-    parser.add_argument('--steps', type=int, default=2000, help='steps of a row in a round (default: %(default)s)')
-    args = parse(parser)
-    try:
-        check_game(args.game)
-    except ValueError as error:
-        parser.error(str(error))
+    args = parse('env_speed', __doc__, lambda args: check_game(args.game), game='Pong', envs=8, steps=2000)
     ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)  # or the first console prints a banner
     ale = f'ale_py AtariVectorEnv, {args.envs}, threads: {THREADS}'
     players = {

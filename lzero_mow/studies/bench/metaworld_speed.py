@@ -3,8 +3,9 @@ Environment steps per second of Meta-World's reach, in one to four processes, wi
 
     python -m lzero_mow.studies.bench.metaworld_speed [--processes 1 2 4] [--steps 300] [--repeats 3]
 
-Every process has one environment and one renderer. Time runs from the moment when all of them are ready. Shown are
-the median, the least and the most of several measurements.
+Every process has one environment and one renderer, and makes --steps with fast pictures, 20 times as many without
+pictures, a fifth with full ones. Time runs from the moment when all of them are ready. Shown are the median, the least
+and the most of --repeats measurements.
 """
 import multiprocessing
 import time
@@ -18,7 +19,7 @@ from rich.progress import track
 from lzero_mow.config.metaworld import PROFILES
 from lzero_mow.envs.metaworld_game import require_metaworld
 from lzero_mow.envs.rendering import choose_gl
-from .shared import command_line, parse, show
+from .shared import parse, show
 
 TASK, NO_PICTURES = 'reach', 'none'
 # As multiples of --steps, so that measurements take about equally long.
@@ -61,20 +62,8 @@ def steps_per_second(task: str, profile: str, processes: int, steps: int) -> flo
 
 
 def main() -> None:
-    parser = command_line('metaworld_speed', __doc__)
-    parser.add_argument('--processes', type=int, nargs='+', default=[1, 2, 3, 4], help='default: 1 to 4')
-    parser.add_argument(
-        '--steps', type=int, default=300,
-        help='of each process with fast pictures (default: %(default)s), without pictures 20 times as many, with full '
-        'ones a fifth'
-    )
-    parser.add_argument('--repeats', type=int, default=3, help='measurements of each number (default: %(default)s)')
-    args = parse(parser)
-    try:
-        require_metaworld()
-        choose_gl()
-    except ValueError as error:
-        parser.error(str(error))
+    check = lambda _: (require_metaworld(), choose_gl())
+    args = parse('metaworld_speed', __doc__, check, processes=[1, 2, 3, 4], steps=300, repeats=3)
     rows = []
     for profile, share in STEPS.items():
         steps, cells = max(1, round(args.steps * share)), [profile]

@@ -15,7 +15,7 @@ from lzero_mow.model.common.size import count_parameters
 from lzero_mow.model.mow.mow_model import MoWModel
 from lzero_mow.model.scalezero.moe import DenseFeedForward, MoEFeedForward
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
-from .shared import command_line, parse, policy_config, show
+from .shared import parse, policy_config, show
 
 Parts = Dict[str, Tuple[int, List[nn.Module]]]  # name: how many of it, and where they are
 PAPER_MOW_MB, PAPER_STORM_MB = 972.5, 1977.5  # for 26 games: one MoW, and one STORM per game
@@ -59,11 +59,7 @@ MODELS = {'mow': (MoWModel, mow_parts), 'scalezero': (ScaleZeroModel, scalezero_
 
 
 def main() -> None:
-    parser = command_line('model_size', __doc__)
-    parser.add_argument('--preset', default='paper')
-    parser.add_argument('--tasks', type=int, default=26)
-    parser.add_argument('--method', default='mow')
-    args = parse(parser)
+    args = parse('model_size', __doc__, preset='paper', tasks=26, method='mow')
     storm = count_parameters(MoWModel(**policy_config('storm', 1).model))
     model_cls, parts_of = MODELS[algorithm_of(args.method)]
     model = model_cls(**policy_config(args.preset, args.tasks, args.method).model)

@@ -1,7 +1,7 @@
 """What the benchmarks share: command lines, policies of any preset at any number of tasks, a clock, tables."""
 import argparse
 import time
-from typing import Callable, Optional, Sequence
+from typing import Any, Callable, Optional, Sequence
 
 import numpy as np
 import torch
@@ -14,24 +14,30 @@ from lzero_mow.config.arguments import Parser
 from lzero_mow.config.build import DEFAULT_METHOD, build_config
 
 
-def command_line(name: str, text: Optional[str]) -> Parser:
-    """A benchmark's parser; the text is its docstring."""
-    return Parser(
+def parse(
+        name: str, text: Optional[str], check: Callable[[argparse.Namespace], Any] = lambda _: None, **options: Any
+) -> argparse.Namespace:
+    """
+    A benchmark's command line: its docstring, and options with their defaults. A number, device, preset or method that
+    cannot be, and what ``check`` refuses, is one line.
+    """
+    parser = Parser(
         prog=f'python -m lzero_mow.studies.bench.{name}', description=text,
         formatter_class=argparse.RawDescriptionHelpFormatter
     )
-
-
-def parse(parser: Parser) -> argparse.Namespace:
-    """The command line; a number, device, preset or method that cannot be is one line."""
+    for option, default in options.items():
+        kind, count = (type(default[0]), '+') if isinstance(default, list) else (type(default), None)
+        parser.add_argument(f'--{option}', type=kind, nargs=count, default=default, help='default: %(default)s')
     args = parser.parse_args()
-    given = vars(args)
-    for name, value in given.items():
-        if least := [number for number in np.ravel(value) if isinstance(number, np.integer) and number < 1]:
-            parser.error(f'--{name} is {least[0]}: expected at least 1')
+    given = {'device': 'cpu', 'preset': 'paper', 'tasks': 1, 'method': DEFAULT_METHOD, **vars(args)}
     try:
-        torch.zeros(1, device=given.get('device', 'cpu'))
-        policy_config(given.get('preset', 'paper'), given.get('tasks', 1), given.get('method', DEFAULT_METHOD))
+        for option, value in given.items():
+            for number in np.ravel(value):
+                if isinstance(number, np.integer) and number < 1:
+                    raise ValueError(f'--{option} is {number}: expected at least 1')
+        torch.zeros(1, device=given['device'])
+        policy_config(given['preset'], given['tasks'], given['method'])
+        check(args)
     except (ValueError, RuntimeError, AssertionError) as error:  # torch's, where there is no such device or no CUDA
         parser.error(str(error).splitlines()[0])
     return args

@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lzero_mow.buffer.batch import SequenceBatch
 from lzero_mow.policy.mow import MoWPolicy
 from lzero_mow.utils.memory import keep_freed_memory
-from .shared import command_line, decision, parse, policy_config, show, timed
+from .shared import decision, parse, policy_config, show, timed
 
 LENGTH, STARTS = 64, 1024
 Phases = Dict[str, Tuple[float, float]]
@@ -73,10 +73,7 @@ def measure(preset: str, num_tasks: int, source: str, sequences: int, device: to
 
 
 def main() -> None:
-    parser = command_line('update_speed', __doc__)
-    parser.add_argument('--device', default='cpu')
-    parser.add_argument('--repeats', type=int, default=5)
-    args = parse(parser)
+    args = parse('update_speed', __doc__, device='cpu', repeats=5)
     device = torch.device(args.device)
     torch.manual_seed(0)
     keep_freed_memory()

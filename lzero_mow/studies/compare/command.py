@@ -12,16 +12,10 @@ PROG = 'python -m lzero_mow compare'
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """
-    Overview:
-        Write the page that the command line asks for.
-    Returns:
-        - code (:obj:`int`): 0, or 2 after one line about bad input.
-    """
+    """Write the page that the command line asks for; returns 0, or exits with 2 after one line about bad input."""
     parser = Parser(prog=PROG, description='Compare finished runs: one page with tables, curves and videos.')
-    parser.add_argument(
-        'runs', nargs='+', metavar='RUN', help='run folders, any number of seeds and methods, reference players too'
-    )
+    runs = 'run folders, any number of seeds and methods, reference players too'
+    parser.add_argument('runs', nargs='+', metavar='RUN', help=runs)
     parser.add_argument('--output', default='compare.html', metavar='HTML', help='default: compare.html')
     parser.add_argument('--baseline', metavar='METHOD', help='the method that is compared with each; default: mow')
     arguments = parser.parse_args(argv)

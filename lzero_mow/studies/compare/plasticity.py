@@ -21,12 +21,7 @@ MEASURES = {
 
 
 def write_plasticity(path: str, runs: Sequence[FinishedRun], methods: Sequence[str]) -> bool:
-    """
-    Overview:
-        Draw every measure that a run has, as PNG: means over seeds with their intervals.
-    Returns:
-        - written (:obj:`bool`): Whether there was any.
-    """
+    """Draw every measure that a run has, as PNG: means over seeds with their intervals; False if there is none."""
     colours = method_colours(methods)
     measured = {title: _curves(runs, methods, pattern) for title, pattern in MEASURES.items()}
     measured = {title: of_method for title, of_method in measured.items() if of_method}

@@ -32,13 +32,8 @@ UNSET = {'games': "the preset's", 'compare': 'none'}  # what the help calls an e
 
 def main(argv: Optional[Sequence[str]] = None, settings: Optional[Dict[str, Any]] = None) -> int:
     """
-    Overview:
-        Run the experiment that the command line describes.
-    Arguments:
-        - settings (:obj:`Optional[Dict[str, Any]]`): A script's own choices: ``suite``, and options in place of
-            ``DEFAULTS``; the command line wins over them.
-    Returns:
-        - code (:obj:`int`): 0; 1 if a run failed; 2 after one line about bad input; 130 after Ctrl-C.
+    Run the experiment that the command line describes; it wins over a script's own settings, which are its ``suite``
+    and options in place of ``DEFAULTS``. Returns 0, 1 if a run failed, 130 after Ctrl-C; exits with 2 for bad input.
     """
     parser = _parser(settings or {})
     arguments = parse(parser, argv, ('games', 'methods', 'seeds'))
@@ -125,10 +120,8 @@ def _run(plan: Plan, jobs: List[Job], tasks: Sequence[str], arguments: argparse.
     cores = len(os.sched_getaffinity(0))
     at_once = max(1, min(arguments.jobs or cores, len(due)))
     threads = max(1, cores // at_once)
-    logging.info(
-        '%d runs, %d of them finished; %d at once with %d threads each', len(jobs),
-        len(jobs) - len(due), at_once, threads
-    )
+    finished = len(jobs) - len(due)
+    logging.info('%d runs, %d of them finished; %d at once with %d threads each', len(jobs), finished, at_once, threads)
     write = lambda: write_tables(plan, tasks, arguments.output)
     failed = run_jobs(due, plan, at_once, threads, write)
     write()

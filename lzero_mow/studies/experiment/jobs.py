@@ -80,11 +80,9 @@ def seeds_in(folder: str) -> List[int]:
 
 def plan_jobs(plan: Plan) -> List[Job]:
     """
-    Overview:
-        Every run of a plan, seed by seed, so that after the first seed there is a result of every method.
-    Raises:
-        - ValueError: in one line for anything that is wrong with any of them, also if a folder holds a run with another
-            configuration: of the same name, or of another seed, which would stand in the same table.
+    Every run of a plan, seed by seed, so that after the first seed there is a result of every method. ValueError in one
+    line for anything that is wrong with any of them, also if a folder holds a run with another configuration: of the
+    same name, or of another seed, which would stand in the same table.
     """
     overridden = set(leaves(parse_overrides(plan.overrides)))
     for key, option in SET_BY_EXPERIMENT.items():
@@ -182,11 +180,8 @@ def is_finished(job: Job) -> bool:
 
 def command(job: Job, plan: Plan) -> List[str]:
     """
-    Overview:
-        The command that brings a run to its end: from its last checkpoint if there is one, anew otherwise. What a run
-        has left that was cut off before its first checkpoint is removed.
-    Raises:
-        - BlockingIOError: if another process is still at work in the folder.
+    The command that brings a run to its end: from its last checkpoint if there is one, anew otherwise. What a run has
+    left that was cut off before its first checkpoint is removed; BlockingIOError if another process is still at work.
     """
     module = [sys.executable, '-m']
     if job.method not in REFERENCES and os.path.isfile(os.path.join(job.run_dir, LATEST)):

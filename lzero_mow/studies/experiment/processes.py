@@ -67,9 +67,7 @@ def _start(job: Job, plan: Plan, threads: int) -> subprocess.Popen:
 
 @contextmanager
 def _stopping(running: Dict[subprocess.Popen, Job]) -> Iterator[None]:
-    """
-    Whatever ends the block, SIGTERM too, ends the processes and waits for them; their last checkpoints stay.
-    """
+    """Whatever ends the block, SIGTERM too, ends the processes and waits for them; their last checkpoints stay."""
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:
         yield

@@ -29,15 +29,8 @@ EPISODES = 100
 
 def play(env_cls: type, cfg: EasyDict, player: str, seed: int, episodes: int) -> Dict[str, np.ndarray]:
     """
-    Overview:
-        Play one environment, whose episodes follow from the seed.
-    Arguments:
-        - env_cls (:obj:`type`): Its method ``<player>_action`` says what the player does.
-        - cfg (:obj:`EasyDict`), seed (:obj:`int`), episodes (:obj:`int`): The environment's, and how many to play.
-        - player (:obj:`str`): One of ``REFERENCES``.
-    Returns:
-        - ends (:obj:`Dict[str, np.ndarray]`): (episodes, ) each: ``return``, and what an environment reports at
-            an episode's end.
+    Play one environment, whose method ``<player>_action`` says what the player does and whose episodes follow from the
+    seed. Returns ``return`` and what it reports at an episode's end, (episodes, ) each.
     """
     env = env_cls(cfg)
     env.seed(seed)
@@ -55,14 +48,7 @@ def play(env_cls: type, cfg: EasyDict, player: str, seed: int, episodes: int) ->
 
 
 def reference_play(config: dict, player: str, episodes: int) -> None:
-    """
-    Overview:
-        Write the run folder of a reference player.
-    Arguments:
-        - config (:obj:`dict`): A configuration of which only the environments matter.
-        - player (:obj:`str`): One of ``REFERENCES``.
-        - episodes (:obj:`int`): How many per task.
-    """
+    """Write the run folder of one of ``REFERENCES``, with episodes per task; only the environments of config matter."""
     from ding.envs import get_env_cls  # here, where `lzero_mow.entry` has imported DI-engine without its banners
     cost, run_dir, seed = Cost(), config['exp_name'], config['seed']
     check_run_folder(run_dir)

@@ -19,12 +19,8 @@ from .jobs import Plan, has_ended, run_name, seeds_in
 
 def check_tables(plan: Plan, tasks: Sequence[str], output: str) -> None:
     """
-    Overview:
-        Refuse to replace a table by one with less in it: with fewer tasks, or without seeds whose runs are elsewhere.
-    Arguments:
-        - plan, tasks, output: See ``write_tables``.
-    Raises:
-        - ValueError: in one line.
+    Refuse to replace a table by one with less in it: with fewer tasks, or without seeds whose runs are elsewhere. See
+    ``write_tables``; ValueError in one line.
     """
     for method in plan.methods:
         path = os.path.join(output, suite_name(plan.suite), f'{method}.csv')
@@ -40,12 +36,9 @@ def check_tables(plan: Plan, tasks: Sequence[str], output: str) -> None:
 
 def write_tables(plan: Plan, tasks: Sequence[str], output: str) -> None:
     """
-    Overview:
-        Write the tables of a plan's methods from the runs that have ended, of this plan's seeds and of others. Rows in
-        ``runs.csv`` of methods without such a run stay; another process that writes it is waited for.
-    Arguments:
-        - tasks (:obj:`Sequence[str]`): All tasks. A seed of an ensemble has ended when all its members have.
-        - output (:obj:`str`): The folder above the suite's.
+    Write the tables of a plan's methods, in the suite's folder below ``output``, from the runs that have ended, of this
+    plan's seeds and of others; a seed of an ensemble has ended when the members of all tasks have. Rows in ``runs.csv``
+    of methods without such a run stay; another process that writes it is waited for.
     """
     folder, costs = os.path.join(output, suite_name(plan.suite)), []
     for method in plan.methods:

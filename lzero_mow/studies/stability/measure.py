@@ -40,8 +40,7 @@ def main(argv: Sequence[str], prog: Optional[str] = None) -> int:
         for option in ('seed', 'exp_name'):
             if getattr(arguments, option) is not None:
                 raise ValueError(f"--{option.replace('_', '-')} has no meaning here: see --seeds and --output")
-        settings = {'policy': {'clustering': BY_GRADIENT[0], 'warmup_steps': lengths[-1]}}
-        config = new_config(arguments, settings)
+        config = new_config(arguments, {'policy': {'clustering': BY_GRADIENT[0], 'warmup_steps': lengths[-1]}})
         check_settings(config, arguments.output)
     except ValueError as error:
         parser.error(str(error))
@@ -61,19 +60,13 @@ def _whole_numbers(option: str, words: Sequence[str], least: int) -> List[int]:
 
 
 def check_settings(config: dict, output: str) -> None:
-    """
-    Overview:
-        Check that gradients decide the clusters, and that the folder holds no seeds of another experiment.
-    Raises:
-        - ValueError: in one line.
-    """
+    """ValueError unless gradients decide the clusters, and if the folder holds seeds of another experiment."""
     rule, tasks = config['policy']['clustering'], config['env']['tasks']
     if rule not in BY_GRADIENT:
         raise ValueError(f"--clusters is '{rule}': only a number or auto groups by gradients")
     if len(tasks) < 3:
-        raise ValueError(
-            f"{' and '.join(tasks)}: fewer than three tasks have no grouping to compare, name more with --games"
-        )
+        names = ' and '.join(tasks)
+        raise ValueError(f'{names}: fewer than three tasks have no grouping to compare, name more with --games')
     number = config['policy']['model']['num_clusters']
     if number < 2 or number == len(tasks) and rule != 'auto':  # auto takes one cluster per task for no choice
         raise ValueError(
@@ -93,13 +86,8 @@ def check_settings(config: dict, output: str) -> None:
 
 def measure(config: dict, seeds: Sequence[int], lengths: Sequence[int], output: str) -> None:
     """
-    Overview:
-        Compute what the folder lacks, then write the table and picture of these seeds and lengths.
-    Arguments:
-        - config (:obj:`dict`): The configuration of a run; its seed does not matter.
-        - lengths (:obj:`Sequence[int]`): Updates, ascending.
-    Raises:
-        Those of a training run.
+    Compute what the folder lacks, then write the table and picture of these seeds and lengths (updates, ascending). The
+    configuration is that of a run, whose seed does not matter.
     """
     from rich.progress import Progress
 
@@ -107,9 +95,8 @@ def measure(config: dict, seeds: Sequence[int], lengths: Sequence[int], output: 
     from .tables import write_stability
     tasks = config['env']['tasks']
     save_config(config, os.path.join(output, TOTAL_CONFIG))
-    missing = [
-        seed for seed in seeds if not all(os.path.exists(similarity_file(output, seed, length)) for length in lengths)
-    ]
+    is_there = lambda seed: all(os.path.exists(similarity_file(output, seed, length)) for length in lengths)
+    missing = [seed for seed in seeds if not is_there(seed)]
     logging.info('%s: %d of %d seeds to compute', output, len(missing), len(seeds))
     with Progress(console=SCREEN) as bar:
         line = bar.add_task('warming up', total=len(missing) * lengths[-1])
@@ -126,19 +113,14 @@ def warm_up(
         config: dict, seed: int, lengths: Sequence[int], step: Callable[[], None]
 ) -> Iterator[Tuple[int, np.ndarray]]:
     """
-    Overview:
-        The warm-up of one seed, exactly as a training run makes it.
-    Arguments:
-        - step (:obj:`Callable`): Called after every update.
-    Returns:
-        - similarities (:obj:`Iterator`): At each length: its number of updates, similarity of the tasks (K, K).
+    The warm-up of one seed, exactly as a training run makes it: at each length its number of updates, and the
+    similarity of the tasks (K, K). Calls ``step`` after every update.
     """
     from lzero_mow.entry.run.random_state import isolated_rng
     from lzero_mow.entry.run.workers import build_workers, compile_run, on_device
     from lzero_mow.entry.warm_up import gradient_batches
     with tempfile.TemporaryDirectory() as folder:
-        config = change(config, [{'seed': seed, 'exp_name': folder}])
-        cfg = compile_run(on_device(config))
+        cfg = compile_run(on_device(change(config, [{'seed': seed, 'exp_name': folder}])))
         workers = build_workers(cfg, config['create'], folder)
         policy, done = workers.policy, 0
         try:

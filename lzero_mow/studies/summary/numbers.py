@@ -8,7 +8,7 @@ import pandas as pd
 
 from lzero_mow.config.suites import DEFAULT_METHOD, RANDOM, REFERENCES
 from lzero_mow.config.tree import did_you_mean
-from lzero_mow.report.stats.intervals import interval, iqm, mean, median, probability_of_improvement, wilson
+from lzero_mow.report.stats.intervals import Statistic, interval, iqm, mean, median, probability_of_improvement, wilson
 from lzero_mow.report.stats.scale import Scale, table_scale
 from lzero_mow.report.stats.scores import RETURN, finals, methods_of, read_evaluations, result_files, tasks_of
 from lzero_mow.report.tables.costs import RUNS, read_costs
@@ -59,9 +59,8 @@ class Summary:
 def summarise(folder: str, baseline: Optional[str] = None, last: int = 1, drawn: Sequence[str] = ()) -> Summary:
     """
     Overview:
-        Compute the numbers of a folder's tables.
+        Compute the numbers of the tables in a folder, ``<method>.csv`` and ``runs.csv``.
     Arguments:
-        - folder (:obj:`str`): Holds ``<method>.csv`` and ``runs.csv``.
         - baseline (:obj:`Optional[str]`): The method that the others are compared with; None for MoW if it is there.
         - last (:obj:`int`): A run has reached the mean of this many last evaluations.
         - drawn (:obj:`Sequence[str]`): Methods whose learning curves are drawn; empty for the first of the table.
@@ -88,17 +87,9 @@ def summarise_rows(
         rows: pd.DataFrame, costs: pd.DataFrame, scale: Optional[Scale], baseline: Optional[str] = None,
         last: int = 1, drawn: Sequence[str] = ()
 ) -> Summary:
-    """
-    Overview:
-        Compute the numbers of evaluations, wherever they come from.
-    Arguments:
-        - rows (:obj:`pd.DataFrame`), costs (:obj:`pd.DataFrame`): Evaluations, and what the runs have cost.
-        - scale (:obj:`Optional[Scale]`): What turns returns into scores; without it there are none.
-        - baseline, last, drawn: See ``summarise``.
-    """
+    """The numbers of evaluations and of what the runs have cost, with scores if there is a scale; see ``summarise``."""
     methods, tasks = methods_of(rows), tasks_of(rows)
-    if baseline is None and DEFAULT_METHOD in methods:
-        baseline = DEFAULT_METHOD
+    baseline = baseline or (DEFAULT_METHOD if DEFAULT_METHOD in methods else None)
     rows = rows.assign(score=np.nan if scale is None else scale(rows))
     by_method = {method: rows[rows.method == method] for method in methods}
     summaries = [_method(by_method[method], tasks, scale, last) for method in methods]
@@ -108,15 +99,13 @@ def summarise_rows(
     random = next((summary.returns for summary in summaries if summary.method == RANDOM), None)
     for summary in summaries:
         if baseline not in (None, summary.method):
-            compared = interval(probability_of_improvement, ends[baseline], ends[summary.method])
-            summary.improvement = _estimate(compared)
+            summary.improvement = _estimate(probability_of_improvement, ends[baseline], ends[summary.method])
         if random is not None:  # the lower end above the upper end of random play's; never for NaN
             summary.above_random = [task for task in tasks if summary.returns[task][1] > random[task][2]]
         _add_costs(summary, costs[costs.method == summary.method])
     drawn = drawn or [method for method in methods if method not in REFERENCES][:CURVES]
-    return Summary(
-        tasks, scale, baseline, last, summaries, [method for method in methods if method in (*drawn, *REFERENCES)]
-    )
+    drawn = [method for method in methods if method in (*drawn, *REFERENCES)]
+    return Summary(tasks, scale, baseline, last, summaries, drawn)
 
 
 def _method(rows: pd.DataFrame, tasks: Sequence[str], scale: Optional[Scale], last: int) -> MethodSummary:
@@ -127,7 +116,7 @@ def _method(rows: pd.DataFrame, tasks: Sequence[str], scale: Optional[Scale], la
     summary = MethodSummary(rows.method.iloc[0], len(returns), *numbers, returns=_by_task(tasks, returns))
     if scale is not None:
         scores = finals(rows, [task for task in tasks if scale.covers(task)], 'score', last)
-        summary.scores = {name: _estimate(interval(statistic, scores)) for name, statistic in STATISTICS.items()}
+        summary.scores = {name: _estimate(statistic, scores) for name, statistic in STATISTICS.items()}
     for name in SUCCESSES:
         if rows[name].notna().all():
             summary.successes[name] = _successes(tasks, finals(rows, tasks, name, last), summary.episodes[0])
@@ -152,10 +141,10 @@ def _by_task(tasks: Sequence[str], values: np.ndarray) -> Dict[str, Estimate]:
 def _successes(tasks: Sequence[str], values: np.ndarray, episodes: int) -> Dict[str, Estimate]:
     """Means over seeds of values (seeds, tasks), and over all tasks."""
     if len(values) > 1:
-        return {**_by_task(tasks, values), ALL_TASKS: _estimate(interval(mean, values))}
+        return {**_by_task(tasks, values), ALL_TASKS: _estimate(mean, values)}
     of_tasks = {task: wilson(value, episodes) for task, value in zip(tasks, values[0].tolist())}
     return {**of_tasks, ALL_TASKS: wilson(float(values.mean()), episodes * len(tasks))}
 
 
-def _estimate(values: Tuple[np.ndarray, np.ndarray, np.ndarray]) -> Estimate:
-    return tuple(map(float, values))
+def _estimate(statistic: Statistic, *values: np.ndarray) -> Estimate:
+    return tuple(map(float, interval(statistic, *values)))

@@ -18,11 +18,8 @@ COSTS = ('interactions', 'updates', 'cpu_minutes', 'megabytes')
 
 def write_summary(folder: str, summary: Summary) -> List[str]:
     """
-    Overview:
-        Write ``summary.md``, ``summary.csv``, ``games.csv``, ``curves.png``, and where there are scores ``iqm.png``,
-        into the tables' folder.
-    Returns:
-        - paths (:obj:`List[str]`): The files.
+    Write ``summary.md``, ``summary.csv``, ``games.csv``, ``curves.png``, and where there are scores ``iqm.png``, into
+    the tables' folder; returns the files' paths.
     """
     names = ('summary.md', 'summary.csv', 'games.csv', 'curves.png', 'iqm.png')
     text, methods, games, curves, bars = paths = [os.path.join(folder, name) for name in names]
