@@ -31,7 +31,8 @@ class ParameterScaling:
     @property
     def active_tasks(self) -> List[int]:
         """Ids of the unsolved tasks, ascending."""
-        return [self._tasks.index(task) for task in self._solved.active]
+        solved = self._solved.solved
+        return [k for k, task in enumerate(self._tasks) if task not in solved]
 
     def note_evaluation(self, returns: Mapping[str, float]) -> None:
         """Take an evaluation into account: the mean return of every task."""

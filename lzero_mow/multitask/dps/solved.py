@@ -32,11 +32,6 @@ class SolvedTasks:
         """The solved tasks, in the order of all tasks."""
         return [task for task in self._tasks if self._solved[task]]
 
-    @property
-    def active(self) -> List[str]:
-        """The tasks that are not solved, in the order of all tasks."""
-        return [task for task in self._tasks if not self._solved[task]]
-
     def state_dict(self) -> Dict[str, Any]:
         """The whole state, as primitives."""
         return dict(solved=dict(self._solved), against=dict(self._against))

@@ -1,8 +1,5 @@
 """What runs have cost as a table, ``runs.csv``: one row per run that has ended."""
-import os
 from dataclasses import dataclass
-
-import pandas as pd
 
 from .csv_table import Table
 from .run_record import RunRecord
@@ -27,6 +24,7 @@ class RunCost:
 
 
 COSTS = Table('table of runs', RunCost)
+read_costs = COSTS.read_if_there
 
 
 def run_cost(record: RunRecord, task: str) -> RunCost:
@@ -36,8 +34,3 @@ def run_cost(record: RunRecord, task: str) -> RunCost:
         round(record.cpu_seconds / 60, 2), round(record.wall_seconds / 60, 2), round(record.model_bytes / 2 ** 20, 3),
         round(record.peak_memory_bytes / 2 ** 20)
     )
-
-
-def read_costs(path: str) -> pd.DataFrame:
-    """Read the table; it is empty where there is no file."""
-    return COSTS.read(path) if os.path.isfile(path) else COSTS.frame([])

@@ -42,6 +42,10 @@ class Table:
         except OSError as error:
             raise OSError(error.errno, error.strerror, path) from error
 
+    def read_if_there(self, path: str) -> pd.DataFrame:
+        """Read a file; an empty frame where there is none."""
+        return self.read(path) if os.path.isfile(path) else self.frame([])
+
     def read(self, path: str) -> pd.DataFrame:
         """Read a file; ValueError in one line that names it if it has other columns or is damaged."""
         present = header(path)

@@ -19,7 +19,6 @@ class Times:
 
 
 TABLE = Table('table of times', Times)
-read_times = TABLE.read
 
 
 def append_times(path: str, row: Times) -> None:

@@ -8,11 +8,9 @@ restarts included. A manager has --envs environments. They take turns in every r
 speed drifts is unfair to none; a row is the median of its rounds.
 'of ALE' is relative to ale_py's vector environment, which steps in C++ threads.
 """
-import statistics
-import time
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Tuple
 
 import ale_py
 import numpy as np
@@ -23,7 +21,7 @@ from rich.progress import track
 
 from lzero_mow.config.atari import ale_id, check_game
 from lzero_mow.envs.atari import AtariMoWEnv
-from .shared import parse, show
+from .shared import parse, show, timed
 
 ROUNDS, THREADS = 5, 2
 Play = Callable[[int], None]  # this many environment steps in all
@@ -42,23 +40,16 @@ def main() -> None:
             manager_player(SyncSubprocessEnvManager, args.game, args.envs),
         ale: vector_player(args.game, args.envs),
     }
+    seconds = {name: [] for name in players}
     with ExitStack() as stack:
         for _, close in players.values():
             stack.callback(close)
-        speeds = measure({name: play for name, (play, _) in players.items()}, args.steps)
+        for _ in track(range(ROUNDS), transient=True):
+            for name, (play, _) in players.items():
+                seconds[name].append(timed(lambda: play(args.steps)))
+    speeds = {name: args.steps / np.median(of_rounds) for name, of_rounds in seconds.items()}
     rows = [(name, f'{speed:.0f}', f'{speed / speeds[ale]:.0%}') for name, speed in speeds.items()]
     show(f'{args.game}, {ROUNDS} rounds of {args.steps} steps', [''], ['steps/s', 'of ALE'], rows)
-
-
-def measure(plays: Dict[str, Play], steps: int) -> Dict[str, float]:
-    """Median steps per second, everybody playing in turn."""
-    seconds = {name: [] for name in plays}
-    for _ in track(range(ROUNDS), transient=True):
-        for name, play in plays.items():
-            start = time.perf_counter()
-            play(steps)
-            seconds[name].append(time.perf_counter() - start)
-    return {name: steps / statistics.median(of_rounds) for name, of_rounds in seconds.items()}
 
 
 def _random_player(env: Any, ends: Callable[[Any], bool]) -> Play:

@@ -61,7 +61,7 @@ def decision(policy: Policy, num_tasks: int) -> Callable[[], None]:
     return lambda: policy.collect_mode.forward(frames, legal, 1.0, ids, 0.0, ready_env_id=ids, timestep=ids)
 
 
-def timed(call: Callable[[], None], device: torch.device) -> float:
+def timed(call: Callable[[], Any], device: torch.device = torch.device('cpu')) -> float:
     """Seconds that a call takes, the device's work included."""
     synchronize = torch.cuda.synchronize if device.type == 'cuda' else lambda: None
     synchronize()

@@ -1,10 +1,11 @@
 """The page: tables and pictures of finished runs, all in one file."""
 import base64
 import glob
+import mimetypes
 import os
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
 import pandas as pd
@@ -14,16 +15,15 @@ from lzero_mow.report.pictures.curves import draw_curves
 from lzero_mow.report.stats.intervals import REPETITIONS
 from lzero_mow.report.stats.scale import SUCCESS, table_scale
 from lzero_mow.report.tables.costs import COSTS
-from lzero_mow.studies.summary.cells import return_cells, score_cells, success_cells
+from lzero_mow.studies.summary.cells import Cells, number, return_cells, score_cells, success_cells
 from lzero_mow.studies.summary.numbers import Summary, summarise_rows
 from lzero_mow.studies.summary.text import episodes_text, notes_on_successes, success_meanings
 from lzero_mow.studies.summary.writer import draw_scores
 from lzero_mow.studies.templates import write_template
 from .plasticity import write_plasticity
 from .runs import FinishedRun
-from .tables import cost_cells
 
-MIME = {'.png': 'image/png', '.mp4': 'video/mp4'}
+Picture = Dict[str, object]
 # Pictures of a run's report that show a method, with their captions; the videos follow.
 PICTURES = {
     'router.png': 'Which game uses which expert',
@@ -33,20 +33,16 @@ PICTURES = {
 }
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A picture or video as the page has it."""
-    data: str  # a data URI
-    caption: str
-    is_video: bool = False
-
-
 def embedded(path: str, caption: str) -> Picture:
-    """A file as a data URI, so that the page needs no other file."""
-    mime = MIME[os.path.splitext(path)[1]]
-    with open(path, 'rb') as file:
-        data = base64.b64encode(file.read()).decode()
-    return Picture(f'data:{mime};base64,{data}', caption, mime.startswith('video'))
+    """A picture or video as the page has it: as a data URI, so that the page needs no other file."""
+    mime, _ = mimetypes.guess_type(path)
+    data = base64.b64encode(Path(path).read_bytes()).decode()
+    return dict(data=f'data:{mime};base64,{data}', caption=caption, is_video=mime.startswith('video'))
+
+
+def _embedded(captions: Dict[str, str]) -> List[Picture]:
+    """The files that there are, by path."""
+    return [embedded(path, caption) for path, caption in captions.items() if os.path.isfile(path)]
 
 
 def write_page(path: str, runs: Sequence[FinishedRun], baseline: Optional[str] = None) -> None:
@@ -55,6 +51,10 @@ def write_page(path: str, runs: Sequence[FinishedRun], baseline: Optional[str] =
     summary = summarise_rows(rows, COSTS.frame(run.cost() for run in runs), table_scale(rows, last=1), baseline)
     trained = [run for run in runs if run.method not in REFERENCES]
     with tempfile.TemporaryDirectory() as folder:
+        bars, plasticity = (os.path.join(folder, name) for name in ('iqm.png', 'plasticity.png'))
+        if summary.scale is not None:
+            draw_scores(bars, summary)
+        write_plasticity(plasticity, runs, [method.method for method in summary.methods])
         write_template(
             path, 'compare/page.html',
             title=' against '.join(method.method for method in summary.methods if method.method not in REFERENCES),
@@ -73,19 +73,11 @@ def write_page(path: str, runs: Sequence[FinishedRun], baseline: Optional[str] =
             games=return_cells(summary, summary.methods),
             bold=any(method.method == RANDOM for method in summary.methods),
             costs=cost_cells(summary, runs),
-            score_pictures=_bars(folder, summary),
+            score_pictures=_embedded({bars: 'Interquartile mean over games and seeds'}),
             curves=_curves(folder, rows, runs, summary),
-            plasticity=_plasticity(folder, runs, summary),
+            plasticity=_embedded({plasticity: 'Means over seeds'}),
             methods=_methods(runs, summary),
         )
-
-
-def _bars(folder: str, summary: Summary) -> List[Picture]:
-    if summary.scale is None:
-        return []
-    path = os.path.join(folder, 'iqm.png')
-    draw_scores(path, summary)
-    return [embedded(path, 'Interquartile mean over games and seeds')]
 
 
 def _curves(folder: str, rows: pd.DataFrame, runs: Sequence[FinishedRun], summary: Summary) -> List[Picture]:
@@ -112,12 +104,6 @@ def _by_minutes(run: FinishedRun, models: int) -> pd.DataFrame:
     return run.rows.assign(env_step=run.rows.env_step.map(minutes)).dropna(subset='env_step')
 
 
-def _plasticity(folder: str, runs: Sequence[FinishedRun], summary: Summary) -> List[Picture]:
-    path = os.path.join(folder, 'plasticity.png')
-    names = [method.method for method in summary.methods]
-    return [embedded(path, 'Means over seeds')] if write_plasticity(path, runs, names) else []
-
-
 def _methods(runs: Sequence[FinishedRun], summary: Summary) -> List[Dict[str, object]]:
     """Each method's own pictures, from its first seed."""
     shown = []
@@ -128,7 +114,32 @@ def _methods(runs: Sequence[FinishedRun], summary: Summary) -> List[Dict[str, ob
         for video in sorted(glob.glob(os.path.join(glob.escape(report), 'open_loop_*.mp4'))):
             game = os.path.basename(video)[len('open_loop_'):-len('.mp4')]
             paths[video] = f'{game}, imagined'
-        pictures = [embedded(path, caption) for path, caption in paths.items() if os.path.isfile(path)]
-        if pictures:
+        if pictures := _embedded(paths):
             shown.append(dict(name=f'{method}, seed {first.record.seed}', pictures=pictures))
     return shown
+
+
+def cost_cells(summary: Summary, runs: Sequence[FinishedRun]) -> Cells:
+    """A row per method: parameters, memory, times, and what was done."""
+    cells = [[
+        'method', 'million parameters', 'MB', 'peak memory, MB', 'interactions', 'updates', 'CPU minutes', 'minutes',
+        'seconds per decision', 'seconds per update'
+    ]]
+    for method in summary.methods:
+        if method.method in REFERENCES:
+            continue
+        own = [run for run in runs if run.method == method.method]
+        last = pd.concat([run.times.tail(1) for run in own])
+        cells.append([
+            method.method,
+            number(sum(run.record.model_bytes for run in own) / method.seeds / 4e6, 2),
+            number(method.megabytes, 2),
+            number(max(run.record.peak_memory_bytes for run in own) / 2 ** 20, 0, ','),
+            number(method.interactions, 0, ','),
+            number(method.updates, 0, ','),
+            number(method.cpu_minutes, 1),
+            number(sum(run.record.wall_seconds for run in own) / method.seeds / 60, 1),
+            number(last.decision_seconds.mean(), 4),
+            number(last.update_seconds.mean(), 3),
+        ])
+    return cells

@@ -20,13 +20,13 @@ MEASURES = {
 }
 
 
-def write_plasticity(path: str, runs: Sequence[FinishedRun], methods: Sequence[str]) -> bool:
-    """Draw every measure that a run has, as PNG: means over seeds with their intervals; False if there is none."""
+def write_plasticity(path: str, runs: Sequence[FinishedRun], methods: Sequence[str]) -> None:
+    """Draw every measure that a run has, as PNG: means over seeds with their intervals; no file if there is none."""
     colours = method_colours(methods)
     measured = {title: _curves(runs, methods, pattern) for title, pattern in MEASURES.items()}
     measured = {title: of_method for title, of_method in measured.items() if of_method}
     if not measured:
-        return False
+        return
     figure, axes = panels(list(measured), 'environment steps per task', '')
     for title, of_method in measured.items():
         axes[title].title.set_fontsize('medium')
@@ -34,7 +34,6 @@ def write_plasticity(path: str, runs: Sequence[FinishedRun], methods: Sequence[s
         for method, (steps, values) in of_method.items():
             draw_curve(axes[title], steps, values[:, None], mean, method, colours[method])  # (seeds, 1, T)
     save(figure, path)
-    return True
 
 
 def _curves(

@@ -50,10 +50,8 @@ def load_run(folder: str) -> FinishedRun:
     if record is None:
         command = f'python -m lzero_mow train --resume {folder}'
         raise ValueError(f"the run in '{folder}' has not ended: go on with `{command}`")
-    times, diagnostics = (
-        table.read(path) if os.path.isfile(path := os.path.join(folder, name)) else table.frame([])
-        for name, table in ((TIMES, TIMES_TABLE), (DIAGNOSTICS, DIAGNOSTICS_TABLE))
-    )
+    times = TIMES_TABLE.read_if_there(os.path.join(folder, TIMES))
+    diagnostics = DIAGNOSTICS_TABLE.read_if_there(os.path.join(folder, DIAGNOSTICS))
     return FinishedRun(folder, config, record, read_results(os.path.join(folder, RESULTS)), times, diagnostics)
 
 

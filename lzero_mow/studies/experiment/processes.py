@@ -20,10 +20,8 @@ GRACE_SECONDS = 30
 def run_jobs(jobs: Sequence[Job], plan: Plan, at_once: int, threads: int, on_finished: Callable) -> List[Job]:
     """
     Overview:
-        Run jobs in their order. One that fails does not stop the others.
-    Arguments:
-        - at_once (:obj:`int`), threads (:obj:`int`): How many processes, and how many threads each of them uses.
-        - on_finished (:obj:`Callable`): Called without arguments whenever a run has reached its end.
+        Run jobs in their order, ``at_once`` processes with ``threads`` threads each. One that fails does not stop the
+        others. ``on_finished`` is called whenever a run has reached its end.
     Returns:
         - failed (:obj:`List[Job]`): The runs that did not reach their end.
     Raises:
@@ -34,19 +32,19 @@ def run_jobs(jobs: Sequence[Job], plan: Plan, at_once: int, threads: int, on_fin
         while waiting or running:
             while waiting and len(running) < at_once:
                 job = waiting.pop(0)
-                screen.start(job)
+                screen.note_start(job)
                 try:
                     running[_start(job, plan, threads)] = job
                 except BlockingIOError:
-                    screen.end(job, 'is being trained by another process')
+                    screen.note_end(job, 'is being trained by another process')
                     failed.append(job)
             for process in [process for process in running if process.poll() is not None]:
                 job = running.pop(process)
                 if is_finished(job):
-                    screen.end(job, 'finished')
+                    screen.note_end(job, 'finished')
                     on_finished()
                 else:
-                    screen.end(job, f'failed: see {job.log}')
+                    screen.note_end(job, f'failed: see {job.log}')
                     failed.append(job)
             time.sleep(POLL_SECONDS)
     return failed
@@ -83,31 +81,24 @@ def _stopping(running: Dict[subprocess.Popen, Job]) -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
-class _Screen:
+class _Screen(Progress):
     """On a terminal a live line per run and one for all of them; elsewhere plain log lines."""
 
     def __init__(self, total: int) -> None:
         columns = (SpinnerColumn(), TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn())
-        self._progress = Progress(*columns, TimeElapsedColumn(), console=SCREEN, disable=not SCREEN.is_terminal)
-        self._all = self._progress.add_task('all runs', total=total)
-        self._started: Dict[str, Tuple[float, TaskID]] = {}  # by the run's name: start and live line
-        self._done, self._total = 0, total
+        super().__init__(*columns, TimeElapsedColumn(), console=SCREEN, disable=not SCREEN.is_terminal)
+        self._all = self.add_task('all runs', total=total)
+        self._running: Dict[str, Tuple[float, TaskID]] = {}  # by the run's name: start and live line
+        self._ended, self._total = 0, total
 
-    def __enter__(self) -> '_Screen':
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._progress.stop()
-
-    def start(self, job: Job) -> None:
-        self._started[str(job)] = time.monotonic(), self._progress.add_task(str(job), total=None)
+    def note_start(self, job: Job) -> None:
+        self._running[str(job)] = time.monotonic(), self.add_task(str(job), total=None)
         logging.info('%s: started', job)
 
-    def end(self, job: Job, how: str) -> None:
-        self._done += 1
-        started, line = self._started.pop(str(job))
-        self._progress.remove_task(line)
-        self._progress.advance(self._all)
+    def note_end(self, job: Job, how: str) -> None:
+        self._ended += 1
+        started, line = self._running.pop(str(job))
+        self.remove_task(line)
+        self.advance(self._all)
         minutes = (time.monotonic() - started) / 60
-        logging.info('%s: %s after %.1f minutes (%d of %d)', job, how, minutes, self._done, self._total)
+        logging.info('%s: %s after %.1f minutes (%d of %d)', job, how, minutes, self._ended, self._total)
