@@ -1,5 +1,5 @@
 """Gradient conflict: whether tasks pull the weights they share in the same, in unrelated or in opposite directions."""
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -63,9 +63,14 @@ def conflict(cosine: np.ndarray) -> Dict[str, float]:
     return {'mean_cosine': float(pairs.mean()), 'negative_share': float((pairs < 0).mean())}
 
 
-def conflicts(parts: Mapping[str, TaskGradients]) -> Tuple[Dict[str, float], Dict[str, np.ndarray]]:
-    """For the parts of a model that several tasks share: numbers by name, and by part the (K, K) cosines."""
-    scalars, matrices = {}, {}
+def with_conflict(scalars: Dict[str, float], parts: Mapping[str, TaskGradients]) -> Dict[str, Any]:
+    """
+    Overview:
+        A diagnosis: numbers by name, and the conflict in the parts of a model that several tasks share.
+    Returns:
+        - diagnosis (:obj:`dict`): 'scalars': name -> number; 'conflict': shared part -> (K, K) cosines.
+    """
+    scalars, matrices = dict(scalars), {}
     for part, gradients in parts.items():
         cosine = gradients.cosines()
         measured = conflict(cosine)
@@ -73,4 +78,4 @@ def conflicts(parts: Mapping[str, TaskGradients]) -> Tuple[Dict[str, float], Dic
             matrices[part] = cosine
             measured['signal'] = gradients.signal()
         scalars.update({f'gradient_conflict/{part}/{name}': value for name, value in measured.items()})
-    return scalars, matrices
+    return dict(scalars=scalars, conflict=matrices)

@@ -14,7 +14,7 @@ from lzero_mow.model.common.grouped import ONE_GROUP
 from lzero_mow.model.mow.mow_model import MoWModel
 from lzero_mow.model.mow.world_model import WorldModel
 from lzero_mow.multitask.clustering.signatures import LossFn, task_gradients
-from .conflict import TaskGradients, conflicts
+from .conflict import TaskGradients, with_conflict
 from .dormant import DormantUnits
 from .expert_use import expert_use
 from .latent_norm import norm_scalars
@@ -22,12 +22,9 @@ from .latent_norm import norm_scalars
 
 def diagnose(model: MoWModel, batches: Iterable[SequenceBatch], loss_fn: LossFn, cfg: EasyDict) -> Dict[str, Any]:
     """
-    Overview:
-        Measure a model in eval mode, between two updates, without changing it: weights, running statistics, gradients
-        and torch's random state stay the same. Units and states are measured on the first of the batches of real
-        sequences, gradients are summed over all of them. For ``loss_fn`` see `task_gradients`.
-    Returns:
-        - diagnosis (:obj:`dict`): 'scalars': name -> number; 'conflict': shared part -> (K, K) cosines.
+    Measure a model in eval mode, between two updates, without changing it: weights, running statistics, gradients and
+    torch's random state stay the same. Units and states are measured on the first of the batches of real sequences,
+    gradients are summed over all of them. For ``loss_fn`` see `task_gradients`, for the result `with_conflict`.
     """
     world, scalars = model.world_model, {}
     device = next(model.parameters()).device
@@ -45,8 +42,7 @@ def diagnose(model: MoWModel, batches: Iterable[SequenceBatch], loss_fn: LossFn,
         if world.router is not None:
             use = expert_use(world.router.chosen_on_host, world.router.scores(world.embedding()))
             scalars.update({f'expert_use/{name}': value for name, value in use.items()})
-    conflict_scalars, matrices = conflicts(parts)
-    return dict(scalars={**scalars, **conflict_scalars}, conflict=matrices)
+    return with_conflict(scalars, parts)
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ from torch import Tensor
 from lzero_mow.buffer.search_batch import SearchBatch
 from lzero_mow.model.scalezero.moe import MoEFeedForward
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
-from .conflict import TaskGradients, conflicts
+from .conflict import TaskGradients, with_conflict
 from .dormant import DormantUnits
 from .expert_use import evenness
 from .latent_norm import norm_scalars
@@ -18,11 +18,9 @@ def diagnose(
         names: Sequence[str]
 ) -> Dict[str, Any]:
     """
-    Overview:
-        Measure a model in eval mode, between two updates, without changing it. Units, latents and experts are measured
-        on the first of the batches of real sequences, gradients of the losses (K,) are summed over all of them.
-    Returns:
-        - diagnosis (:obj:`dict`): 'scalars': name -> number; 'conflict': shared part -> (K, K) cosines.
+    Measure a model in eval mode, between two updates, without changing it. Units, latents and experts are measured on
+    the first of the batches of real sequences, gradients of the losses (K,) are summed over all of them. For the result
+    see `with_conflict`.
     """
     scalars, same_copy = {}, [0] * model.num_tasks
     trainable = {
@@ -36,8 +34,7 @@ def diagnose(
             loss = losses_fn(batch.of_task(k))[k]
             for name, gradients in parts.items():
                 gradients.add(k, torch.autograd.grad(loss, trainable[name], retain_graph=True, materialize_grads=True))
-    conflict_scalars, matrices = conflicts(parts)
-    return dict(scalars={**scalars, **conflict_scalars}, conflict=matrices)
+    return with_conflict(scalars, parts)
 
 
 @torch.no_grad()

@@ -13,11 +13,8 @@ MISSING = ['', 'nan']  # in a column of floats; a task may well be called 'nan'
 
 class Table:
     """
-    Overview:
-        One kind of CSV file.
-    Arguments:
-        - kind (:obj:`str`): What it is, for errors.
-        - row (:obj:`type`): A dataclass: a field is a column, of its type. ``Optional[float]`` fields may be empty.
+    One kind of CSV file; ``kind`` names it in errors. The row is a dataclass: a field is a column, of its type, and
+    ``Optional[float]`` fields may be empty.
     """
 
     def __init__(self, kind: str, row: type) -> None:

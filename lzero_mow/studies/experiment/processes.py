@@ -19,13 +19,9 @@ GRACE_SECONDS = 30
 
 def run_jobs(jobs: Sequence[Job], plan: Plan, at_once: int, threads: int, on_finished: Callable) -> List[Job]:
     """
-    Overview:
-        Run jobs in their order, ``at_once`` processes with ``threads`` threads each. One that fails does not stop the
-        others. ``on_finished`` is called whenever a run has reached its end.
-    Returns:
-        - failed (:obj:`List[Job]`): The runs that did not reach their end.
-    Raises:
-        - KeyboardInterrupt: after Ctrl-C or SIGTERM, when all processes have ended.
+    Run jobs in their order, ``at_once`` processes with ``threads`` threads each. One that fails does not stop the
+    others: returned are those that did not reach their end. ``on_finished`` is called whenever a run has reached it.
+    KeyboardInterrupt after Ctrl-C or SIGTERM, when all processes have ended.
     """
     waiting, running, failed = list(jobs), {}, []
     with _Screen(len(jobs)) as screen, _stopping(running):

@@ -28,11 +28,8 @@ def write_stability(
         folder: str, seeds: Sequence[int], lengths: Sequence[int], tasks: Sequence[str], rule: str, num_clusters: int
 ) -> None:
     """
-    Overview:
-        Group the tasks by the folder's similarities, one per seed and (ascending) length, and write ``stability.csv``,
-        ``stability.md`` and ``stability.png``.
-    Arguments:
-        - rule (:obj:`str`), num_clusters (:obj:`int`): See ``lzero_mow.multitask.clustering.grouping.group``.
+    ``group`` the tasks by the folder's similarities, one per seed and (ascending) length, and write ``stability.csv``,
+    ``stability.md`` and ``stability.png``.
     """
     similarity = {
         (seed, length): read_similarity(similarity_file(folder, seed, length))[1]

@@ -58,14 +58,10 @@ class Summary:
 
 def summarise(folder: str, baseline: Optional[str] = None, last: int = 1, drawn: Sequence[str] = ()) -> Summary:
     """
-    Overview:
-        Compute the numbers of the tables in a folder, ``<method>.csv`` and ``runs.csv``.
-    Arguments:
-        - baseline (:obj:`Optional[str]`): The method that the others are compared with; None for MoW if it is there.
-        - last (:obj:`int`): A run has reached the mean of this many last evaluations.
-        - drawn (:obj:`Sequence[str]`): Methods whose learning curves are drawn; empty for the first of the table.
-    Raises:
-        - ValueError: in one line for missing files and methods, and for tables that do not fit together.
+    The numbers of a folder's tables, ``<method>.csv`` and ``runs.csv``: against a baseline (None for MoW if it is
+    there), where a run has reached the mean of its ``last`` evaluations, with the methods whose learning curves are
+    drawn (none for the first of the table). ValueError in one line for missing files and methods, and for tables that
+    do not fit together.
     """
     if last < 1:
         raise ValueError(f'--last is {last}: expected at least 1 evaluation')
