@@ -62,7 +62,10 @@ def steps_per_second(task: str, profile: str, processes: int, steps: int) -> flo
 
 
 def main() -> None:
-    check = lambda _: (require_metaworld(), choose_gl())
+    def check(_) -> None:
+        require_metaworld()
+        choose_gl()
+
     args = parse('metaworld_speed', __doc__, check, processes=[1, 2, 3, 4], steps=300, repeats=3)
     rows = []
     for profile, share in STEPS.items():
