@@ -33,16 +33,15 @@ PICTURES = {
 }
 
 
-def embedded(path: str, caption: str) -> Picture:
-    """A picture or video as the page has it: as a data URI, so that the page needs no other file."""
-    mime, _ = mimetypes.guess_type(path)
-    data = base64.b64encode(Path(path).read_bytes()).decode()
-    return dict(data=f'data:{mime};base64,{data}', caption=caption, is_video=mime.startswith('video'))
-
-
-def _embedded(captions: Dict[str, str]) -> List[Picture]:
-    """The files that there are, by path."""
-    return [embedded(path, caption) for path, caption in captions.items() if os.path.isfile(path)]
+def embedded(captions: Dict[str, str]) -> List[Picture]:
+    """The pictures and videos that there are, by path, as data URIs: the page needs no other file."""
+    pictures = []
+    for path, caption in captions.items():
+        if os.path.isfile(path):
+            mime, _ = mimetypes.guess_type(path)
+            data = base64.b64encode(Path(path).read_bytes()).decode()
+            pictures.append(dict(data=f'data:{mime};base64,{data}', caption=caption, is_video=mime.startswith('video')))
+    return pictures
 
 
 def write_page(path: str, runs: Sequence[FinishedRun], baseline: Optional[str] = None) -> None:
@@ -73,27 +72,26 @@ def write_page(path: str, runs: Sequence[FinishedRun], baseline: Optional[str] =
             games=return_cells(summary, summary.methods),
             bold=any(method.method == RANDOM for method in summary.methods),
             costs=cost_cells(summary, runs),
-            score_pictures=_embedded({bars: 'Interquartile mean over games and seeds'}),
+            score_pictures=embedded({bars: 'Interquartile mean over games and seeds'}),
             curves=_curves(folder, rows, runs, summary),
-            plasticity=_embedded({plasticity: 'Means over seeds'}),
+            plasticity=embedded({plasticity: 'Means over seeds'}),
             methods=_methods(runs, summary),
         )
 
 
 def _curves(folder: str, rows: pd.DataFrame, runs: Sequence[FinishedRun], summary: Summary) -> List[Picture]:
     """Against environment steps, and against the clock where runs have kept it."""
-    path = os.path.join(folder, 'steps.png')
-    draw_curves(path, rows, summary.scale)
-    what = 'Successes' if summary.scale is SUCCESS else 'Returns'
-    pictures = [embedded(path, f'{what} over environment steps; bands: 95 % intervals over seeds')]
+    steps, minutes = (os.path.join(folder, name) for name in ('steps.png', 'minutes.png'))
+    draw_curves(steps, rows, summary.scale)
     models = Counter((run.method, run.record.seed) for run in runs)
     timed = pd.concat([_by_minutes(run, models[run.method, run.record.seed]) for run in runs])
     if not timed.method.isin(REFERENCES).all():
-        path = os.path.join(folder, 'minutes.png')
-        draw_curves(path, timed, summary.scale, x='minutes by the clock')
-        caption = "The same over time by the clock, evaluations included; an ensemble's models one after the other"
-        pictures.append(embedded(path, caption))
-    return pictures
+        draw_curves(minutes, timed, summary.scale, x='minutes by the clock')
+    what = 'Successes' if summary.scale is SUCCESS else 'Returns'
+    return embedded({
+        steps: f'{what} over environment steps; bands: 95 % intervals over seeds',
+        minutes: "The same over time by the clock, evaluations included; an ensemble's models one after the other",
+    })
 
 
 def _by_minutes(run: FinishedRun, models: int) -> pd.DataFrame:
@@ -114,7 +112,7 @@ def _methods(runs: Sequence[FinishedRun], summary: Summary) -> List[Dict[str, ob
         for video in sorted(glob.glob(os.path.join(glob.escape(report), 'open_loop_*.mp4'))):
             game = os.path.basename(video)[len('open_loop_'):-len('.mp4')]
             paths[video] = f'{game}, imagined'
-        if pictures := _embedded(paths):
+        if pictures := embedded(paths):
             shown.append(dict(name=f'{method}, seed {first.record.seed}', pictures=pictures))
     return shown
 
