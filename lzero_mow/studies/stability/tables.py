@@ -54,7 +54,7 @@ def write_stability(
         for (seed, length), clusters in assignments.items()
     ], columns=indices.columns)
     values = pd.concat([silhouettes, indices]).groupby(['updates', 'comparison']).value
-    cells = values.agg(_spread).unstack().reindex(columns=columns).fillna('-')
+    cells = values.agg(_spread).unstack(fill_value='-').reindex(columns=columns, fill_value='-')
     cells.insert(0, 'clusters', table.groupby(['length', 'seed']).cluster.nunique().groupby('length').agg(span))
     write_template(
         os.path.join(folder, 'stability.md'), 'stability/stability.md.jinja', tasks=tasks, seeds=seeds,
