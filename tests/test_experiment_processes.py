@@ -20,8 +20,8 @@ import sys, time, signal
 from pathlib import Path
 name, folder = sys.argv[1], Path(sys.argv[2])
 signal.signal(signal.SIGTERM, signal.default_int_handler)  # as a run does
-(folder / (name + '.started')).touch()
 try:
+    (folder / (name + '.started')).touch()
     while not (folder / (name + '.go')).exists():
         time.sleep(0.02)
 except KeyboardInterrupt:
