@@ -53,7 +53,7 @@ def test_only_our_lines_and_warnings_reach_the_screen():
     code = f"""
 import logging, sys
 sys.orig_argv, sys.argv[:] = ['python', '-m', 'lzero_mow'], ['-m']
-from lzero_mow import screen
+from lzero_mow.utils import screen
 sys.argv[:] = ['x']
 screen.set_up_screen()
 def record(level, path, text, name='root'):
