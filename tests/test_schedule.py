@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from lzero_mow.entry.run.random_state import isolated_rng, load_random_state, random_state
+from lzero_mow.entry.run.random_state import RandomState, isolated_rng
 from lzero_mow.entry.run.schedule import Every, Schedule, UpdateRatio
 
 
@@ -54,17 +54,17 @@ def test_schedule_round_trip():
 @pytest.mark.unittest
 def test_random_state_round_trip_through_a_file(tmp_path):
     draw()
-    torch.save(random_state(), tmp_path / 'state')
+    torch.save(RandomState.state_dict(), tmp_path / 'state')
     expected = draw()
-    load_random_state(torch.load(tmp_path / 'state', weights_only=True))
+    RandomState.load_state_dict(torch.load(tmp_path / 'state', weights_only=True))
     assert draw() == expected
 
 
 @pytest.mark.unittest
 def test_isolated_rng_depends_on_the_seed_alone_and_leaves_no_trace():
-    before = random_state()
+    before = RandomState.state_dict()
     expected = draw()
-    load_random_state(before)
+    RandomState.load_state_dict(before)
     with isolated_rng(3):
         inside = draw()
     assert draw() == expected
@@ -73,5 +73,5 @@ def test_isolated_rng_depends_on_the_seed_alone_and_leaves_no_trace():
     with pytest.raises(KeyError):
         with isolated_rng(4):
             assert draw() != inside
-            load_random_state(before)
+            RandomState.load_state_dict(before)
             raise KeyError

@@ -24,23 +24,16 @@ class TaskBatch:
 @dataclass
 class SequenceBatch(TaskBatch):
     """
-    Overview:
-        B sequences of L consecutive steps, sorted by task. Along the time axis ``o_0 a_0 r_0 | o_1 a_1 r_1 ...``:
-        ``reward[:, t]`` and ``terminated[:, t]`` are the results of ``action[:, t]`` taken at ``obs[:, t]``.
-        Sequences continue across the ends of episodes, as in STORM.
+    B sequences of L consecutive steps, sorted by task. Along the time axis ``o_0 a_0 r_0 | o_1 a_1 r_1 ...``:
+    ``reward[:, t]`` and ``terminated[:, t]`` are the results of ``action[:, t]`` taken at ``obs[:, t]``. Sequences
+    continue across the ends of episodes, as in STORM.
     """
-    # (B, L, C, H, W) uint8 frames.
-    obs: torch.Tensor
-    # (B, L) int64, or (B, L, A) float32.
-    action: torch.Tensor
-    # (B, L) float32, raw.
-    reward: torch.Tensor
-    # (B, L) float32, 0 or 1; includes life losses when `life_loss_as_termination`.
-    terminated: torch.Tensor
-    # (B, L) bool, obs[:, t] is the first of an episode.
-    first: torch.Tensor
-    # B task ids, ascending, on the host, so that reading them never waits for a device.
-    task: Tuple[int, ...]
+    obs: torch.Tensor  # (B, L, C, H, W) uint8 frames
+    action: torch.Tensor  # (B, L) int64, or (B, L, A) float32
+    reward: torch.Tensor  # (B, L) float32, raw
+    terminated: torch.Tensor  # (B, L) float32, 0 or 1; includes life losses if `life_loss_as_termination`
+    first: torch.Tensor  # (B, L) bool, obs[:, t] is the first of an episode
+    task: Tuple[int, ...]  # B task ids, ascending, on the host, so that reading them never waits for a device
 
     def __post_init__(self) -> None:
         shape = self.action.shape[:2]

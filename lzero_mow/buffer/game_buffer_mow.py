@@ -188,7 +188,7 @@ class MoWGameBuffer:
         mine = dict(tasks=self._tasks, capacity=self._capacity, streams=len(self._streams))
         saved = dict(tasks=manifest['tasks'], capacity=manifest['capacity'], streams=len(manifest['streams']))
         if mine != saved:
-            raise ValueError(f'the saved replay has {saved}, this run {mine}: resume with the same tasks and sizes')
+            raise ValueError(f'the saved replay has {saved}, this run has {mine}: resume with the same tasks and sizes')
         for stream, state in zip(self._streams, manifest['streams']):
             stream.load_state_dict(state)
         self._store.load(folder, manifest['shards'])

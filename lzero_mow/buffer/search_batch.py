@@ -10,19 +10,14 @@ from .batch import TaskBatch
 @dataclass
 class SearchBatch(TaskBatch):
     """
-    Overview:
-        B sequences of L steps to learn from and n more for their value targets, sorted by task. Along the time axis
-        ``o_0 a_0 r_0 | o_1 a_1 r_1 ...``: ``reward[:, t]`` and the flags at t are the results of ``action[:, t]``
-        taken at ``obs[:, t]``; ``visits[:, t]`` are the result of the search from ``obs[:, t]``, if there was one
-        (``searched``).
-        Sequences continue across the ends of episodes; ``valid`` and ``has_next`` tell which steps may be learned from.
+    B sequences of L steps to learn from and n more for their value targets, sorted by task. Along the time axis
+    ``o_0 a_0 r_0 | o_1 a_1 r_1 ...``: ``reward[:, t]`` and the flags at t are the results of ``action[:, t]`` taken at
+    ``obs[:, t]``; ``visits[:, t]`` are the result of the search from ``obs[:, t]``, if there was one (``searched``).
+    Sequences continue across the ends of episodes; ``valid`` and ``has_next`` tell which steps may be learned from.
     """
-    # (B, L + n, C, H, W) uint8 frames.
-    obs: Tensor
-    # (B, L + n) int64, or (B, L + n, A) float32.
-    action: Tensor
-    # (B, L + n) float32, raw, or their signs (`policy.clip_rewards`).
-    reward: Tensor
+    obs: Tensor  # (B, L + n, C, H, W) uint8 frames
+    action: Tensor  # (B, L + n) int64, or (B, L + n, A) float32
+    reward: Tensor  # (B, L + n) float32, raw, or their signs (`policy.clip_rewards`)
     # (B, L + n) bool: the episode ended with step t, was cut off there, lost a life there (see `return_ends`).
     terminated: Tensor
     truncated: Tensor
@@ -30,10 +25,8 @@ class SearchBatch(TaskBatch):
     # (B, L, C) float32, share of the search's visits that went to each choice: to each of all C = A actions, or of C
     # samples; 0 for illegal actions, and all 0 where there was no search.
     visits: Tensor
-    # B task ids, ascending, on the host, so that reading them never waits for a device.
-    task: Tuple[int, ...]
-    # (B, L, C, A) float32, the samples; None where the search chooses from all actions.
-    sampled_actions: Optional[Tensor] = None
+    task: Tuple[int, ...]  # B task ids, ascending, on the host, so that reading them never waits for a device
+    sampled_actions: Optional[Tensor] = None  # (B, L, C, A) float32; None where the search chooses from all actions
 
     def __post_init__(self) -> None:
         shape = self.action.shape[:2]

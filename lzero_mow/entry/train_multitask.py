@@ -137,4 +137,4 @@ def _update(run: Run, updates: int) -> None:
             run.log.update(env_step, policy.learn_mode.forward(data))
             run.schedule.train_iter += 1
         run.schedule.due = 0
-        policy.check_finite()  # the one wait for the device
+        policy.check_finite()  # the only wait for the device

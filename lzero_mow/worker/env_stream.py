@@ -24,14 +24,11 @@ class EnvStream:
     """
     env_id: int
     episode_id: int = 0
-    # Steps taken in this episode: the timestep of the current observation.
-    episode_steps: int = 0
+    episode_steps: int = 0  # taken so far in this episode: the timestep of the current observation
     entropy_sum: float = 0.
     segment: Optional[GameSegment] = None
-    # The last frame_stack_num frames, from which the next segment begins.
-    window: Optional[deque] = None
-    # Meta of the full segment in `last_game_segments` that waits for its padding.
-    held_meta: Optional[Dict[str, Any]] = None
+    window: Optional[deque] = None  # the last frame_stack_num frames, from which the next segment begins
+    held_meta: Optional[Dict[str, Any]] = None  # of the full segment in `last_game_segments` that waits for its padding
     predicted_values: List[float] = field(default_factory=list)
     searched_values: List[float] = field(default_factory=list)
     flags: Dict[str, List[bool]] = field(default_factory=lambda: {name: [] for name in STEP_FLAGS})
