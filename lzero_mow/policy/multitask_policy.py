@@ -174,10 +174,8 @@ class MultitaskPolicy(Policy):
     def _reset_eval(self, env_id=None, current_steps=None, reset_init_data=True, task_id=None, **kwargs) -> None:
         self._eval_memory.reset(env_id)
 
-    # LightZero's collectors build segments themselves and do not use DI-engine's transition interface.
-
-    def _process_transition(self, obs: Any, policy_output: Any, timestep: Any) -> None:
+    def _process_transition(self, *_) -> None:
+        """Part of DI-engine's transition interface; LightZero's collectors build segments themselves."""
         raise RuntimeError(f"policy {self._cfg.type} collects segments: use LightZero's collectors, not DI-engine's")
 
-    def _get_train_sample(self, data: Any) -> None:
-        raise RuntimeError(f"policy {self._cfg.type} has its own replay: use LightZero's collectors, not DI-engine's")
+    _get_train_sample = _process_transition
