@@ -110,7 +110,7 @@ def test_stages_follow_one_another_and_a_run_resumes_within_one(tmp_path, script
         name for name in state['policy']['model'] if f'.adapters.{stage - 1}.' in name or
         '.scales.' in name and int(name.rsplit('.', 1)[1]) <= stage
     )
-    assert resumed.value.msg == f'{(stage, [1], state["sat_out"], learning)}'
+    assert resumed.value.msg == f'{(stage, [1], state["workers"], learning)}'
 
 
 def prior_in_place_of_a_search(model, window, cfg, rng=None):
