@@ -170,7 +170,7 @@ def test_unknown_preset(name, message):
         ('exp_name=5', 'exp_name must be text, got 5'),
         (
             'policy.model.num_clusters=5',
-            'policy.model.num_clusters is 5, more than there are tasks: set policy.model.num_clusters=4'
+            'policy.model.num_clusters is 5, more than there are tasks: set at most 4'
         ),
         ('policy.warmup_steps=-1', 'policy.warmup_steps must be at least 0, got -1'),
         ('policy.clustering=gradient', "policy.clustering is 'gradient' but policy.warmup_steps is 0"),

@@ -86,13 +86,9 @@ def check_clustering(policy: dict, tasks: Sequence[str]) -> None:
     rule, steps, K = policy['clustering'], policy['warmup_steps'], len(tasks)
     num_clusters = policy['model']['num_clusters']
     if policy['model']['cluster_of_task'] is not None:
-        raise ValueError(
-            'policy.model.cluster_of_task follows from policy.clustering: name a YAML file {task: cluster} there'
-        )
+        raise ValueError('policy.model.cluster_of_task follows from policy.clustering: set that to a YAML file')
     if num_clusters > K:
-        raise ValueError(
-            f'policy.model.num_clusters is {num_clusters}, more than there are tasks: set policy.model.num_clusters={K}'
-        )
+        raise ValueError(f'policy.model.num_clusters is {num_clusters}, more than there are tasks: set at most {K}')
     if num_clusters == 1 and (rule in RULES or is_assignment(rule) or os.path.isfile(rule)):
         return
     if rule == 'auto' and K < 3:

@@ -53,9 +53,7 @@ def check_keys(env: dict) -> None:
     """Refuse keys that do not fit each other."""
     episodes, shared_by = env['evaluation_episodes'], env['evaluator_env_num']
     if episodes % shared_by:
-        raise ValueError(
-            f'env.evaluation_episodes is {episodes}: it must be a multiple of env.evaluator_env_num, {shared_by}'
-        )
+        raise ValueError(f'env.evaluation_episodes is {episodes}, no multiple of env.evaluator_env_num = {shared_by}')
     steps = env['max_episode_steps'] * env['action_repeat']
     if steps > MAX_STEPS:
         raise ValueError(
