@@ -273,7 +273,7 @@ def test_a_preset_has_no_more_clusters_than_there_are_tasks():
         validate(config)
     for arguments in (dict(overrides=['policy.model.num_clusters=12']),
                       dict(layers=[dict(policy=dict(model=dict(num_clusters=12)))])):
-        with pytest.raises(ValueError, match='set policy.model.num_clusters=1'):
+        with pytest.raises(ValueError, match='more than there are tasks: set at most 1'):
             validate(build_config('paper', ['Pong'], **arguments))
 
 
