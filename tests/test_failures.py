@@ -99,9 +99,12 @@ def test_a_dead_environment_is_named(tmp_path, monkeypatch, capfd, manager, how)
 def test_a_full_disk_while_saving(tmp_path, monkeypatch, capsys):
     save_run, run_dir = checkpoint.save_run, tmp_path / 'run'
 
+    def open_for_writing_full(path, mode='r', **options):
+        return open('/dev/full' if 'w' in mode else path, mode, **options)
+
     def save_until_full(folder, position, parts):
         if position['env_step'] > 40:
-            monkeypatch.setattr(checkpoint, 'open', lambda path, mode: open('/dev/full', mode), raising=False)
+            monkeypatch.setattr(checkpoint, 'open', open_for_writing_full, raising=False)
         save_run(folder, position, parts)
 
     monkeypatch.setattr(checkpoint, 'save_run', save_until_full)
