@@ -204,6 +204,23 @@ def test_an_interrupt_that_an_environment_swallowed():
 
 
 @pytest.mark.unittest
+def test_an_interrupt_inside_an_environment_is_no_failure(tmp_path, monkeypatch):
+    """DI-engine's managers turn it into a RuntimeError, which the run is not to log as its cause of death."""
+    steps, step = [], two_task_env.TwoTaskEnv.step
+
+    def interrupted_step(env, action):
+        steps.append(action)
+        if len(steps) == 150:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(env, action)
+
+    monkeypatch.setattr(two_task_env.TwoTaskEnv, 'step', interrupted_step)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny_config(tmp_path / 'run', max_env_step=10 ** 6))
+    assert not (tmp_path / 'run' / 'log' / 'error.txt').exists()
+
+
+@pytest.mark.unittest
 def test_a_missing_device_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     config = tiny_config(tmp_path / 'run', policy=dict(device='cuda'))

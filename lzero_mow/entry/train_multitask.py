@@ -51,7 +51,8 @@ def train(
     """``train_multitask`` with the configuration as one checked tree, as on the command line."""
     keep_freed_memory()
     config, max_env_step = on_device(config), config['max_env_step']
-    with interruptible(), Run(config, resume, model) as run:
+    # The inner one tells an interrupt from a failed environment before the run is closed, which logs failures.
+    with interruptible(), Run(config, resume, model) as run, interruptible():
         if model_path is not None:
             checkpoint.load_weights(run.workers.policy, checkpoint.read(model_path), model_path)
         schedule, train_start = run.schedule, run.cfg.policy.train_start_after_envsteps

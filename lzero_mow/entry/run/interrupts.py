@@ -34,7 +34,7 @@ def interruptible() -> Iterator[None]:
         yield
     except RuntimeError as error:
         if received:
-            raise KeyboardInterrupt from error
+            raise KeyboardInterrupt from None
         raise
     finally:
         for signum, handler in previous.items():
