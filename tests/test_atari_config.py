@@ -30,7 +30,7 @@ from lzero_mow.envs.atari import AtariMoWEnv
         (dict(repeat_action_probability=1), 'env.repeat_action_probability must be less than 1, got 1'),
         (dict(max_episode_steps=0.5), 'env.max_episode_steps must be a whole number, got 0.5'),
         (dict(collector_env_num=0), 'env.collector_env_num must be at least 1'),
-        (dict(evaluator_env_num=True), 'env.evaluator_env_num must be a whole number, got True'),
+        (dict(evaluator_env_num=True), 'env.evaluator_env_num must be a whole number, got true'),
     ]
 )
 def test_check_refuses_a_bad_configuration_with_one_line(cfg, message):

@@ -9,6 +9,7 @@ from ding.utils import POLICY_REGISTRY
 from helpers.tiny_run import differences, load, tiny_config, train
 from helpers.two_task_env import TwoTaskEnv
 from lzero_mow.config.common import LightZeroKeys, LightZeroModelKeys
+from lzero_mow.config.saved import load_run_config
 from lzero_mow.entry.run import checkpoint
 from lzero_mow.policy.multitask_policy import MultitaskPolicy
 from lzero_mow.report.tables.results import read_results
@@ -33,7 +34,8 @@ class RandomPolicy(MultitaskPolicy):
         ), replay_buffer_size=200, batch_size=2, batch_length=8, game_segment_length=6, num_unroll_steps=1, td_steps=1,
         discount_factor=0.99,
         train_start_after_envsteps=24, replay_ratio=0.5, eval_freq=50, checkpoint_freq=50, report_freq=50, log_freq=5,
-        imagine_source='batch', imagine_batch_size=2, context_length=2, life_loss_as_termination=True
+        imagine_source='batch', imagine_batch_size=2, context_length=2, life_loss_as_termination=True,
+        learn=dict(lr=1.0)
     )
 
     def default_model(self):
@@ -74,10 +76,11 @@ def test_another_method_through_the_same_entry(tmp_path):
     """The configs alone decide what is trained; resuming works for it as well."""
     config = tiny_config(tmp_path / 'run')
     config['create']['policy'] = dict(type='random_test', import_names=[])
-    config['policy'] = dict(batch_size=4, device='cpu', model={})
+    config['policy'] = dict(batch_size=4, device='cpu', model={}, learn=dict(lr=5.0))
     policy = train(config)
     assert isinstance(policy, RandomPolicy) and policy.updates >= 36
     assert set(read_results(str(tmp_path / 'run' / 'results.csv')).method) == {'random_test'}
+    assert policy.cfg.learn.lr == 5.0 and load_run_config(str(tmp_path / 'run'))['policy']['learn']['lr'] == 5.0
     resumed = train(config, resume=str(tmp_path / 'run'), max_env_step=120)
     assert resumed.updates > policy.updates
 

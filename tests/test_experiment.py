@@ -241,7 +241,7 @@ def run_experiment(folder, *arguments):
 
 TINY = [
     'env.evaluator_env_num=1', 'create.env.type=two_task_mow', 'create.env.import_names=[helpers.two_task_env]',
-    'policy.device=cpu', 'policy.report_freq=1000', 'policy.model.width=16', 'max_env_step=112'
+    'create.env.suite=null', 'policy.device=cpu', 'policy.report_freq=1000', 'policy.model.width=16', 'max_env_step=112'
 ]
 
 
@@ -278,7 +278,7 @@ def test_an_experiment_from_end_to_end_and_again(tmp_path):
         (['atari'], 'the following arguments are required: --methods'),
         (['atari', '--methods', 'mow', 'expert'], 'there are no scripted experts for atari'),
         (['atari', '--methods', 'mow', 'policy.batch_size=x'], "policy.batch_size must be a whole number, got 'x'"),
-        (['atari', '--methods', 'random', '--random-episodes', '0'], '--random-episodes is 0: expected at least 1'),
+        (['atari', '--methods', 'random', '--random-episodes', '0'], '--random-episodes must be at least 1, got 0'),
         (['atari', '--methods', 'storm_multitask', 'policy.model.num_clusters=2'], "what makes the method 'storm_"),
     ]
 )

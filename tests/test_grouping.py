@@ -37,8 +37,8 @@ def test_a_file(tmp_path):
     'content, message', [
         ('{a: 0, b: 0, c: 1, d: 1, e: 1, f: 2}', "assigns 'f', which is none of the run's tasks: a, b, c, d, e"),
         ('{a: 0, b: 0, c: 1}', 'has no cluster for d, e: add a line "d: CLUSTER"'),
-        ('[a, b]', 'is no assignment: expected a line for each task, such as "a: 0"'),
-        ('{a: [1], b: 0, c: 0, d: 0, e: 0}', 'is no assignment'),
+        ('[a, b]', 'must have a line for each task, such as "a: 0"'),
+        ('{a: [1], b: 0, c: 0, d: 0, e: 0}', 'must have a line for each task'),
         ('{a: 0', 'cannot read '),
         (None, 'no file, and none of gradient, auto, random, task, order'),
     ]

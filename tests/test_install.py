@@ -158,7 +158,7 @@ def test_benchmarks_of_models_measure_what_they_say():
         (('model_size', '--method', 'foo'), "unknown method 'foo'"),
         (('decision_speed', '--preset', 'foo'), "unknown preset 'foo'"),
         (('decision_speed', '--device', 'foo'), 'device'),
-        (('update_speed', '--repeats', '0'), '--repeats is 0: expected at least 1'),
+        (('update_speed', '--repeats', '0'), '--repeats must be at least 1, got 0'),
     ]
 )
 def test_benchmarks_refuse_impossible_arguments_in_one_line(arguments, message):

@@ -171,8 +171,9 @@ def test_invalid_actions_are_refused(action):
         (dict(tasks=['reach'], camera='left'), "env.camera must be 'topview', 'corner', "),
         (dict(tasks=['reach'], action_repeat=2), 'is 1000: Meta-World ends an episode after 500 steps'),
         (dict(tasks=['reach'], action_space='minimal'), "env.action_space must be 'full', its only choice, got 'minimal'"),
+        (dict(tasks=['reach'], manager=dict(connect_timeout='abc')), 'env.manager.connect_timeout must be a number'),
         (dict(tasks=['reach'], goals='some'), "env.goals must be 'fixed' or 'free', got 'some'"),
-        (dict(tasks=['reach'], evaluator_env_num=2, evaluation_episodes=5), 'a multiple of env.evaluator_env_num'),
+        (dict(tasks=['reach'], evaluator_env_num=2, evaluation_episodes=5), 'no multiple of env.evaluator_env_num'),
     ]
 )
 def test_impossible_values_are_refused(cfg, message):

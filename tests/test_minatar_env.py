@@ -131,6 +131,7 @@ def test_an_episode_is_cut_at_the_limit():
         (dict(tasks=[3]), r'must be a list of names.*, got \[3\]'),
         (dict(tasks=['Breakout', 'Breakout']), 'twice'), (dict(tasks=['Breakout@0']), 'must be 1 to 9'),
         (dict(tasks=['Breakout@x']), 'must be 1 to 9'),
+        (dict(tasks=['Breakout'], obs_shape=(3, 16.0, 16)), r'env.obs_shape must be \(3, size, size\) with a size'),
         (dict(tasks=['Breakout'], obs_shape=(3, 8, 8)), r'env.obs_shape must be \(3, size, size\) with a size of at'),
         (dict(tasks=['Breakout'], sticky_action_prob=2), 'env.sticky_action_prob must be at most 1, got 2'),
         (dict(tasks=['Breakout'], difficulty_ramping=1), 'env.difficulty_ramping must be true or false, got 1')

@@ -150,7 +150,7 @@ def test_weights_at_the_start():
 
 @pytest.mark.unittest
 @pytest.mark.parametrize('wrong, message', [
-    (dict(width=8), 'unknown model key'),
+    (dict(width=8), "unknown key 'width'"),
     (dict(encoder='cnn'), 'vit'),
     (dict(patch_size=5), 'patch_size'),
     (dict(encoder='resnet', observation_shape=(3, 24, 24)), 'resnet'),

@@ -107,8 +107,8 @@ def test_what_is_compared():
         (['--games', 'Pong', 'Boxing'], 'Pong and Boxing: fewer than three tasks have no grouping to compare'),
         (['--clusters', '4'], '4 clusters of 4 tasks are the same whatever the gradients: choose 2 to 3'),
         (['--clusters', '1'], '1 clusters of 4 tasks are the same'),
-        (['--lengths', '0'], '--lengths 0: expected whole numbers of at least 1'),
-        (['--seeds', 'x', 'policy.log_freq=3'], '--seeds x: expected whole numbers of at least 0'),
+        (['--lengths', '0'], '--lengths must be whole numbers of at least 1, got 0'),
+        (['--seeds', 'x', 'policy.log_freq=3'], '--seeds must be whole numbers of at least 0, got x'),
         (['--seed', '3'], '--seed has no meaning here: see --seeds and --output'),
         (['--clusters', '9'], 'policy.model.num_clusters is 9, more than there are tasks'),
     ]

@@ -122,10 +122,10 @@ def script_configs(settings: dict, suite: str) -> Tuple[EasyDict, EasyDict]:
     return lightzero_configs(new_config(parse(config_parser('', '', suite), []), settings))
 
 
-def default_preset(suite: str) -> str:
-    """The preset of a run that names none: the first of ``DEFAULT_PRESETS`` that the suite has, or its own first."""
+def default_preset(suite: str, preferred: Sequence[str] = DEFAULT_PRESETS) -> str:
+    """The preset of a run that names none: the first preferred one that the suite has, or its own first."""
     presets = load_suite(suite)['presets']
-    return next(preset for preset in (*DEFAULT_PRESETS, *presets) if preset in presets)
+    return next(preset for preset in (*preferred, *presets) if preset in presets)
 
 
 def resumed_config(arguments: argparse.Namespace) -> dict:

@@ -26,7 +26,16 @@ from .common import UnknownPolicyKeys
 from .envs import UnknownEnvKeys
 from .fields import Part, RunKeys, typed
 from .keys import DERIVED_KEYS, WHOLE
-from .suites import DEFAULT_METHOD, DEFAULT_SUITE, algorithm_of, load_suite, method_layer, record_of, suite_name
+from .suites import (
+    DEFAULT_METHOD,
+    DEFAULT_SUITE,
+    algorithm_of,
+    load_suite,
+    method_layer,
+    record_of,
+    suite_name,
+    suite_record,
+)
 from .tree import did_you_mean, leaves, merge
 
 
@@ -59,7 +68,7 @@ def build_config(
     del layer['games']
     create = {**defaults['create'], **algorithm.create}
     config = dict(
-        defaults, method=method, env=record_of(create['env']).keys.defaults(),
+        defaults, method=method, env=suite_record(suite).keys.defaults(),
         policy=merge(algorithm.keys.defaults(), defaults['policy']), create=create
     )
     changed = [*layers, parse_overrides(overrides)]

@@ -47,7 +47,7 @@ def read_assignment(source: str, tasks: Sequence[str]) -> List[int]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read {source}: {' '.join(str(error).split())}") from error
     if not isinstance(clusters, dict) or not all(isinstance(label, (int, str)) for label in clusters.values()):
-        raise ValueError(f'{source} is no assignment: expected a line for each task, such as "{tasks[0]}: 0"')
+        raise ValueError(f'{source} must have a line for each task, such as "{tasks[0]}: 0"')
     for task in clusters:
         if task not in tasks:
             raise ValueError(f"{source} assigns '{task}', which is none of the run's tasks: {', '.join(tasks)}")

@@ -68,7 +68,7 @@ class PolicyKeys(LightZeroKeys):
 
 
 class UnknownPolicyKeys(PolicyKeys, extra='allow'):
-    """Of a policy that is none of ours: what it has of the keys above is checked, the rest is its own."""
+    """Another project's policy: those of the keys above that it has are checked, the others are left alone."""
 
 
 FRAME_SIZES = (16, 32, 64, 128)  # halvings lead to 4 x 4

@@ -3,12 +3,18 @@ The part ``env`` of a configuration: the keys that all suites share, what a suit
 environment. Light: imports no game.
 """
 import copy
-from typing import Annotated, Any, Callable, Collection, List, Literal, NamedTuple, Tuple, Type
+from typing import Annotated, Any, Callable, Collection, Dict, List, Literal, NamedTuple, Type
 
 from easydict import EasyDict
 
 from .fields import MAY_CHANGE, Count, Frame, Keys, Names, typed
 from .tree import nearest
+
+
+class ManagerKeys(Keys, extra='allow'):
+    """Keys of DI-engine's environment manager, which has more of them."""
+    # (bool) Its subprocess manager cannot share the memory of observations that are dicts.
+    shared_memory: bool = False
 
 
 class EnvKeys(Keys):
@@ -25,8 +31,8 @@ class EnvKeys(Keys):
     # (int) Environments per task that collect, and that evaluate.
     collector_env_num: Count = 1
     evaluator_env_num: Annotated[Count, MAY_CHANGE] = 5
-    # (dict) DI-engine's subprocess manager cannot share the memory of observations that are dicts.
-    manager: Annotated[dict, MAY_CHANGE] = dict(shared_memory=False)
+    # (dict) DI-engine's environment manager.
+    manager: Annotated[ManagerKeys, MAY_CHANGE] = ManagerKeys()
 
 
 class UnknownEnvKeys(EnvKeys, extra='allow'):
@@ -41,7 +47,7 @@ class Suite(NamedTuple):
     num_actions: int  # or of how many numbers an action consists; the same in every task
     continuous: bool = False  # whether actions are numbers
     check_keys: Callable[[dict], None] = lambda env: None  # raises ValueError for keys that do not fit each other
-    players: Tuple[str, ...] = ()  # reference players besides random play
+    players: Dict[str, str] = {}  # reference players besides random play, by name, in words
 
     def check(self, env: dict) -> None:
         """

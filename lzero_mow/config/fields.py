@@ -18,18 +18,19 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Dropout = Annotated[float, Field(ge=0, le=0.99)]
 
 
-def _names(values: Any) -> list:
+def names(values: Any) -> list:
+    """Check that a value is a list of names."""
     if not isinstance(values, (list, tuple)) or not all(isinstance(value, str) for value in values):
-        raise ValueError('a list of names, such as [Pong, Boxing]')
+        raise ValueError('a list of names, such as [A, B]')
     return list(values)
 
 
-Names = Annotated[list, BeforeValidator(_names)]
+Names = Annotated[list, BeforeValidator(names)]
 
 # Markers of keys, see lzero_mow/config/keys.py.
 FIXED, MAY_CHANGE = 'a resumed run cannot change it', 'a resumed run may change it'
 
-# What DI-engine's `default_config` adds to a class's keys: of no meaning here, and added again when a run is built.
+# What DI-engine's `default_config` adds to a class's keys: ours give it no meaning, and a run adds it again when built.
 DI_ENGINE_KEYS = ('cfg_type', 'bp_update_sync', 'traj_len_inf', 'learn')
 
 
@@ -78,8 +79,12 @@ def numbers(count: int, words: str, accepts: Callable[..., bool]) -> Any:
     """
 
     def check(values: Any) -> tuple:
-        are_numbers = isinstance(values, (list, tuple)) and len(values) == count and all(map(is_number, values))
-        if not are_numbers or not accepts(*values):
+        try:
+            are_numbers = isinstance(values, (list, tuple)) and len(values) == count and all(map(is_number, values))
+            accepted = are_numbers and accepts(*values)
+        except OverflowError:
+            accepted = False
+        if not accepted:
             raise ValueError(words)
         return tuple(values)
 
@@ -87,29 +92,40 @@ def numbers(count: int, words: str, accepts: Callable[..., bool]) -> Any:
 
 
 Frame = numbers(
-    3, '(3, height, width)', lambda channels, *size: channels == 3 and all(type(n) is int and n > 0 for n in size)
+    3, '(3, height, width)', lambda *shape: all(type(n) is int and n > 0 for n in shape) and shape[0] == 3
 )
 
 
-def typed(keys: Type[Keys], values: Any, prefix: str, complete: bool = True) -> dict:
+def typed(keys: Type[BaseModel], values: Any, prefix: str, complete: bool = True) -> dict:
     """
     Check a group of keys and bring its values into their types (4 becomes 4.0, a list a tuple, where needed), in a new
     tree; ``complete`` adds the defaults of missing keys. ``prefix`` says where the group stands in the configuration,
     such as ``policy.``. ValueError in one line for the first key that is unknown or whose value cannot be.
     """
-    if isinstance(values, dict):
+    if isinstance(values, dict) and keys.model_config.get('extra') == 'forbid':  # others may give them a meaning
         values = {key: value for key, value in values.items() if key not in DI_ENGINE_KEYS}
     try:
         return keys.model_validate(values).model_dump(exclude_unset=not complete)
     except ValidationError as error:
         first = error.errors()[0]
-    # What comes behind a key's path is a place in its value.
+    # The rest of the location lies inside the key's value.
     path = list(itertools.takewhile(lambda part: isinstance(part, str) and part != '[key]', first['loc']))
-    name = prefix + '.'.join(path) if path else prefix.rstrip('.')
+    name = prefix + '.'.join(path) if path else prefix.rstrip('.: ')
     if first['type'] == 'extra_forbidden':
         raise unknown_key(name, list(leaves(keys.defaults(), prefix)))
+    if first['type'] == 'missing':
+        raise ValueError(f'{name} is missing')
+    if '[key]' in first['loc']:
+        raise ValueError(f"{name} must have names as keys, got the key {first['input']!r}")
     value = get(values, '.'.join(path)) if path else values
-    raise ValueError(f'{name} must be {_expected(first)}, got {plain(value)!r}')
+    raise ValueError(f'{name} must be {_expected(first)}, got {_as_typed(plain(value))}')
+
+
+def _as_typed(value: Any) -> str:
+    """A value as it is written in YAML."""
+    if value is None:
+        return 'null'
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 
@@ -121,10 +137,10 @@ WORDS = {
     'bool_type': 'true or false',
     'string_type': 'text',
     'string_too_short': 'text',
-    'missing': 'given',
+    'too_short': 'non-empty',
     'list_type': 'a list',
     'model_type': 'a group of keys',
-    'dict_type': 'a dict, such as {{Pong: 20}}',
+    'dict_type': 'a dict {{NAME: VALUE}}',
     'greater_than': 'more than {gt}',
     'greater_than_equal': 'at least {ge}',
     'less_than': 'less than {lt}',
@@ -135,8 +151,10 @@ WORDS = {
 
 
 def _expected(error: dict) -> str:
-    kind = 'dict_type' if '[key]' in error['loc'] else error['type']
+    kind = error['type']
     bounds = {name: int(value) if value == round(value) else value for name, value in error.get('ctx', {}).items()} \
         if kind.startswith(('greater', 'less')) else error.get('ctx', {})
     words = WORDS.get(kind, error['msg']).format(**bounds)
-    return f'{words}, its only choice' if kind == 'literal_error' and ' or ' not in words else words
+    if kind != 'literal_error' or ' or ' in words:
+        return words
+    return f"{words.lower() if words in ('True', 'False') else words}, its only choice"

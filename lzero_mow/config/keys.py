@@ -1,6 +1,6 @@
 """
-Which keys follow from others, and which may differ between two runs. What a key is, stands beside its default; here
-stands how a configuration as a whole is compared, for each purpose.
+Which keys follow from others, and which may differ between two runs. Each key is described beside its default; this
+module says how whole configurations are compared, for each purpose.
 """
 # Keys whose value is a tree of its own, which is replaced as a whole.
 WHOLE = ('policy.solved_returns', )

@@ -1,9 +1,8 @@
 """The suite of Meta-World tasks. Light: imports no simulator."""
 from typing import Annotated, Literal, get_args
 
-from .envs import EnvKeys, Suite, refuse_unknown
-from .fields import MAY_CHANGE, Count, Whole
-from .suites import EXPERT
+from .envs import EnvKeys, ManagerKeys, Suite, refuse_unknown
+from .fields import MAY_CHANGE, Count, Positive, Whole
 
 # In the package's order (its names end in -v3), which is not alphabetical.
 MT50 = (
@@ -20,6 +19,13 @@ Profile = Literal['fast', 'full']  # of pictures
 PROFILES = get_args(Profile)
 MAX_STEPS = 500  # of the simulator, which refuses more
 NUM_GOALS = 50
+
+
+class MetaWorldManagerKeys(ManagerKeys):
+    """Keys of DI-engine's environment manager."""
+    # (float) Seconds; DI-engine would wait for a minute. The first reset draws the goals and opens the renderer: seconds
+    # each, and many at once where there are more processes than cores.
+    connect_timeout: Positive = 1800.0
 
 
 class MetaWorldKeys(EnvKeys):
@@ -44,9 +50,7 @@ class MetaWorldKeys(EnvKeys):
     # (int) Episodes per task in an evaluation, a multiple of evaluator_env_num; 0: one in each environment. Other
     # suites do not have it: LightZero's evaluator shares episodes out evenly only where all are equally long.
     evaluation_episodes: Annotated[Whole, MAY_CHANGE] = 0
-    # (dict) The first reset draws the goals and opens the renderer: seconds each, and many at once where there are more
-    # processes than cores. DI-engine would wait for a minute.
-    manager: Annotated[dict, MAY_CHANGE] = dict(shared_memory=False, connect_timeout=1800)
+    manager: Annotated[MetaWorldManagerKeys, MAY_CHANGE] = MetaWorldManagerKeys()
 
 
 def check_keys(env: dict) -> None:
@@ -69,5 +73,5 @@ def check_task(task: str) -> None:
 
 METAWORLD = Suite(
     'metaworld_mow', MetaWorldKeys, check_task, num_actions=4, continuous=True, check_keys=check_keys,
-    players=(EXPERT, )
+    players=dict(expert='scripted experts')
 )

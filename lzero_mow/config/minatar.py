@@ -16,8 +16,8 @@ class MinAtarKeys(EnvKeys):
     """Keys of MinAtar's environments."""
     # (tuple) Channels, height and width of an observation. A cell of the board takes whole pixels; the rim is black.
     obs_shape: numbers(
-        3, f'(3, size, size) with a size of at least {CELLS}', lambda channels, height, width: channels == 3 and
-        height == width and type(width) is int and width >= CELLS
+        3, f'(3, size, size) with a size of at least {CELLS}', lambda *shape: all(type(n) is int for n in shape) and
+        shape[0] == 3 and shape[1] == shape[2] >= CELLS
     ) = (3, 32, 32)
     # (float) Probability that a step repeats the previous step's action.
     sticky_action_prob: Share = 0.1

@@ -87,7 +87,7 @@ class MoWKeys(PolicyKeys):
     batch_length: Count = 64
     # (int) Steps that LightZero's collector gathers in a segment; `collect` returns about that many per task.
     game_segment_length: Annotated[Count, FIXED] = 16
-    # (int) Fixed. A segment carries so many steps of the next one as padding; MoW needs none, LightZero at least these.
+    # (int) Fixed. Steps of the next segment that pad a segment; MoW needs none, LightZero at least these.
     num_unroll_steps: Literal[1] = 1
     td_steps: Literal[1] = 1
     # ------------------------------------------------------------------ clusters (paper section 3.6)

@@ -4,9 +4,10 @@ import os
 import yaml
 
 from lzero_mow.utils.files import replacing
+from .algorithms import ALGORITHMS
 from .fields import DI_ENGINE_KEYS
 from .suites import DEFAULT_METHOD
-from .tree import plain
+from .tree import get, plain
 
 TOTAL_CONFIG = 'total_config.yaml'
 
@@ -30,6 +31,7 @@ def load_run_config(run_dir: str) -> dict:
         raise ValueError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
     if missing:
         raise ValueError(f"{path} is damaged: it has no {', '.join(sorted(missing))}")
-    for key in DI_ENGINE_KEYS:  # which earlier versions kept
-        config['policy'].pop(key, None)
+    if get(config, 'create.policy.type') in ALGORITHMS:
+        for key in DI_ENGINE_KEYS:  # which earlier versions kept
+            config['policy'].pop(key, None)
     return config if 'method' in config else dict(config, method=DEFAULT_METHOD)  # there were none at first

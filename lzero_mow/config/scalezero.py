@@ -10,10 +10,10 @@ from .common import ModelKeys, PolicyKeys, check_frames, check_heads, check_repl
 from .fields import FIXED, Count, Dropout, Keys, Positive, Share, Weight, Whole, numbers
 
 Support = numbers(
-    3, 'its lowest and highest atom and their distance, of which the range is a multiple', lambda low, high, step:
+    3, '[low, high, step], with low < high and their difference a multiple of step', lambda low, high, step:
     step > 0 and low < high and abs((high - low) / step - round((high - low) / step)) < 1e-6
 )
-Bounds = numbers(2, 'low and high, above 0', lambda low, high: 0 < low <= high)
+Bounds = numbers(2, '[low, high] with 0 < low <= high', lambda low, high: 0 < low <= high)
 Shares = numbers(2, 'two shares from 0 to 1', lambda *shares: all(0 <= share <= 1 for share in shares))
 
 
@@ -168,7 +168,7 @@ def check_scalezero(config: dict) -> None:
     context, unroll, td = policy['context_length'], policy['num_unroll_steps'], policy['td_steps']
     if context >= unroll:
         raise ValueError(
-            f'policy.context_length is {context}: a search needs room behind it, set less than '
+            f'policy.context_length is {context}: the search continues from there, set it below '
             f'policy.num_unroll_steps = {unroll}'
         )
     if unroll + td > policy['game_segment_length']:

@@ -5,21 +5,55 @@ compared on them (``methods.yaml``). Light: imports no torch.
 import functools
 import importlib
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Annotated, Any, Dict, List, Optional
 
 import yaml
+from pydantic import BaseModel, BeforeValidator, Field
 
 from lzero_mow.utils.paths import CONFIG_FOLDERS, config_file
 from .envs import Suite
+from .fields import Names, Part, names, typed
 from .tree import did_you_mean
 
 METHODS = 'methods'
 DEFAULT_SUITE, DEFAULT_METHOD = 'atari', 'mow'
-# Reference players, by name, in words. They stand beside the methods in tables, but are not trained, so methods.yaml
-# has none of them.
-RANDOM, EXPERT = 'random', 'expert'
-REFERENCES = {RANDOM: 'random play', EXPERT: 'scripted experts'}
+RANDOM = 'random'  # the reference player that every suite has
+
+
+class SuitePart(Part):
+    """The environment of a suite, and the dotted name of the suite's record."""
+    suite: str
+
+
+class CreateKeys(BaseModel, strict=True):
+    """The suite's part of LightZero's create_config; the policy and its replay come from the method."""
+    env: SuitePart
+    env_manager: Part
+    collector: Part
+    evaluator: Part
+
+
+class DefaultKeys(BaseModel, strict=True):
+    """What a new run starts from."""
+    exp_name: Optional[str]
+    seed: int
+    max_env_step: int
+    policy: dict
+    create: CreateKeys
+
+
+class PresetKeys(BaseModel, strict=True):
+    """A preset: its tasks, or the name of a list of them, and changed keys."""
+    games: Annotated[Any, BeforeValidator(lambda games: games if isinstance(games, str) else names(games))]
+
+
+class SuiteFile(BaseModel, strict=True):
+    """The content of ``config/<suite>.yaml``."""
+    suites: Dict[str, Names]
+    defaults: DefaultKeys
+    presets: Annotated[Dict[str, PresetKeys], Field(min_length=1)]
 
 
 def suite_names() -> List[str]:
@@ -36,43 +70,66 @@ def suite_name(suite: str) -> str:
 def load_suite(suite: str = DEFAULT_SUITE) -> dict:
     """
     Read a suite, ``config/<name>.yaml`` or the YAML file of a path: a dict of ``suites`` (lists of tasks by name),
-    ``defaults`` and ``presets``. ValueError in one line if it is not there, with the suite nearest to an unknown name.
+    ``defaults`` and ``presets``. ValueError in one line if it is not there, with the suite nearest to an unknown name,
+    and for the first thing in it that a suite cannot have.
     """
     if _is_path(suite):
         if not os.path.isfile(suite):
             raise ValueError(f"there is no suite '{suite}'")
-        return _read(Path(suite).resolve())
+        return _suite_file(Path(suite).resolve())
     if suite not in suite_names():
         raise ValueError(f"unknown suite '{suite}'{did_you_mean(suite, suite_names())}")
-    return _read(config_file(f'{suite}.yaml'))
+    return _suite_file(config_file(f'{suite}.yaml'))
+
+
+@functools.lru_cache(None)
+def _suite_file(path: Path) -> dict:
+    content = _read(path)
+    typed(SuiteFile, content, f'{path}: ')
+    return content
+
+
+def suite_record(suite: str) -> Suite:
+    """The record that a suite's file names."""
+    return record_of(load_suite(suite)['defaults']['create']['env'])
 
 
 def record_of(create_env: dict) -> Optional[Suite]:
     """
     The record of the suite that an environment (``create.env`` of a configuration) belongs to, None where no suite has
-    it. ``suite``, the record's dotted name, may be missing where it is written by hand; ValueError if it names none.
+    it. ``suite``, the record's dotted name, may be missing where it is written by hand; ValueError if it names none, or
+    that of other environments.
     """
-    if 'suite' in create_env:
-        record = _imported(create_env['suite'])
-        if record.env_type == create_env['type']:
-            return record
+    name = create_env.get('suite')
+    if name is not None:
+        record = _imported(name)
+        if record.env_type != create_env['type']:
+            raise ValueError(
+                f"create.env.suite names '{name}', the record of {record.env_type}, but create.env.type is "
+                f"{create_env['type']}: change both, or set create.env.suite=null for environments without a suite"
+            )
+        return record
     return next((record for record in known_records() if record.env_type == create_env['type']), None)
 
 
 @functools.lru_cache(None)
 def known_records() -> List[Suite]:
-    """The records of the suites in the ``config`` folder."""
-    return [_imported(load_suite(name)['defaults']['create']['env']['suite']) for name in suite_names()]
+    """The records of the suites in the ``config`` folder, but for those that cannot be read."""
+    records = []
+    for name in suite_names():
+        with suppress(ValueError):
+            records.append(suite_record(name))
+    return records
 
 
 def _imported(name: str) -> Suite:
     module, _, attribute = str(name).rpartition('.')
     try:
         record = getattr(importlib.import_module(module), attribute)
-    except (AttributeError, ImportError, ValueError) as error:
+    except Exception as error:  # whatever the module raises
         raise ValueError(
-            f"create.env.suite names '{name}', which cannot be imported: {error}; run in the folder that holds it, or "
-            'add that to PYTHONPATH'
+            f"create.env.suite names '{name}', which cannot be imported: {' '.join(str(error).split())}; "
+            'run in the folder that holds it, or add that to PYTHONPATH'
         ) from error
     if not isinstance(record, Suite):
         raise ValueError(f"create.env.suite names '{name}', which is no Suite of lzero_mow.config.envs")
@@ -99,9 +156,21 @@ def algorithm_of(method: str) -> str:
 
 
 def check_player(suite: str, player: str) -> None:
-    """Refuse a reference player that a suite does not have: all have random play, others stand in its record."""
-    if player != RANDOM and player not in record_of(load_suite(suite)['defaults']['create']['env']).players:
-        raise ValueError(f'there are no {REFERENCES[player]} for {suite}')
+    """Refuse a reference player that a suite does not have."""
+    players = references(suite)
+    if player not in players:
+        raise ValueError(f"unknown player '{player}'{did_you_mean(player, list(players))}")
+    if player != RANDOM and player not in suite_record(suite).players:
+        raise ValueError(f'there are no {players[player]} for {suite}')
+
+
+def references(suite: Optional[str] = None) -> Dict[str, str]:
+    """
+    Reference players by name, in words: random play, and those in the records of the ``config`` folder's suites and of
+    ``suite``. They stand beside the methods in tables but are not trained, so methods.yaml has none of them.
+    """
+    records = [*known_records(), *([] if suite is None else [suite_record(suite)])]
+    return {RANDOM: 'random play', **{name: words for record in records for name, words in record.players.items()}}
 
 
 def one_model_per_task(method: str) -> bool:
@@ -116,8 +185,11 @@ def _methods() -> dict:
 @functools.lru_cache(None)
 def _read(path: Path) -> dict:
     """A file's content, which nobody may change."""
-    with open(path) as file:
-        return yaml.load(file, getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
+    try:
+        with open(path) as file:
+            return yaml.load(file, getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"cannot read {path}: {' '.join(str(error).split())}") from error
 
 
 def _is_path(suite: str) -> bool:

@@ -8,6 +8,7 @@ from easydict import EasyDict
 from torch import Tensor, nn
 
 from lzero_mow.config.scalezero import SCALEZERO_MODEL_CONFIG
+from lzero_mow.config.tree import merge
 from lzero_mow.model.common.distributions import CategoricalPolicy, TruncatedNormalPolicy
 from lzero_mow.model.common.grouped import ONE_GROUP, Groups
 from .backbone import Backbone
@@ -73,17 +74,15 @@ class ScaleZeroModel(nn.Module):
         ScaleZero (Pu et al., ICLR 2026, arXiv 2509.07945): one latent world model of K tasks, searched by MCTS. With
         `num_experts=0` it is dense multi-task UniZero.
     Arguments:
-        - cfg: Any key of `ScaleZeroModelKeys` in lzero_mow/config/scalezero.py; missing keys have their defaults.
+        - cfg: Any key of `ScaleZeroModelKeys` in lzero_mow/config/scalezero.py; a model that is made without a
+            policy has the defaults of missing keys.
     Raises:
         - ValueError: For an unknown key, or sizes that do not fit together.
     """
 
     def __init__(self, **cfg) -> None:
         super().__init__()
-        unknown = set(cfg) - set(SCALEZERO_MODEL_CONFIG)
-        if unknown:
-            raise ValueError(f'unknown model key(s) {sorted(unknown)}; known are {sorted(SCALEZERO_MODEL_CONFIG)}')
-        cfg = EasyDict({**SCALEZERO_MODEL_CONFIG, **cfg})
+        cfg = EasyDict(merge(SCALEZERO_MODEL_CONFIG, cfg))
         width, self.num_tasks = cfg.embed_dim, cfg.num_tasks
         staging = Staging(cfg.adapter_rank, cfg.adapter_alpha, cfg.adapter_dropout, cfg.stages)
         self.encoder = make_encoder(cfg, staging if cfg.adapt_encoder else Staging())

@@ -3,13 +3,12 @@ from typing import Dict, Sequence
 
 from matplotlib import colormaps
 
-from lzero_mow.config.suites import EXPERT, RANDOM
-
-REFERENCE_COLOURS = {RANDOM: 'grey', EXPERT: 'black'}
+from lzero_mow.config.suites import RANDOM, references
 
 
 def method_colours(methods: Sequence[str]) -> Dict[str, object]:
-    """Ten dark colours, then ten light ones; random play is grey, experts are black."""
+    """Ten dark colours, then ten light ones; random play is grey, other reference players are black."""
     colours = colormaps['tab20'].colors
     order = [*colours[::2], *colours[1::2]]
-    return {method: REFERENCE_COLOURS.get(method, order[i % len(order)]) for i, method in enumerate(methods)}
+    players = {player: 'grey' if player == RANDOM else 'black' for player in references()}
+    return {method: players.get(method, order[i % len(order)]) for i, method in enumerate(methods)}

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lzero_mow.config.suites import REFERENCES
+from lzero_mow.config.suites import references
 from lzero_mow.report.stats.intervals import Statistic, interval, iqm, mean
 from lzero_mow.report.stats.scale import SUCCESS, Scale, table_scale
 from lzero_mow.report.stats.scores import RETURN, curves, methods_of, read_evaluations, tasks_of
@@ -80,7 +80,7 @@ def draw_curve(
     player is a horizontal line.
     """
     point, low, high = interval(statistic, values)
-    if method in REFERENCES:
+    if method in references():
         panel.axhline(float(point[0]), linestyle='--', linewidth=1, color=colour, label=method)
         return
     panel.plot(steps, point, linewidth=1.5, color=colour, label=method)

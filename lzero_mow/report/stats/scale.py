@@ -4,7 +4,7 @@ from typing import Dict, NamedTuple, Optional
 
 import pandas as pd
 
-from lzero_mow.config.suites import RANDOM, REFERENCES
+from lzero_mow.config.suites import RANDOM, references
 from .intervals import interval
 from .scores import RETURN, finals, methods_of, tasks_of
 
@@ -62,7 +62,7 @@ def table_scale(rows: pd.DataFrame, last: int) -> Optional[Scale]:
     if RANDOM not in by_method:
         return None
     random = _ends(by_method[RANDOM], last)
-    seeds = {method: by_method[method].seed.nunique() for method in methods_of(rows) if method not in REFERENCES}
+    seeds = {method: by_method[method].seed.nunique() for method in methods_of(rows) if method not in references()}
     ends = {method: _ends(by_method[method], last) for method, n in seeds.items() if n == max(seeds.values())}
     bounds = {}
     for task, level in random.iterrows():

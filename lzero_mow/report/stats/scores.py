@@ -6,7 +6,7 @@ from typing import List, Sequence, Tuple
 import numpy as np
 import pandas as pd
 
-from lzero_mow.config.suites import REFERENCES, method_names
+from lzero_mow.config.suites import method_names, references
 from lzero_mow.report.tables.csv_table import header
 from lzero_mow.report.tables.results import TABLE
 
@@ -42,7 +42,7 @@ def read_evaluations(files: Sequence[str]) -> pd.DataFrame:
 def methods_of(rows: pd.DataFrame) -> List[str]:
     """The methods in the order of ``config/methods.yaml``, then unknown ones, then reference players."""
     present = set(rows.method)
-    order = [*method_names(), *sorted(present - {*method_names(), *REFERENCES}), *REFERENCES]
+    order = [*method_names(), *sorted(present - {*method_names(), *references()}), *references()]
     return [method for method in order if method in present]
 
 
@@ -69,7 +69,7 @@ def finals(rows: pd.DataFrame, tasks: Sequence[str], column: str, last: int) -> 
     ValueError if a run has fewer since training began; reference players have one row.
     """
     runs, method = _runs(rows, tasks), rows.method.iloc[0]
-    if last > 1 and method not in REFERENCES:
+    if last > 1 and method not in references():
         for (seed, task), number in rows[rows.env_step > 0].groupby(['seed', 'task'], sort=False).size().items():
             if number < last:
                 raise ValueError(f"--last is {last}: seed {seed} of '{method}' has {number} evaluations of {task}")

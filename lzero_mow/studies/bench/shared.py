@@ -34,7 +34,7 @@ def parse(
         for option, value in given.items():
             for number in np.ravel(value):
                 if isinstance(number, np.integer) and number < 1:
-                    raise ValueError(f'--{option} is {number}: expected at least 1')
+                    raise ValueError(f'--{option} must be at least 1, got {number}')
         torch.zeros(1, device=given['device'])
         policy_config(given['preset'], given['tasks'], given['method'])
         check(args)

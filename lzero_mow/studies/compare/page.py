@@ -10,7 +10,7 @@ from typing import Dict, List, Optional, Sequence
 
 import pandas as pd
 
-from lzero_mow.config.suites import RANDOM, REFERENCES
+from lzero_mow.config.suites import RANDOM, references
 from lzero_mow.report.pictures.curves import draw_curves
 from lzero_mow.report.stats.intervals import REPETITIONS
 from lzero_mow.report.stats.scale import SUCCESS, table_scale
@@ -48,7 +48,7 @@ def write_page(path: str, runs: Sequence[FinishedRun], baseline: Optional[str] =
     """Write the page of comparable runs as HTML; every method is compared with the baseline, MoW if it is there."""
     rows = pd.concat([run.rows for run in runs], ignore_index=True)
     summary = summarise_rows(rows, COSTS.frame(run.cost() for run in runs), table_scale(rows, last=1), baseline)
-    trained = [run for run in runs if run.method not in REFERENCES]
+    trained = [run for run in runs if run.method not in references()]
     with tempfile.TemporaryDirectory() as folder:
         bars, plasticity = (os.path.join(folder, name) for name in ('iqm.png', 'plasticity.png'))
         if summary.scale is not None:
@@ -56,7 +56,7 @@ def write_page(path: str, runs: Sequence[FinishedRun], baseline: Optional[str] =
         write_plasticity(plasticity, runs, [method.method for method in summary.methods])
         write_template(
             path, 'compare/page.html',
-            title=' against '.join(method.method for method in summary.methods if method.method not in REFERENCES),
+            title=' against '.join(method.method for method in summary.methods if method.method not in references()),
             summary=summary,
             env_steps=trained[0].config['max_env_step'],
             episodes=episodes_text(summary.methods),
@@ -85,7 +85,7 @@ def _curves(folder: str, rows: pd.DataFrame, runs: Sequence[FinishedRun], summar
     draw_curves(steps, rows, summary.scale)
     models = Counter((run.method, run.record.seed) for run in runs)
     timed = pd.concat([_by_minutes(run, models[run.method, run.record.seed]) for run in runs])
-    if not timed.method.isin(REFERENCES).all():
+    if not timed.method.isin(references()).all():
         draw_curves(minutes, timed, summary.scale, x='minutes by the clock')
     what = 'Successes' if summary.scale is SUCCESS else 'Returns'
     return embedded({
@@ -96,7 +96,7 @@ def _curves(folder: str, rows: pd.DataFrame, runs: Sequence[FinishedRun], summar
 
 def _by_minutes(run: FinishedRun, models: int) -> pd.DataFrame:
     """A run's evaluations with minutes in place of environment steps; an ensemble has several models to train."""
-    if run.method in REFERENCES:
+    if run.method in references():
         return run.rows
     minutes = models * run.times.set_index('env_step').wall_seconds / 60
     return run.rows.assign(env_step=run.rows.env_step.map(minutes)).dropna(subset='env_step')
@@ -124,7 +124,7 @@ def cost_cells(summary: Summary, runs: Sequence[FinishedRun]) -> Cells:
         'seconds per decision', 'seconds per update'
     ]]
     for method in summary.methods:
-        if method.method in REFERENCES:
+        if method.method in references():
             continue
         own = [run for run in runs if run.method == method.method]
         last = pd.concat([run.times.tail(1) for run in own])

@@ -9,7 +9,7 @@ import pandas as pd
 from lzero_mow.config.envs import evaluation_episodes
 from lzero_mow.config.keys import COMPARED_ENVS_MAY_DIFFER, COMPARED_SCHEDULE, DERIVED_KEYS, NO_INFLUENCE
 from lzero_mow.config.saved import load_run_config
-from lzero_mow.config.suites import REFERENCES, one_model_per_task
+from lzero_mow.config.suites import one_model_per_task, references
 from lzero_mow.config.tree import get, leaves
 from lzero_mow.report.tables.costs import ALL_TASKS, RunCost, run_cost
 from lzero_mow.report.tables.diagnostics import DIAGNOSTICS
@@ -61,7 +61,7 @@ def check_comparable(runs: Sequence[FinishedRun]) -> None:
     episodes per evaluation and seeds are the same; so is everything else between the runs of one method; and every run
     went on to its end. Reference players may have seeds of their own. ValueError in one line for the first difference.
     """
-    trained = [run for run in runs if run.method not in REFERENCES]
+    trained = [run for run in runs if run.method not in references()]
     if not trained:
         raise ValueError('there is nothing to compare: name at least one run that was trained')
     first = next((run for run in trained if not one_model_per_task(run.method)), trained[0])
@@ -103,7 +103,7 @@ def _check_seeds_and_games(runs: Sequence[FinishedRun], first: FinishedRun) -> N
         games[run.method, run.record.seed] += run.record.tasks
     seeds = {method: sorted(seed for other, seed in games if other == method) for method, _ in games}
     for method, own in seeds.items():
-        if method not in REFERENCES and own != seeds[first.method]:
+        if method not in references() and own != seeds[first.method]:
             raise ValueError(
                 f"'{method}' has the seeds {own} and '{first.method}' {seeds[first.method]}: compare the same ones"
             )

@@ -12,9 +12,9 @@ import os
 from contextlib import ExitStack
 from typing import IO, Any, Dict, List, Optional, Sequence
 
-from lzero_mow.config.arguments import DEFAULT_PRESETS, Parser, parse
+from lzero_mow.config.arguments import DEFAULT_PRESETS, Parser, default_preset, parse
 from lzero_mow.config.build import build_config, resolve_games
-from lzero_mow.config.suites import REFERENCES, load_suite, method_names, suite_name, suite_names
+from lzero_mow.config.suites import load_suite, method_names, references, suite_name, suite_names
 from lzero_mow.utils.exit_codes import FAILED, INTERRUPTED
 from lzero_mow.utils.files import locked
 from lzero_mow.utils.screen import set_up_screen
@@ -24,10 +24,11 @@ from .processes import run_jobs
 PROG = 'python -m lzero_mow experiment'
 # The options where neither a script nor the command line sets them.
 DEFAULTS = dict(
-    methods=None, seeds=['0'], preset=DEFAULT_PRESETS[1], games=[], jobs=0, runs=os.path.join('data_mow', 'experiment'),
+    methods=None, seeds=['0'], preset=None, games=[], jobs=0, runs=os.path.join('data_mow', 'experiment'),
     output=os.path.join('data_mow', 'experiment'), random_episodes=100, compare=None
 )
-UNSET = {'games': "the preset's", 'compare': 'none'}  # what the help calls an empty default
+# What the help calls an empty default.
+UNSET = {'preset': f"{DEFAULT_PRESETS[1]}, or the suite's first", 'games': "the preset's", 'compare': 'none'}
 
 
 def main(argv: Optional[Sequence[str]] = None, settings: Optional[Dict[str, Any]] = None) -> int:
@@ -81,11 +82,11 @@ def _parser(settings: Dict[str, Any]) -> Parser:
     else:
         names = ', '.join(suite_names())
         parser.add_argument('suite', metavar='SUITE', help=f"{names}, or the path of a suite's YAML file")
-    references = ', '.join(f'{name}: {what}' for name, what in REFERENCES.items())
-    option('methods', f"{', '.join(method_names())}; for comparison {references}", nargs='+', metavar='METHOD')
+    players = ', '.join(f'{name}: {words}' for name, words in references().items())
+    option('methods', f"{', '.join(method_names())}; for comparison {players}", nargs='+', metavar='METHOD')
     option('seeds', 'one run of each method per seed', nargs='+', metavar='SEED')
     option('preset', "of the suite's file in config/")
-    option('games', 'the tasks, by name, or a suite of them', nargs='+', metavar='GAME')
+    option('games', 'the tasks, by name, or a named list of them', nargs='+', metavar='GAME')
     option('jobs', 'runs at once, which share the cores; 0: as many as there are cores', type=int, metavar='N')
     option('runs', 'where the run folders are, below SUITE/METHOD', metavar='DIR')
     option('output', 'where SUITE/METHOD.csv and SUITE/runs.csv go', metavar='DIR')
@@ -100,15 +101,15 @@ def _parser(settings: Dict[str, Any]) -> Parser:
 
 def _plan(arguments: argparse.Namespace) -> Plan:
     if arguments.random_episodes < 1:
-        raise ValueError(f'--random-episodes is {arguments.random_episodes}: expected at least 1')
+        raise ValueError(f'--random-episodes must be at least 1, got {arguments.random_episodes}')
     if arguments.jobs < 0:
-        raise ValueError(f'--jobs is {arguments.jobs}: expected at least 0, which is as many as there are cores')
+        raise ValueError(f'--jobs must be at least 0 (as many as there are cores), got {arguments.jobs}')
     for seed in arguments.seeds:
         if not seed.isdigit():
             raise ValueError(f"'{seed}' is not a seed: seeds are whole numbers, such as --seeds 0 1 2")
-    load_suite(arguments.suite)
+    preset = arguments.preset or default_preset(arguments.suite, DEFAULT_PRESETS[1:])
     return Plan(
-        arguments.suite, arguments.preset, tuple(dict.fromkeys(arguments.methods)),
+        arguments.suite, preset, tuple(dict.fromkeys(arguments.methods)),
         tuple(dict.fromkeys(map(int, arguments.seeds))), tuple(arguments.games), arguments.runs,
         tuple(arguments.overrides), arguments.random_episodes
     )

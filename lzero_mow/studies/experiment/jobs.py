@@ -17,7 +17,7 @@ from lzero_mow.config.arguments import config_parser, new_config, parse
 from lzero_mow.config.build import build_config, parse_overrides, refuse_own_keys
 from lzero_mow.config.keys import NO_INFLUENCE, SET_BY_EXPERIMENT
 from lzero_mow.config.saved import TOTAL_CONFIG, load_run_config
-from lzero_mow.config.suites import REFERENCES, algorithm_of, check_player, method_names, one_model_per_task, suite_name
+from lzero_mow.config.suites import algorithm_of, check_player, method_names, one_model_per_task, references, suite_name
 from lzero_mow.config.tree import did_you_mean, get, leaves, plain
 from lzero_mow.report.tables.run_record import read_run_record
 from lzero_mow.utils.files import locked
@@ -52,6 +52,10 @@ class Job:
     @property
     def run_dir(self) -> str:
         return self.config['exp_name']
+
+    @property
+    def is_reference(self) -> bool:
+        return 'random_episodes' in self.config
 
     @property
     def log(self) -> str:
@@ -109,11 +113,12 @@ def _overrides(plan: Plan, method: str) -> Tuple[str, ...]:
 
 def _tasks(plan: Plan, method: str) -> List[Optional[str]]:
     """The tasks of an ensemble's members; [None], one run for all tasks, for other methods."""
-    if method in REFERENCES:
+    players = references(plan.suite)
+    if method in players:
         check_player(plan.suite, method)
         return [None]
     if method not in method_names():
-        raise ValueError(f"unknown method '{method}'{did_you_mean(method, [*method_names(), *REFERENCES])}")
+        raise ValueError(f"unknown method '{method}'{did_you_mean(method, [*method_names(), *players])}")
     overrides = _overrides(plan, method)
     refuse_own_keys(method, parse_overrides(overrides))
     if not one_model_per_task(method):
@@ -124,14 +129,14 @@ def _tasks(plan: Plan, method: str) -> List[Optional[str]]:
 def _job(plan: Plan, method: str, seed: int, task: Optional[str]) -> Job:
     run_dir = os.path.join(plan.folder(method), run_name(seed, task))
     arguments = ['--suite', plan.suite, '--preset', plan.preset, '--seed', str(seed), '--exp-name', run_dir]
-    if method not in REFERENCES:
+    if method in method_names():
         arguments += ['--method', method]
     if task is not None or plan.games:
         arguments += ['--games', *([task] if task else plan.games)]
     arguments += [*_overrides(plan, method), *(() if task is None else _share_of_the_batch(plan, method))]
     parser = config_parser('', '', argv=arguments)
     config = new_config(parse(parser, arguments), {})
-    if method in REFERENCES:
+    if method not in method_names():
         config = reference_config(config, method, plan.random_episodes)
     return Job(method, seed, task, tuple(arguments), config)
 
@@ -156,7 +161,7 @@ def _refuse_another_run(job: Job, prolonged: bool) -> None:
     saved, new = load_run_config(job.run_dir), plain(job.config)
     advice = 'choose another --runs folder and --output, or move the run away'
     for key in leaves(new):
-        if key in NO_INFLUENCE or job.method in REFERENCES and key.startswith('policy.'):
+        if key in NO_INFLUENCE or job.is_reference and key.startswith('policy.'):
             continue
         if get(saved, key) != get(new, key):
             raise ValueError(
@@ -184,13 +189,13 @@ def command(job: Job, plan: Plan) -> List[str]:
     left that was cut off before its first checkpoint is removed; BlockingIOError if another process is still at work.
     """
     module = [sys.executable, '-m']
-    if job.method not in REFERENCES and os.path.isfile(os.path.join(job.run_dir, LATEST)):
+    if not job.is_reference and os.path.isfile(os.path.join(job.run_dir, LATEST)):
         steps = str(job.config['max_env_step'])
         return [*module, 'lzero_mow', 'train', '--resume', job.run_dir, '--max-env-step', steps]
     if os.path.isdir(job.run_dir):
         locked(os.path.join(job.run_dir, 'log', 'lock')).close()
         shutil.rmtree(job.run_dir)
-    if job.method in REFERENCES:
+    if job.is_reference:
         options = ['--player', job.method, '--episodes', str(plan.random_episodes)]
         return [*module, 'lzero_mow.studies.experiment.reference_play', *job.arguments, *options]
     return [*module, 'lzero_mow', 'train', *job.arguments]

@@ -16,7 +16,7 @@ from easydict import EasyDict
 from lzero_mow.config.arguments import config_parser, new_config, parse
 from lzero_mow.config.build import lightzero_configs
 from lzero_mow.config.saved import TOTAL_CONFIG, save_config
-from lzero_mow.config.suites import RANDOM, REFERENCES, check_player
+from lzero_mow.config.suites import RANDOM, check_player, references
 from lzero_mow.config.validate import check_run_folder
 from lzero_mow.entry.run.cost import Cost
 from lzero_mow.report.tables.results import append_results, evaluation_rows
@@ -48,7 +48,7 @@ def play(env_cls: type, cfg: EasyDict, player: str, seed: int, episodes: int) ->
 
 
 def reference_play(config: dict, player: str, episodes: int) -> None:
-    """Write the run folder of one of ``REFERENCES``, with episodes per task; only the environments of config matter."""
+    """Write the run folder of a reference player, with episodes per task; only the environments of config matter."""
     from ding.envs import get_env_cls  # here, where `lzero_mow.entry` has imported DI-engine without its banners
     cost, run_dir, seed = Cost(), config['exp_name'], config['seed']
     check_run_folder(run_dir)
@@ -71,13 +71,13 @@ def reference_play(config: dict, player: str, episodes: int) -> None:
 def main() -> int:
     prog = 'python -m lzero_mow.studies.experiment.reference_play'
     parser = config_parser(prog, 'Play as a reference player, into a run folder.')
-    words = '; '.join(f'{name}: {what}' for name, what in REFERENCES.items())
-    parser.add_argument('--player', choices=REFERENCES, default=RANDOM, help=f'{words}; default: {RANDOM}')
+    words = '; '.join(f'{name}: {what}' for name, what in references().items())
+    parser.add_argument('--player', default=RANDOM, help=f'{words}; default: {RANDOM}')
     parser.add_argument('--episodes', type=int, default=EPISODES, help=f'per task; default: {EPISODES}')
     arguments = parse(parser, None)
     try:
         if arguments.episodes < 1:
-            raise ValueError(f'--episodes is {arguments.episodes}: expected at least 1')
+            raise ValueError(f'--episodes must be at least 1, got {arguments.episodes}')
         check_player(arguments.suite, arguments.player)
         reference_play(new_config(arguments, {}), arguments.player, arguments.episodes)
     except ValueError as error:

@@ -55,7 +55,7 @@ def similarity_file(folder: str, seed: int, length: int) -> str:
 
 def _whole_numbers(option: str, words: Sequence[str], least: int) -> List[int]:
     if not words or not all(word.isdigit() and int(word) >= least for word in words):
-        raise ValueError(f"{option} {' '.join(words)}: expected whole numbers of at least {least}")
+        raise ValueError(f"{option} must be whole numbers of at least {least}, got {' '.join(words)}")
     return list(dict.fromkeys(int(word) for word in words))
 
 

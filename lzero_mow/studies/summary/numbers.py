@@ -6,7 +6,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 import pandas as pd
 
-from lzero_mow.config.suites import DEFAULT_METHOD, RANDOM, REFERENCES
+from lzero_mow.config.suites import DEFAULT_METHOD, RANDOM, references
 from lzero_mow.config.tree import did_you_mean
 from lzero_mow.report.stats.intervals import Statistic, interval, iqm, mean, median, probability_of_improvement, wilson
 from lzero_mow.report.stats.scale import Scale, table_scale
@@ -64,7 +64,7 @@ def summarise(folder: str, baseline: Optional[str] = None, last: int = 1, drawn:
     do not fit together.
     """
     if last < 1:
-        raise ValueError(f'--last is {last}: expected at least 1 evaluation')
+        raise ValueError(f'--last must be at least 1, got {last}')
     rows = read_evaluations(result_files(folder))
     methods = methods_of(rows)
     for named in [*drawn, *([] if baseline is None else [baseline])]:
@@ -99,8 +99,8 @@ def summarise_rows(
         if random is not None:  # the lower end above the upper end of random play's; never for NaN
             summary.above_random = [task for task in tasks if summary.returns[task][1] > random[task][2]]
         _add_costs(summary, costs[costs.method == summary.method])
-    drawn = drawn or [method for method in methods if method not in REFERENCES][:CURVES]
-    drawn = [method for method in methods if method in (*drawn, *REFERENCES)]
+    drawn = drawn or [method for method in methods if method not in references()][:CURVES]
+    drawn = [method for method in methods if method in (*drawn, *references())]
     return Summary(tasks, scale, baseline, last, summaries, drawn)
 
 

@@ -2,7 +2,7 @@
 import os
 from typing import Callable, Dict, List, Sequence, Tuple
 
-from lzero_mow.config.suites import DEFAULT_METHOD, RANDOM, REFERENCES, one_model_per_task
+from lzero_mow.config.suites import DEFAULT_METHOD, RANDOM, one_model_per_task, references
 from lzero_mow.report.stats.intervals import REPETITIONS
 from lzero_mow.report.stats.scale import SUCCESS
 from lzero_mow.studies.templates import write_template
@@ -44,16 +44,16 @@ def _options(summary: Summary) -> str:
     if summary.baseline not in (None, DEFAULT_METHOD):
         options += f' --baseline {summary.baseline}'
     if len(summary.drawn) < len(summary.methods):
-        options += f" --curves {' '.join(method for method in summary.drawn if method not in REFERENCES)}"
+        options += f" --curves {' '.join(method for method in summary.drawn if method not in references())}"
     return options
 
 
 def _counts(methods: Sequence[MethodSummary], count: Callable[[MethodSummary], Tuple[int, ...]]) -> str:
     """Fewest and most of something over the methods, and each reference player's."""
-    trained = [number for method in methods if method.method not in REFERENCES for number in count(method)]
+    trained = [number for method in methods if method.method not in references() for number in count(method)]
     texts = [f'{span(trained)} per method'] if trained else []
-    players = [method for method in methods if method.method in REFERENCES]
-    return ', '.join([*texts, *(f'{span(count(player))} of {REFERENCES[player.method]}' for player in players)])
+    players = [method for method in methods if method.method in references()]
+    return ', '.join([*texts, *(f'{span(count(player))} of {references()[player.method]}' for player in players)])
 
 
 def episodes_text(methods: Sequence[MethodSummary]) -> str:

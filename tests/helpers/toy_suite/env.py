@@ -20,8 +20,12 @@ class LampGame:
         self._lamp = int(self._rng.integers(4))
         return self._rng
 
+    @property
+    def right_button(self) -> int:
+        return (self._lamp + self._shift) % 4
+
     def step(self, action: int) -> Tuple[float, bool, Dict[str, Any]]:
-        reward = float(action == (self._lamp + self._shift) % 4)
+        reward = float(action == self.right_button)
         self._lamp = int(self._rng.integers(4))
         return reward, False, {}
 
@@ -50,3 +54,6 @@ class ToyEnv(VisualEnv):
 
     def _new_game(self) -> LampGame:
         return LampGame(TASKS[self.task], self._cfg.obs_shape[1], self._cfg.brightness)
+
+    def script_action(self) -> int:
+        return self._game.right_button

@@ -23,4 +23,4 @@ def check_task(task: str) -> None:
         raise ValueError(f'env.tasks names the unknown task {task!r}: there are {", ".join(TASKS)}')
 
 
-TOY = Suite('toy_mow', ToyKeys, check_task, num_actions=4)
+TOY = Suite('toy_mow', ToyKeys, check_task, num_actions=4, players=dict(script='a script that sees the lamp'))
