@@ -255,7 +255,7 @@ def test_costs_round_trip(tmp_path):
         (dict(mow=rows_of('mow', [(1, 2)])), {}, 'random.csv is missing'),
         (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(baseline='storm'), "holds no method 'storm'"),
         (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(drawn=['strom']), "holds no method 'strom'"),
-        (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(last=0), '--last is 0'),
+        (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(last=0), '--last must be at least 1, got 0'),
         (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(last=3), "seed 0 of 'mow' has 2 evaluations of A"),
         (dict(mow=rows_of('mow', [(1, float('nan'))], human=True)), {}, 'the return of B, seed 0 at step 100 is nan'),
         (dict(mow=rows_of('mow', [(1, 2), (1, 2)], human=True)[:6]), {}, "seed 1 of 'mow' has no evaluation of B"),
