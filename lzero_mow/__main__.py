@@ -5,7 +5,9 @@
     python -m lzero_mow evaluate data_mow/laptop_seed0 --episodes 50
     python -m lzero_mow config --preset laptop --method storm_multitask
     python -m lzero_mow curves data_mow/laptop_seed0 data_mow/laptop_seed1 --output curves.png
-    python -m lzero_mow summary results/minatar
+    python -m lzero_mow experiment minatar --methods mow scalezero random --seeds 0 1 2
+    python -m lzero_mow summary data_mow/experiment/minatar
+    python -m lzero_mow compare data_mow/experiment/minatar/*/seed* --output compare.html
     python -m lzero_mow stability --suite minatar --preset laptop --seeds 0 1 2 3 4 --lengths 250 500 1000
 """
 import importlib
@@ -20,7 +22,7 @@ from lzero_mow import cli
 from lzero_mow.config.arguments import Parser, config_parser, default_preset, new_config, parse
 from lzero_mow.config.build import change
 from lzero_mow.config.envs import episodes_key
-from lzero_mow.config.saved import load_run_config
+from lzero_mow.config.saved import TOTAL_CONFIG, load_run_config
 from lzero_mow.config.tree import plain
 from lzero_mow.config.validate import validate
 from lzero_mow.studies.stability import measure as stability
@@ -29,8 +31,6 @@ from lzero_mow.utils.paths import LATEST, RESULTS
 from lzero_mow.utils.screen import set_up_screen
 
 PROG = 'python -m lzero_mow'
-
-
 
 
 def evaluate(argv: List[str]) -> int:
@@ -94,6 +94,7 @@ def draw_curves(argv: List[str]) -> int:
         write_curves(arguments.output, tables)
     except (OSError, ValueError) as error:
         parser.error(str(error))
+    sys.stdout.write(f'{arguments.output}\n')
     return 0
 
 
@@ -112,6 +113,8 @@ def summarise(argv: List[str]) -> int:
     from lzero_mow.studies.summary.numbers import summarise as compute
     from lzero_mow.studies.summary.writer import write_summary
     try:
+        if os.path.isfile(os.path.join(arguments.folder, TOTAL_CONFIG)):
+            raise ValueError(f"'{arguments.folder}' is a run: give an experiment's folder, such as results/minatar")
         summary = compute(arguments.folder, arguments.baseline, arguments.last, arguments.curves)
         paths = write_summary(arguments.folder, summary)
     except (OSError, ValueError) as error:

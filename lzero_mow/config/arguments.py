@@ -141,7 +141,7 @@ def resumed_config(arguments: argparse.Namespace) -> dict:
     if arguments.games:
         layers.append({'env': {'tasks': resolve_games(arguments.games, load_suite(arguments.suite)['suites'])}})
     config = change(saved, layers, arguments.overrides)
-    check_identity(run_identity(saved), run_identity(config), arguments.resume)
+    check_identity(run_identity(saved), run_identity(config), f"resume '{arguments.resume}'")
     validate(config)
     return config
 

@@ -83,13 +83,13 @@ def run_identity(config: dict) -> dict:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in identity.items()}
 
 
-def check_identity(saved: dict, new: dict, run_dir: str) -> None:
-    """Compare two results of ``run_identity``; ValueError names the first key that differs."""
+def check_identity(saved: dict, new: dict, what: str) -> None:
+    """Compare two results of ``run_identity``; ValueError says `what` cannot be done, for the first other key."""
     for key in dict.fromkeys([*saved, *new]):
         if saved.get(key) != new.get(key):
-            what = 'another task list' if key == 'env.tasks' else f'another {key}'
+            other = 'task list' if key == 'env.tasks' else key
             raise ValueError(
-                f"cannot resume '{run_dir}' with {what}: it was started with {_shown(saved.get(key))}, now "
+                f'cannot {what} with another {other}: it was started with {_shown(saved.get(key))}, now '
                 f'{_shown(new.get(key))} is asked for; start a new run with --exp-name'
             )
 

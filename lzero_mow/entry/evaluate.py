@@ -37,12 +37,12 @@ def evaluate(config: dict, run_dir: str, name: str) -> List[Result]:
     path = os.path.join(run_dir, name)
     state = checkpoint.read(path)
     config = on_device(config)
-    check_identity(state['identity'], run_identity(config), run_dir)
+    check_identity(state['identity'], run_identity(config), f"evaluate '{run_dir}'")
     cfg = compile_run(config)
     env_cls = checked_env_cls(cfg.env)
     with closing(lock_run(run_dir)), closing(build_workers(cfg, config['create'], run_dir)) as workers, interruptible():
         checkpoint.load_weights(workers.policy, state, path)
-        logging.info('%s: %d episodes per task', path, evaluation_episodes(cfg.env))
+        logging.info('%s, episodes per task: %d', path, evaluation_episodes(cfg.env))
         with isolated_rng(config['seed']):
             episodes = workers.evaluator.eval_tasks(state['train_iter'], state['env_step'])
     references = [env_cls.reference_scores(task) for task in cfg.env.tasks]
@@ -52,4 +52,5 @@ def evaluate(config: dict, run_dir: str, name: str) -> List[Result]:
         os.remove(table)  # of an earlier evaluation
     append_results(table, rows)
     SCREEN.print(last_evaluation(read_results(table)))
+    logging.info('see %s', table)
     return rows

@@ -78,7 +78,7 @@ class Run:
     def _saved_state(self) -> dict:
         saved = load_run_config(self.run_dir)  # refuses a folder that is none of ours
         state = checkpoint.load_run(self.run_dir)
-        check_identity(state['identity'], run_identity(self.config), self.run_dir)
+        check_identity(state['identity'], run_identity(self.config), f"resume '{self.run_dir}'")
         asked, reached = self.config['max_env_step'], state['env_step']
         if asked < min(reached, saved['max_env_step']):
             raise ValueError(f"'{self.run_dir}' is at environment step {reached} already: --max-env-step is {asked}")
