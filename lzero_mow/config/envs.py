@@ -47,7 +47,7 @@ class Suite(NamedTuple):
     num_actions: int  # or of how many numbers an action consists; the same in every task
     continuous: bool = False  # whether actions are numbers
     check_keys: Callable[[dict], None] = lambda env: None  # raises ValueError for keys that do not fit each other
-    players: Dict[str, str] = {}  # reference players besides random play, by name, in words
+    players: Dict[str, str] = {}  # other reference players than random play: what tables call them
 
     def check(self, env: dict) -> None:
         """

@@ -23,8 +23,8 @@ NUM_GOALS = 50
 
 class MetaWorldManagerKeys(ManagerKeys):
     """Keys of DI-engine's environment manager."""
-    # (float) Seconds, a minute in DI-engine. The first reset draws the goals and opens the renderer: seconds
-    # each, and many at once where there are more processes than cores.
+    # (float) Seconds, a minute in DI-engine. The first reset draws the goals and opens the renderer: seconds each,
+    # and many at once where there are more processes than cores.
     connect_timeout: Positive = 1800.0
 
 

@@ -166,7 +166,7 @@ def check_player(suite: str, player: str) -> None:
 
 def references(suite: Optional[str] = None) -> Dict[str, str]:
     """
-    Reference players by name, in words: random play, and those in the records of the ``config`` folder's suites and of
+    Reference players and what tables call them: random play, and those of the ``config`` folder's suites and of
     ``suite``. They stand beside the methods in tables but are not trained, so methods.yaml has none of them.
     """
     records = [*known_records(), *([] if suite is None else [suite_record(suite)])]
