@@ -31,11 +31,14 @@ def train_multitask(
     Arguments:
         - input_cfg (:obj:`Tuple[dict, dict]`): LightZero's main config and create config; the tasks are
             ``main_config.env.tasks`` and the run folder is ``main_config.exp_name``.
+        - seed (:obj:`int`): Seed of everything random.
         - model (:obj:`Optional[torch.nn.Module]`): Used instead of the one the config describes.
         - model_path (:obj:`Optional[str]`): A checkpoint whose weights to start from.
         - max_train_iter (:obj:`int`): Updates after which to stop.
         - max_env_step (:obj:`int`): Environment steps of EACH task after which to stop.
         - resume (:obj:`Optional[str]`): Folder of a run to continue.
+    Returns:
+        - policy (:obj:`Policy`): The trained policy.
     Raises:
         - ValueError: for a config or a run folder that cannot be used.
         - FloatingPointError: if a loss is not finite.
