@@ -149,7 +149,7 @@ def test_a_renderer_that_dies_in_its_process_is_named(tmp_path, death, message):
 @pytest.mark.parametrize(
     'method, overrides, games, message', [
         ('mow', ['policy.model.continuous_action_space=false'], (), 'metaworld_mow has continuous actions'),
-        ('mow', ['policy.model.action_space_size=5'], (), 'an environment of metaworld_mow has 4 actions'),
+        ('mow', ['policy.model.action_space_size=5'], (), 'metaworld_mow has 4 actions'),
         ('mow', [], ('reach', 'Pong'), 'env.tasks names Pong, a task of atari_mow: '),
         ('scalezero', ['policy.num_sampled_actions=1'], (), 'policy.num_sampled_actions must be at least 2, got 1'),
     ]

@@ -249,7 +249,7 @@ def test_presets_of_metaworld_are_valid(method, preset):
         (['policy.num_sampled_actions=0'], 'policy.num_sampled_actions must be at least 2, got 0'),
         (['policy.upstream_compat=true'], 'policy.upstream_compat is True: it copies'),
         (['policy.model.continuous_action_space=false'], 'metaworld_mow has continuous actions'),
-        (['policy.model.action_space_size=5'], 'an environment of metaworld_mow has 4 actions'),
+        (['policy.model.action_space_size=5'], 'metaworld_mow has 4 actions'),
     ]
 )
 def test_unworkable_settings_are_refused(overrides, message):
