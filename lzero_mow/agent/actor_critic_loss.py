@@ -1,11 +1,10 @@
 """The agent: one actor for all tasks, one critic per cluster with a slow copy (paper section 3.5)."""
-from typing import Dict, Mapping, Tuple
+from typing import Dict, Tuple
 
 import torch
 from easydict import EasyDict
 from torch import Tensor
 
-from lzero_mow.model.common.weighted_sum import weighted_sum
 from lzero_mow.model.mow.actor_critic import ActorCritic
 from lzero_mow.model.mow.world_model import Routing
 from lzero_mow.model.mow.world_model_loss import mean_by_task
@@ -42,8 +41,3 @@ def agent_terms(
     )
     by_task = lambda x: mean_by_task(x, routing.task, len(agent.action_mask))
     return {name: by_task(x) for name, x in terms.items()}, dict(imagined_return=by_task(returns))
-
-
-def agent_losses(terms: Dict[str, Tensor], weights: Mapping[str, float]) -> Tensor:
-    """Each task's loss (K,) from the terms of `agent_terms`; the entropy is a bonus."""
-    return weighted_sum({**terms, 'entropy': -terms['entropy']}, weights)

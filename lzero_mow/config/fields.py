@@ -128,8 +128,6 @@ def _as_typed(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
-
-
 WORDS = {
     'int_type': 'a whole number',
     'float_type': 'a number',

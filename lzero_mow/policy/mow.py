@@ -6,13 +6,13 @@ import torch
 from ding.utils import POLICY_REGISTRY
 from torch import Tensor
 
-from lzero_mow.agent.actor_critic_loss import agent_losses, agent_terms
+from lzero_mow.agent.actor_critic_loss import agent_terms
 from lzero_mow.agent.imagination import ImaginedRollout, context_windows, imagine
 from lzero_mow.agent.open_loop import open_loop
 from lzero_mow.buffer.batch import SequenceBatch
 from lzero_mow.config.mow import MOW_CONFIG
 from lzero_mow.model.common.categorical import sample_straight_through
-from lzero_mow.model.common.weighted_sum import weighted_sum
+from lzero_mow.model.common.weighted_sum import weighted_sum, with_entropy_bonus
 from lzero_mow.model.mow.world_model import Routing
 from lzero_mow.model.mow.world_model_loss import balance_loss, weights_of_terms, world_model_terms
 from lzero_mow.multitask.diagnostics.mow import diagnose
@@ -118,7 +118,7 @@ class MoWPolicy(GroupingPolicy):
         cfg, agent = self._cfg, self._model.agent
         with self._autocast():
             terms, metrics = agent_terms(agent, rollout, routing, cfg)
-        loss = agent_losses(terms, cfg.agent_loss_weights).sum() / len(set(rollout.task))
+        loss = with_entropy_bonus(terms, cfg.agent_loss_weights).sum() / len(set(rollout.task))
         norm = clipped_step(self._agent_optimizer, loss, cfg.agent_grad_clip)
         agent.update_slow_critic(cfg.critic_ema)
         return {name: value.detach() for name, value in {**terms, **metrics}.items()}, norm

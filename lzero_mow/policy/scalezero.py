@@ -11,7 +11,8 @@ from torch import Tensor
 
 from lzero_mow.buffer.search_batch import SearchBatch
 from lzero_mow.config.scalezero import SCALEZERO_CONFIG
-from lzero_mow.model.scalezero.loss import make_targets, scalezero_terms, task_losses
+from lzero_mow.model.common.weighted_sum import with_entropy_bonus
+from lzero_mow.model.scalezero.loss import make_targets, scalezero_terms
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 from lzero_mow.multitask.diagnostics.scalezero import diagnose, expert_layers, expert_shares
 from lzero_mow.multitask.dps.freeze import merged_copy
@@ -98,8 +99,8 @@ class ScaleZeroPolicy(MultitaskPolicy):
         """L_k, (K,), from its terms."""
         weights = self._cfg.loss_weights
         if self._cfg.upstream_compat:
-            return task_losses(terms, doubled_weights(weights, entropy_weight))
-        return task_losses(terms, dict(weights, entropy=weights.policy * entropy_weight))
+            return with_entropy_bonus(terms, doubled_weights(weights, entropy_weight))
+        return with_entropy_bonus(terms, dict(weights, entropy=weights.policy * entropy_weight))
 
     def _entropy_weight(self) -> Tensor:
         """alpha, within its bounds."""

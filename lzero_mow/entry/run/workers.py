@@ -138,7 +138,8 @@ def checked_env_cls(cfg: EasyDict) -> type:
     env_cls = get_env_cls(cfg)
     missing = [name for name in ('check', 'reference_scores') if not hasattr(env_cls, name)]
     if missing:
-        raise ValueError(f"environment '{cfg.type}' lacks {' and '.join(missing)}: see lzero_mow.envs.visual_env.VisualEnv")
+        lacks = ' and '.join(missing)
+        raise ValueError(f"environment '{cfg.type}' lacks {lacks}: see lzero_mow.envs.visual_env.VisualEnv")
     env_cls.check(cfg)
     return env_cls
 

@@ -12,3 +12,8 @@ def weighted_sum(terms: Dict[str, Tensor], weights: Mapping[str, Union[float, Te
             f'a loss needs one weight for each of its terms: no weight for {unweighted}, no term for {missing}'
         )
     return sum(weights[name] * term for name, term in terms.items())
+
+
+def with_entropy_bonus(terms: Dict[str, Tensor], weights: Mapping[str, Union[float, Tensor]]) -> Tensor:
+    """``weighted_sum``, but the term 'entropy' is a bonus: it is subtracted."""
+    return weighted_sum({**terms, 'entropy': -terms['entropy']}, weights)

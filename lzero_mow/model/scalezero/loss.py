@@ -1,5 +1,5 @@
 """ScaleZero's losses on real sequences with what the search said of them (UniZero section 3)."""
-from typing import Dict, Mapping, NamedTuple, Optional, Union
+from typing import Dict, NamedTuple, Optional, Union
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +9,6 @@ from torch import Tensor
 from lzero_mow.buffer.search_batch import SearchBatch
 from lzero_mow.model.common.distributions import CategoricalPolicy, TruncatedNormalPolicy
 from lzero_mow.model.common.grouped import Groups
-from lzero_mow.model.common.weighted_sum import weighted_sum
 from .n_step import n_step_return
 from .norms import SIM_GROUP
 from .scalezero_model import ScaleZeroModel
@@ -93,8 +92,3 @@ def task_mean(x: Tensor, mask: Tensor, task: Tensor, num_tasks: int) -> Tensor:
     zeros = x.new_zeros(num_tasks)
     total = zeros.index_add(0, task, torch.where(mask, x, 0).sum(1))
     return total / zeros.index_add(0, task, mask.sum(1).to(x.dtype)).clamp(min=1)
-
-
-def task_losses(terms: Dict[str, Tensor], weights: Mapping[str, Union[float, Tensor]]) -> Tensor:
-    """L_k, (K,), from the terms of `scalezero_terms`; the entropy is a bonus."""
-    return weighted_sum({**terms, 'entropy': -terms['entropy']}, weights)

@@ -6,11 +6,12 @@ import torch
 from easydict import EasyDict
 from torch import Tensor
 
-from lzero_mow.agent.actor_critic_loss import agent_losses, agent_terms
+from lzero_mow.agent.actor_critic_loss import agent_terms
 from lzero_mow.agent.imagination import ImaginedRollout, context_windows, imagine
 from lzero_mow.buffer.batch import SequenceBatch
 from lzero_mow.model.common.categorical import sample_straight_through
 from lzero_mow.model.common.grouped import ONE_GROUP
+from lzero_mow.model.common.weighted_sum import with_entropy_bonus
 from lzero_mow.model.mow.mow_model import MoWModel
 from lzero_mow.model.mow.world_model import WorldModel
 from lzero_mow.multitask.clustering.signatures import LossFn, task_gradients
@@ -96,5 +97,5 @@ def _add_actor_gradients(part: TaskGradients, model: MoWModel, batch: SequenceBa
         rows = slice(tasks.index(k), tasks.index(k) + tasks.count(k))
         own = ImaginedRollout(*(field[rows] for field in rollout))
         terms, _ = agent_terms(agent, own, world.route(own.task), cfg)
-        loss = agent_losses(terms, cfg.agent_loss_weights)[k]
+        loss = with_entropy_bonus(terms, cfg.agent_loss_weights)[k]
         part.add(k, torch.autograd.grad(loss, list(agent.actor.parameters())))
