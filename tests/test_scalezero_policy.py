@@ -208,7 +208,7 @@ def test_state_dict_continues_exactly_in_another_policy(stages):
 def test_it_is_diagnosed_and_reports_its_experts():
     policy = tiny_scalezero_policy()
     before = copy.deepcopy(policy.learn_mode.state_dict())
-    diagnosis = policy.diagnose(random_search_batch(seed=seed) for seed in range(2))
+    diagnosis = policy.diagnose((random_search_batch(seed=seed) for seed in range(2)), ())
     for name in ('dormant/encoder', 'dormant/backbone', 'latent_norm/latent/red', 'expert_use/entropy'):
         assert diagnosis['scalars'][name] >= 0, name
     assert set(diagnosis['conflict']) == {'encoder', 'backbone'}

@@ -2,6 +2,7 @@
 from dataclasses import dataclass, replace
 from typing import Tuple, TypeVar, Union
 
+import numpy as np
 import torch
 
 Batch = TypeVar('Batch', bound='TaskBatch')
@@ -40,3 +41,16 @@ class SequenceBatch(TaskBatch):
         assert self.obs.dim() == 5 and self.obs.shape[:2] == shape, (self.obs.shape, shape)
         assert self.reward.shape == self.terminated.shape == self.first.shape == shape, (self.reward.shape, shape)
         assert len(self.task) == shape[0], (len(self.task), shape)
+
+
+@dataclass
+class RecordedPlay:
+    """The first T steps of an episode that was played in an evaluation, and that no replay has."""
+    obs: np.ndarray  # (T, C, H, W) uint8
+    action: np.ndarray  # (T,) int64, or (T, A) float32
+    reward: np.ndarray  # (T,) float32, raw
+    terminated: np.ndarray  # (T,) bool
+    life_loss: np.ndarray  # (T,) bool
+
+    def __len__(self) -> int:
+        return len(self.reward)

@@ -49,6 +49,9 @@ class MoWModelKeys(ModelKeys):
     dropout: Dropout = 0.1
     # (bool) Whether a head predicts the task from h (one head for all tasks).
     task_head: bool = True
+    # (str) How predicted rewards and values are read off their bins: 'symlog' (STORM's code), which makes little of a
+    # reward that is large but uncertain, or 'mean' (DreamerV3), see `TwoHot`.
+    two_hot: Literal['symlog', 'mean'] = 'symlog'
     # ------------------------------------------------------------------ agent (paper section 3.5)
     # (int) Hidden layers and width of actor and critics.
     agent_layers: Count = 2

@@ -104,7 +104,7 @@ def _diagnose(run: Run, env_step: int) -> None:
     run.progress.phase('diagnosing')
     with isolated_rng(run.cfg.seed):
         batches = gradient_batches(run.workers.buffer, run.cfg.policy, DIAGNOSIS_BATCHES)
-        diagnosis = run.workers.policy.diagnose(batches)
+        diagnosis = run.workers.policy.diagnose(batches, run.workers.evaluator.plays)
     if diagnosis is not None:
         run.log.diagnosis(env_step, diagnosis)
 

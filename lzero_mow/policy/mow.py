@@ -1,6 +1,6 @@
 """The `mow` policy: world-model update, imagination, agent update, and acting through LightZero's workers."""
 import copy
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import torch
 from ding.utils import POLICY_REGISTRY
@@ -9,7 +9,7 @@ from torch import Tensor
 from lzero_mow.agent.actor_critic_loss import agent_terms
 from lzero_mow.agent.imagination import ImaginedRollout, context_windows, imagine
 from lzero_mow.agent.open_loop import open_loop
-from lzero_mow.buffer.batch import SequenceBatch
+from lzero_mow.buffer.batch import RecordedPlay, SequenceBatch
 from lzero_mow.config.mow import MOW_CONFIG
 from lzero_mow.model.common.categorical import sample_straight_through
 from lzero_mow.model.common.weighted_sum import weighted_sum, with_entropy_bonus
@@ -133,11 +133,11 @@ class MoWPolicy(GroupingPolicy):
             pictures['router'] = torch.zeros_like(scores).scatter_(1, chosen, scores.gather(1, chosen)).cpu().numpy()
         return pictures
 
-    def diagnose(self, batches: Iterable[SequenceBatch]) -> Dict[str, Any]:
+    def diagnose(self, batches: Iterable[SequenceBatch], plays: Sequence[RecordedPlay]) -> Dict[str, Any]:
         """See `lzero_mow.multitask.diagnostics.mow.diagnose`."""
         batches = (batch.to(self._device) for batch in batches)
         with self._autocast():
-            return diagnose(self._model, batches, self._task_losses, self._cfg)
+            return diagnose(self._model, batches, plays, self._task_losses, self._cfg)
 
     def _monitor_vars_learn(self) -> List[str]:
         """Names of the task means in `_forward_learn`'s log."""

@@ -1,5 +1,5 @@
 """What all policies share: the hooks that the training entry calls, and acting through LightZero's workers."""
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -7,7 +7,7 @@ from ding.policy import Policy
 from easydict import EasyDict
 from torch import Tensor
 
-from lzero_mow.buffer.batch import TaskBatch
+from lzero_mow.buffer.batch import RecordedPlay, TaskBatch
 from .acting_memory import ActingMemory
 from .decisions import ReadyEnvs
 from .finite import FiniteWatch
@@ -76,10 +76,13 @@ class MultitaskPolicy(Policy):
         """
         return {}
 
-    def diagnose(self, batches: Iterable[TaskBatch]) -> Optional[Dict[str, Any]]:
+    def diagnose(self, batches: Iterable[TaskBatch], plays: Sequence[RecordedPlay]) -> Optional[Dict[str, Any]]:
         """
         Overview:
-            Measure the networks' plasticity on real sequences of the tasks without changing anything.
+            Measure, without changing anything, the networks' plasticity on real sequences of the tasks, and where
+            learning stops on play that was never trained on.
+        Arguments:
+            - plays (:obj:`Sequence[RecordedPlay]`): The beginning of an evaluation episode of each task.
         Returns:
             - diagnosis (:obj:`Optional[dict]`): 'scalars': name -> number; 'conflict': shared part -> (K, K) cosines of
               the tasks' gradients. None for a policy that measures nothing.

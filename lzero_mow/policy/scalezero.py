@@ -9,6 +9,7 @@ from ding.utils import POLICY_REGISTRY
 from easydict import EasyDict
 from torch import Tensor
 
+from lzero_mow.buffer.batch import RecordedPlay
 from lzero_mow.buffer.search_batch import SearchBatch
 from lzero_mow.config.scalezero import SCALEZERO_CONFIG
 from lzero_mow.model.common.weighted_sum import with_entropy_bonus
@@ -147,7 +148,7 @@ class ScaleZeroPolicy(MultitaskPolicy):
             return {}
         return dict(router=expert_shares(self._model, batch.to(self._device)).mean(0).cpu().numpy())
 
-    def diagnose(self, batches: Iterable[SearchBatch]) -> Dict[str, Any]:
+    def diagnose(self, batches: Iterable[SearchBatch], plays: Sequence[RecordedPlay]) -> Dict[str, Any]:
         """See `lzero_mow.multitask.diagnostics.scalezero.diagnose`."""
         batches = (batch.to(self._device) for batch in batches)
         losses_fn = lambda batch: self._task_losses(self._terms(batch), self._entropy_weight())

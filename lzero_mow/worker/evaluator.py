@@ -9,7 +9,9 @@ from ding.utils import SERIAL_EVALUATOR_REGISTRY
 from lzero.mcts.utils import prepare_observation
 from lzero.worker import MuZeroEvaluator
 
+from lzero_mow.buffer.batch import RecordedPlay
 from .env_health import close_environments, explained_failures, wait_until_ready
+from .play_recorder import PlayRecorder
 
 
 @SERIAL_EVALUATOR_REGISTRY.register('mow')
@@ -20,9 +22,11 @@ class MoWEvaluator(MuZeroEvaluator):
         sees; LightZero's ``eval`` keeps whole episodes of float32 frames, 1.3 GB for an environment at the limit of
         27,000 steps. ``policy_config.evaluator_env_num`` environments belong to each task, in task order.
     Interfaces:
-        ``play_same``, ``eval_tasks``; the rest is inherited.
+        ``play_same``, ``eval_tasks``, ``plays``; the rest is inherited.
     """
     _seeds: Optional[Sequence[int]] = None
+    # The beginning of an episode of each task in the last evaluation.
+    plays: Sequence[RecordedPlay] = ()
 
     def play_same(self, seeds: Sequence[int]) -> None:
         """
@@ -68,13 +72,15 @@ class MoWEvaluator(MuZeroEvaluator):
         """What there is to say of the episodes of each environment, in order."""
         finished: List[List[Dict[str, Any]]] = [[] for _ in range(self._env_num)]
         frames: Dict[int, deque] = {}
-        playing = set(range(self._env_num))
+        playing, per_task = set(range(self._env_num)), self.policy_config.evaluator_env_num
+        recorder = PlayRecorder(self._env_num // per_task, per_task)
         while playing:
             # The order of this set is that of the rows of the forward pass, hence of the random numbers that actions
             # are drawn with. It is copied at each step as LightZero does, because a copy may have another order.
             playing = set(playing)
             actions = self._act(playing, frames)
             for env_id, timestep in self._env.step(actions).items():
+                recorder.add(env_id, frames[env_id][-1], actions[env_id], timestep)
                 if timestep.done:
                     info = timestep.info
                     own = {'return': info['eval_episode_return'], **info.get('episode_info', {})}
@@ -83,6 +89,7 @@ class MoWEvaluator(MuZeroEvaluator):
                     del frames[env_id]
                     if len(finished[env_id]) == each:
                         playing.remove(env_id)
+        self.plays = recorder.plays()
         return finished
 
     def _act(self, playing: Set[int], frames: Dict[int, deque]) -> Dict[int, Any]:

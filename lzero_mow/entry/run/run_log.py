@@ -78,7 +78,7 @@ class RunLog:
             rows.update(matrix_rows(part, cosine, self._tasks))
         append_diagnostics(self.diagnostics, env_step, rows)
         for name, value in diagnosis['scalars'].items():
-            self.writer.add_scalar(f'plasticity/{name}', value, env_step)
+            self.writer.add_scalar(name if name.startswith('learning/') else f'plasticity/{name}', value, env_step)
 
     def episode(self, task: str, env_step: int, episode_return: float, length: int) -> None:
         """Record a finished training episode: its raw return and its length in environment steps."""

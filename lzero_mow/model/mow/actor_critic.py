@@ -17,7 +17,7 @@ class ActorCritic(nn.Module):
 
     def __init__(self, state_dim: int, cfg: EasyDict) -> None:
         super().__init__()
-        self.two_hot = TwoHot()
+        self.two_hot = TwoHot(cfg.two_hot)
         sizes = dict(width=cfg.agent_width, layers=cfg.agent_layers)
         self.policy_class = TruncatedNormalPolicy if cfg.continuous_action_space else CategoricalPolicy
         outputs = cfg.action_space_size * self.policy_class.outputs_per_action
@@ -26,6 +26,7 @@ class ActorCritic(nn.Module):
             nn.init.zeros_(self.actor.out.weight)
             nn.init.zeros_(self.actor.out.bias)
         self.critic = GroupedMLP(cfg.num_clusters, state_dim, out_features=len(self.two_hot.bins), **sizes)
+        self.two_hot.start_at_zero(self.critic)
         self.slow_critic = copy.deepcopy(self.critic).requires_grad_(False)
         self.return_scale = ReturnScale(cfg.num_tasks)
         # (K, A): the legal actions of each task; all of them until its environment has said which.

@@ -69,8 +69,9 @@ class WorldModel(nn.Module):
         self.hidden_dim = cfg.width if cfg.shared_transformer else cfg.experts_per_task * cfg.width
 
         self.prior_head = GroupedLinear(cfg.num_clusters, self.hidden_dim, self.latent_dim)
-        self.two_hot = TwoHot()
+        self.two_hot = TwoHot(cfg.two_hot)
         self.reward_head = GroupedMLP(cfg.num_clusters, self.hidden_dim, cfg.width, len(self.two_hot.bins))
+        self.two_hot.start_at_zero(self.reward_head)
         self.continuation_head = GroupedMLP(cfg.num_clusters, self.hidden_dim, cfg.width, 1)
         self.task_head = GroupedMLP(1, self.hidden_dim, cfg.width, cfg.num_tasks) if cfg.task_head else None
         self.choose_experts()

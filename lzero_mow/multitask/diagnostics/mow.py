@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lzero_mow.agent.actor_critic_loss import agent_terms
 from lzero_mow.agent.imagination import ImaginedRollout, context_windows, imagine
-from lzero_mow.buffer.batch import SequenceBatch
+from lzero_mow.buffer.batch import RecordedPlay, SequenceBatch
 from lzero_mow.model.common.categorical import sample_straight_through
 from lzero_mow.model.common.grouped import ONE_GROUP
 from lzero_mow.model.common.weighted_sum import with_entropy_bonus
@@ -19,13 +19,17 @@ from .conflict import TaskGradients, with_conflict
 from .dormant import DormantUnits
 from .expert_use import expert_use
 from .latent_norm import norm_scalars
+from .mow_learning import learning_scalars
 
 
-def diagnose(model: MoWModel, batches: Iterable[SequenceBatch], loss_fn: LossFn, cfg: EasyDict) -> Dict[str, Any]:
+def diagnose(
+        model: MoWModel, batches: Iterable[SequenceBatch], plays: Sequence[RecordedPlay], loss_fn: LossFn, cfg: EasyDict
+) -> Dict[str, Any]:
     """
     Measure a model in eval mode, between two updates, without changing it: weights, running statistics, gradients and
     torch's random state stay the same. Units and states are measured on the first of the batches of real sequences,
-    gradients are summed over all of them. For ``loss_fn`` see `task_gradients`, for the result `with_conflict`.
+    gradients are summed over all of them; for ``plays`` see `learning_scalars`, for ``loss_fn`` `task_gradients`, for
+    the result `with_conflict`.
     """
     world, scalars = model.world_model, {}
     device = next(model.parameters()).device
@@ -40,6 +44,7 @@ def diagnose(model: MoWModel, batches: Iterable[SequenceBatch], loss_fn: LossFn,
             if len(set(batch.task)) > 1:
                 _add_world_gradients(parts, world, batch, loss_fn, cfg.free_bits)
                 _add_actor_gradients(parts['actor'], model, batch, cfg)
+        scalars.update(learning_scalars(model, plays, cfg))
         if world.router is not None:
             use = expert_use(world.router.chosen_on_host, world.router.scores(world.embedding()))
             scalars.update({f'expert_use/{name}': value for name, value in use.items()})

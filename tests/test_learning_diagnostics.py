@@ -1,0 +1,118 @@
+"""Where learning stops: what is measured on play that was not trained on, and what an evaluation records for it."""
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.policies import TASKS, tiny_policy
+from lzero_mow.buffer.batch import RecordedPlay
+from lzero_mow.multitask.diagnostics.learning import correlation, explained, played_returns, reward_steps
+from lzero_mow.worker.play_recorder import PlayRecorder
+
+pytestmark = pytest.mark.unittest
+QUESTIONS = {
+    'reward/1_steps', 'reward/8_steps', 'return', 'value', 'imagination'
+}
+
+
+def play(steps=60, reward=0.0, ended=False, lost=(), seed=0) -> RecordedPlay:
+    rng = np.random.default_rng(seed)
+    flags = np.zeros((2, steps), dtype=bool)
+    flags[0, -1] = ended
+    flags[1, list(lost)] = True
+    return RecordedPlay(
+        rng.integers(256, size=(steps, 3, 64, 64), dtype=np.uint8), rng.integers(5, size=steps),
+        np.full(steps, reward, dtype=np.float32), *flags
+    )
+
+
+def test_reward_steps_of_a_model_that_knows_all_nothing_and_the_opposite():
+    reward = np.array([0.0, 2.0, 0.0, -1.0])
+    assert reward_steps(np.array([0.1, 0.9, 0.2, 0.8]), reward) == dict(precision=1.0, recall=1.0, auc=1.0)
+    assert reward_steps(np.array([0.9, 0.1, 0.8, 0.2]), reward) == dict(precision=0.0, recall=0.0, auc=0.0)
+    constant = reward_steps(np.full(4, 0.3), reward)
+    assert np.isnan(constant['precision']) and constant['recall'] == 0.0 and constant['auc'] == 0.5
+    mixed = reward_steps(np.array([0.6, 0.9, 0.2, 0.4]), reward)
+    assert mixed == dict(precision=0.5, recall=0.5, auc=0.75)
+
+
+def test_without_rewards_there_is_nothing_to_recall():
+    found = reward_steps(np.array([0.1, 0.9]), np.zeros(2))
+    assert found['precision'] == 0.0 and np.isnan(found['recall']) and np.isnan(found['auc'])
+
+
+def test_explained_and_correlation():
+    real = np.array([0.0, 1.0, 2.0])
+    assert explained(real, real) == 1.0 and explained(np.ones(3), real) == 0.0 and explained(-real, real) < 0
+    assert correlation(3 * real + 1, real) == pytest.approx(1.0) and correlation(-real, real) == pytest.approx(-1.0)
+    assert np.isnan(explained(real, np.ones(3))) and np.isnan(correlation(np.ones(3), real))
+
+
+def test_played_returns_end_where_the_episode_does_and_go_on_where_it_was_cut():
+    assert played_returns(play(3, 1.0, ended=True), 0.5, True, last_value=8.0).tolist() == [1.75, 1.5, 1.0]
+    assert played_returns(play(3, 1.0), 0.5, True, last_value=8.0).tolist() == [2.75, 3.5, 5.0]
+    lost = play(3, 1.0, ended=True, lost=[0])
+    assert played_returns(lost, 0.5, True, 8.0)[0] == 1.0 and played_returns(lost, 0.5, False, 8.0)[0] == 1.75
+
+
+def test_a_policy_answers_for_every_task_whose_play_is_long_enough_and_changes_nothing():
+    policy = tiny_policy()
+    before = {name: value.clone() for name, value in policy._model.state_dict().items()}
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    rewards = [np.eye(60, dtype=np.float32)[7 + k] + np.eye(60, dtype=np.float32)[30] for k in range(3)]
+    plays = [play(60, seed=k) for k in range(2)] + [play(5)]
+    for k in range(2):
+        plays[k].reward[:] = rewards[k]
+    scalars = policy.diagnose([], plays)['scalars']
+    assert torch.equal(torch.rand(4), expected), 'the random state has moved'
+    assert all(torch.equal(value, before[name]) for name, value in policy._model.state_dict().items())
+    found = {name.split('/', 2)[2].rsplit('/', 1)[0] for name in scalars if name.startswith('learning/')}
+    assert found == QUESTIONS
+    assert {name.split('/')[1] for name in scalars if name.startswith('learning/')} == set(TASKS[:2])
+    assert all(np.isfinite(value) for value in scalars.values())
+
+
+def test_a_planted_reward_model_is_recognised():
+    """A head that says 'a reward, always' recalls every reward, and imagines a point at every step."""
+    policy = tiny_policy(horizon=5, discount_factor=1.0, model=dict(two_hot='mean'))
+    head = policy._model.world_model.reward_head
+    one, _ = policy._model.world_model.two_hot.neighbours(torch.tensor(1.0))
+    with torch.no_grad():
+        head.out.bias[:, one + 1] = 1000.0
+    point = float(policy._model.world_model.two_hot.bins[one + 1])
+    policy._model.world_model.continuation_head.out.bias.data[:] = 1000.0
+    scalars = policy.diagnose([], [play(60, reward=1.0)] * 3)['scalars']
+    of = lambda name: scalars[f'learning/red/{name}']
+    assert of('reward/1_steps/recall') == of('reward/8_steps/recall') == of('reward/8_steps/precision') == 1.0
+    assert of('imagination/actor') == pytest.approx(5 * point) == of('imagination/random')
+    assert of('imagination/played') == pytest.approx(5.0)
+
+
+def step(reward, done=False, **info):
+    return SimpleNamespace(reward=np.array(reward, np.float32), done=done, info=info)
+
+
+def test_the_recorder_keeps_the_first_episode_of_one_environment_of_each_task():
+    recorder = PlayRecorder(num_tasks=2, envs_per_task=2)
+    frame = lambda value: np.full((3, 2, 2), value, np.uint8)
+    for t in range(3):
+        for env_id in range(4):
+            recorder.add(env_id, frame(10 * env_id + t), t, step(env_id + t, done=env_id == 0 and t == 1, life_loss=t == 0))
+    first, second = recorder.plays()
+    assert len(first) == 2 and len(second) == 3
+    assert first.obs[:, 0, 0, 0].tolist() == [0, 1] and second.obs[:, 0, 0, 0].tolist() == [20, 21, 22]
+    assert first.terminated.tolist() == [False, True] and second.life_loss.tolist() == [True, False, False]
+    assert second.reward.tolist() == [2.0, 3.0, 4.0] and second.action.tolist() == [0, 1, 2]
+
+
+def test_the_recorder_stops_at_its_limit_and_tells_a_cut_from_an_end():
+    recorder = PlayRecorder(1, 1)
+    for t in range(PlayRecorder.LONGEST + 5):
+        recorder.add(0, np.zeros((3, 2, 2), np.uint8), 0, step(0.0))
+    assert len(recorder.plays()[0]) == PlayRecorder.LONGEST
+    cut = PlayRecorder(1, 1)
+    cut.add(0, np.zeros((3, 2, 2), np.uint8), 0, step(0.0, done=True, terminated=False, truncated=True))
+    assert not cut.plays()[0].terminated.any()
