@@ -17,7 +17,7 @@ from .envs import Suite
 from .fields import Names, Part, names, typed
 from .tree import did_you_mean
 
-METHODS = 'methods'
+METHODS, PEERS = 'methods', 'peers'  # files in the ``config`` folder that are no suites
 DEFAULT_SUITE, DEFAULT_METHOD = 'atari', 'mow'
 RANDOM = 'random'  # the reference player that every suite has
 
@@ -59,7 +59,7 @@ class SuiteFile(BaseModel, strict=True):
 def suite_names() -> List[str]:
     """The suites in the ``config`` folder."""
     files = next(files for files in (sorted(folder.glob('*.yaml')) for folder in CONFIG_FOLDERS) if files)
-    return [file.stem for file in files if file.stem != METHODS]
+    return [file.stem for file in files if file.stem not in (METHODS, PEERS)]
 
 
 def suite_name(suite: str) -> str:
@@ -84,7 +84,7 @@ def load_suite(suite: str = DEFAULT_SUITE) -> dict:
 
 @functools.lru_cache(None)
 def _suite_file(path: Path) -> dict:
-    content = _read(path)
+    content = read_yaml(path)
     typed(SuiteFile, content, f'{path}: ')
     return content
 
@@ -109,16 +109,16 @@ def record_of(create_env: dict) -> Optional[Suite]:
                 f"{create_env['type']}: change both, or set create.env.suite=null for environments without a suite"
             )
         return record
-    return next((record for record in known_records() if record.env_type == create_env['type']), None)
+    return next((record for record in known_records().values() if record.env_type == create_env['type']), None)
 
 
 @functools.lru_cache(None)
-def known_records() -> List[Suite]:
-    """The records of the suites in the ``config`` folder, but for those that cannot be read."""
-    records = []
+def known_records() -> Dict[str, Suite]:
+    """The records of the suites in the ``config`` folder by name, but for those that cannot be read."""
+    records = {}
     for name in suite_names():
         with suppress(ValueError):
-            records.append(suite_record(name))
+            records[name] = suite_record(name)
     return records
 
 
@@ -169,7 +169,7 @@ def references(suite: Optional[str] = None) -> Dict[str, str]:
     Reference players and what tables call them: random play, and those of the ``config`` folder's suites and of
     ``suite``. They stand beside the methods in tables but are not trained, so methods.yaml has none of them.
     """
-    records = [*known_records(), *([] if suite is None else [suite_record(suite)])]
+    records = [*known_records().values(), *([] if suite is None else [suite_record(suite)])]
     return {RANDOM: 'random play', **{name: words for record in records for name, words in record.players.items()}}
 
 
@@ -179,11 +179,11 @@ def one_model_per_task(method: str) -> bool:
 
 
 def _methods() -> dict:
-    return _read(config_file(f'{METHODS}.yaml'))
+    return read_yaml(config_file(f'{METHODS}.yaml'))
 
 
 @functools.lru_cache(None)
-def _read(path: Path) -> dict:
+def read_yaml(path: Path) -> dict:
     """A file's content, which nobody may change."""
     try:
         with open(path) as file:

@@ -42,7 +42,7 @@ def validate(config: dict) -> None:
 def _refuse_other_suites(suite: Suite, tasks: List[str]) -> None:
     """A run's tasks share one kind of action, hence one suite."""
     for task in tasks:
-        homes = [other.env_type for other in known_records() if _knows(other, task)]
+        homes = [other.env_type for other in known_records().values() if _knows(other, task)]
         if homes and not _knows(suite, task):
             raise ValueError(
                 f"env.tasks names {task}, a task of {' and '.join(homes)}: a run's tasks share their actions, so they "
