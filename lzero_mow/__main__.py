@@ -109,13 +109,14 @@ def summarise(argv: List[str]) -> int:
         '--curves', nargs='+', default=[], metavar='METHOD',
         help='methods whose learning curves are drawn, beside random play and experts; default: the first five'
     )
+    parser.add_argument('--peers', action='store_true', help='beside returns that other agents have published')
     arguments = parser.parse_args(argv)
     from lzero_mow.studies.summary.numbers import summarise as compute
     from lzero_mow.studies.summary.writer import write_summary
     try:
         if os.path.isfile(os.path.join(arguments.folder, TOTAL_CONFIG)):
             raise ValueError(f"'{arguments.folder}' is a run: give an experiment's folder, such as results/minatar")
-        summary = compute(arguments.folder, arguments.baseline, arguments.last, arguments.curves)
+        summary = compute(arguments.folder, arguments.baseline, arguments.last, arguments.curves, arguments.peers)
         paths = write_summary(arguments.folder, summary)
     except (OSError, ValueError) as error:
         parser.error(str(error))

@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 import yaml
 
+from lzero_mow.config.atari import ATARI
 from lzero_mow.config.build import build_config
+from lzero_mow.config.minatar import MINATAR
+from lzero_mow.config.references import normalised
 from lzero_mow.config.saved import TOTAL_CONFIG, save_config
 from lzero_mow.config.suites import references
 from lzero_mow.report.pictures.router_map import write_router_map
@@ -22,6 +25,8 @@ from lzero_mow.report.tables.run_record import RunRecord, write_run_record
 from lzero_mow.report.tables.times import TIMES, Times, append_times
 from lzero_mow.studies.compare.command import main
 from lzero_mow.studies.compare.runs import check_comparable, load_run
+from lzero_mow.studies.summary.numbers import summarise
+from lzero_mow.studies.summary.writer import write_summary
 from lzero_mow.utils.paths import RESULTS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,7 +42,8 @@ PROBE = """<script>window.onload = () => setTimeout(() => { document.title = JSO
 
 
 def make_run(
-        folder, method='mow', seed=0, breakout=4.0, pictures=False, ended=True, env_step=192, successes=(), **changes
+        folder, method='mow', seed=0, breakout=4.0, pictures=False, ended=True, env_step=192, successes=(),
+        scored=True, **changes
 ):
     """The folder of a run that has ended, of numbers and without networks."""
     config = build_config('debug', suite='minatar', method='mow' if method in references() else method)
@@ -48,10 +54,13 @@ def make_run(
     os.makedirs(folder)
     save_config(config, os.path.join(folder, TOTAL_CONFIG))
     steps = (0, ) if method in references() else (0, 100, 192)
+    points = [(step, task, value * (1 + step / 100)) for step in steps for task, value in zip(TASKS, (breakout, 0.5))]
     append_results(
         os.path.join(folder, RESULTS), [
-            Result(method, seed, task, step, 20, value * (1 + step / 100), None, *successes)
-            for step in steps for task, value in zip(TASKS, (breakout, 0.5))
+            Result(
+                method, seed, task, step, 20, value,
+                normalised(value, MINATAR.reference_scores(task) if scored else None), *successes
+            ) for step, task, value in points
         ]
     )
     if method not in references():
@@ -194,12 +203,44 @@ def test_an_ensemble_is_compared_as_a_whole(runs, tmp_path):
 
 
 @pytest.mark.unittest
-def test_without_random_play_there_are_no_scores_and_the_page_says_why(runs, tmp_path):
-    path = str(tmp_path / 'page.html')
-    assert main([*runs[:4], '--output', path]) == 0
-    with open(path) as file:
-        page = file.read()
-    assert 'they need a run of random play' in page and cells(page, 'scores')[1][2] == '-'
+def test_a_run_has_one_score_whoever_stands_beside_it_on_page_and_summary(runs, tmp_path):
+    shown = []
+    for name, chosen in (('all', runs), ('two', [*runs[:2], *runs[4:]]), ('alone', runs[:2])):
+        page, folder = tmp_path / f'{name}.html', tmp_path / name
+        assert main([*chosen, '--output', str(page)]) == 0
+        shown.append(cells(page.read_text(), 'scores')[1][2:5])
+        folder.mkdir()
+        for number, run in enumerate(chosen):
+            shutil.copy(os.path.join(run, RESULTS), folder / f'{number}.csv')
+        write_summary(str(folder), summarise(str(folder)))
+        row = next(line for line in (folder / 'summary.md').read_text().splitlines() if line.startswith('| mow |'))
+        shown.append([cell.strip() for cell in row.split('|')[4:7]])
+    scores = [((4.0 + seed) * 2.92 - 0.43) / (10.3 - 0.43) for seed in range(2)] + [(0.5 * 2.92 - 0.06) / 49.84] * 2
+    assert shown[0][1].startswith(f'{np.mean(scores):.3f} [') and shown == [shown[0]] * 6
+
+
+@pytest.mark.unittest
+def test_without_references_there_are_no_scores_and_the_page_says_why(tmp_path):
+    made, path = [make_run(tmp_path / f'mow{s}', seed=s, scored=False) for s in range(2)], tmp_path / 'page.html'
+    assert main([*made, '--output', str(path)]) == 0
+    page = path.read_text()
+    assert "the suite's record names no returns" in page and cells(page, 'scores')[1][2] == '-'
+
+
+@pytest.mark.unittest
+def test_peers_stand_on_the_page_of_a_suite_that_has_them_and_of_no_other(runs, tmp_path, capsys, monkeypatch):
+    path = tmp_path / 'page.html'
+    with pytest.raises(SystemExit) as error:
+        main([*runs, '--output', str(path), '--peers'])
+    assert error.value.code == 2 and 'only in those of atari' in capsys.readouterr().err and not path.exists()
+    monkeypatch.setitem(globals(), 'MINATAR', ATARI)  # the same games
+    made = [make_run(tmp_path / f'atari{s}', seed=s) for s in range(2)]
+    assert main([*made, '--output', str(path), '--peers']) == 0
+    page = path.read_text()
+    header, breakout, _ = cells(page, 'games')
+    assert dict(zip(header, breakout))['Simulus (published)'] == '148.86'
+    assert 'Scores: human-normalised score, random play 0, a human 1.' in page
+    assert 'One agent per game, 100,000 environment steps of that game alone' in page
 
 
 @pytest.mark.unittest

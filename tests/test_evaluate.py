@@ -18,7 +18,7 @@ def run(tmp_path_factory):
 
 
 def table(folder, name):
-    return list(read_results(str(folder / name)).drop(columns=['human_normalised', *SUCCESSES]).itertuples(index=False))
+    return list(read_results(str(folder / name)).drop(columns=['normalised', *SUCCESSES]).itertuples(index=False))
 
 
 @pytest.mark.unittest

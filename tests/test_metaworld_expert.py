@@ -18,7 +18,7 @@ from lzero_mow.envs.metaworld_game import MetaWorldGame
 from lzero_mow.envs.minatar import MinAtarMoWEnv
 from lzero_mow.model.common.categorical import sample_straight_through
 from lzero_mow.model.common.two_hot import symlog
-from lzero_mow.report.stats.scale import SUCCESS, own_scale
+from lzero_mow.report.stats.scale import SUCCESS, table_scale
 from lzero_mow.report.tables.results import read_results
 from lzero_mow.report.tables.run_record import read_run_record
 from lzero_mow.studies.experiment.reference_play import reference_play
@@ -49,7 +49,7 @@ def test_a_player_leaves_a_run_with_its_successes(tmp_path, monkeypatch, player,
     rows = read_results(str(tmp_path / player / 'results.csv'))
     row, = rows.itertuples()
     assert (row.method, row.seed, row.task, row.env_step) == (player, 3, 'button-press-topdown', 0)
-    assert row.success_any == row.success_last == rate and own_scale(rows) is SUCCESS
+    assert row.success_any == row.success_last == rate and table_scale(rows) is SUCCESS
     record = read_run_record(str(tmp_path / player))
     assert (record.method, record.updates, record.interactions) == (player, 0, 0)
 

@@ -36,7 +36,7 @@ def test_a_run_ends_with_successes_and_resumes_bit_for_bit(tmp_path, monkeypatch
         rows = list(csv.DictReader(file))
     assert {row['task'] for row in rows} == {'drawer-close', 'reach'}
     assert all(row['success_any'] in ('0.0', '0.5', '1.0') and row['success_last'] for row in rows)
-    assert all(not row['human_normalised'] for row in rows)
+    assert all(not row['normalised'] for row in rows)
     assert (tmp_path / 'whole' / 'report' / 'open_loop_reach.mp4').exists()
     state = load(tmp_path / 'whole')
     action = state['policy']['collect_memory']['action']

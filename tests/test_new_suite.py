@@ -81,6 +81,7 @@ def test_its_own_reference_player_in_an_experiment_with_its_only_preset(tmp_path
     assert done.returncode == 0, done.stderr
     rows = read_results(str(tmp_path / 'data_mow' / 'experiment' / 'toy' / 'script.csv'))
     assert list(rows.task) == ['Same', 'Next'] and set(rows.episode_return) == {16.0}
+    assert set(rows.normalised) == {1.0}, 'as its record says'
 
 
 MISSING = object()

@@ -122,7 +122,7 @@ def test_results_round_trip_and_header(tmp_path):
     append_results(path, _rows(0, normalised=False)[4:])
     assert_frame_equal(read_results(path), TABLE.frame(_rows(0)[:4] + _rows(0, normalised=False)[4:]))
     lines = open(path).read().splitlines()
-    assert lines[0] == 'method,seed,task,env_step,episodes,episode_return,human_normalised,success_any,success_last'
+    assert lines[0] == 'method,seed,task,env_step,episodes,episode_return,normalised,success_any,success_last'
     assert lines[-1] == 'mow,0,Boxing,200,2,2000.0,,,' and len(lines) == 7
 
 

@@ -35,12 +35,12 @@ def test_an_evaluation_is_a_row_per_task_and_scalars(tmp_path):
     keys = rows[['method', 'seed', 'task', 'env_step']].itertuples(index=False, name=None)
     assert list(keys) == [('mow', 3, task, 100) for task in TASKS]
     assert rows.episode_return.tolist() == pytest.approx([-20.7, 12.1])
-    assert rows.human_normalised.tolist() == pytest.approx([0.0, 1.0])
+    assert rows.normalised.tolist() == pytest.approx([0.0, 1.0])
     scalars = curves(tmp_path)
-    assert scalars['evaluation/Boxing/human_normalised'] == [(100, pytest.approx(1.0))]
+    assert scalars['evaluation/Boxing/normalised'] == [(100, pytest.approx(1.0))]
     assert scalars['evaluation/Pong/return'] == [(100, pytest.approx(-20.7))]
     for statistic in ('mean', 'median', 'iqm'):
-        assert scalars[f'evaluation/human_normalised_{statistic}'] == [(100, pytest.approx(0.5))]
+        assert scalars[f'evaluation/normalised_{statistic}'] == [(100, pytest.approx(0.5))]
 
 
 @pytest.mark.unittest
@@ -49,8 +49,8 @@ def test_without_references_the_aggregate_is_of_returns(tmp_path):
     assert log.evaluation(0, {'return': np.array([[1.0], [3.0]])}) == 2.0
     log.close()
     scalars = curves(tmp_path)
-    assert scalars['evaluation/return_mean'] == [(0, 2.0)] and 'evaluation/human_normalised_mean' not in scalars
-    assert np.isnan(read_results(log.results).human_normalised[1])
+    assert scalars['evaluation/return_mean'] == [(0, 2.0)] and 'evaluation/normalised_mean' not in scalars
+    assert np.isnan(read_results(log.results).normalised[1])
 
 
 @pytest.mark.unittest

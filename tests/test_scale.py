@@ -1,82 +1,88 @@
-"""The scale of scores: which games count, and what is 1."""
+"""The scale of scores: fixed references, the same for a run wherever it stands."""
+import pandas as pd
 import pytest
 
-from helpers.result_tables import random_rows, reference_rows, rows_of, write, write_table
+from helpers.result_tables import random_rows, rows_of, write, write_table
+from lzero_mow.config.atari import ATARI
+from lzero_mow.config.minatar import MINATAR
+from lzero_mow.config.references import normalised
 from lzero_mow.report.pictures.curves import write_curves
-from lzero_mow.report.stats.scale import HUMAN, table_scale
+from lzero_mow.report.stats.scale import SUCCESS, UNKNOWN, table_scale
 from lzero_mow.report.stats.scores import result_files
-from lzero_mow.report.tables.results import TABLE
+from lzero_mow.report.tables.results import TABLE, Result, append_results
 from lzero_mow.studies.summary.numbers import summarise
 from lzero_mow.studies.summary.writer import write_summary
 
 
-@pytest.fixture
-def table(tmp_path):
-    return write_table(tmp_path)
-
-
-@pytest.mark.unittest
-def test_a_game_in_which_nobody_beats_random_play_is_not_scored(tmp_path):
-    folder = write(tmp_path, mow=rows_of('mow', [(4, 5), (6, 5)]), random=random_rows((1, 9), (1, 9)))
-    summary = summarise(folder)
-    assert list(summary.scale.bounds) == ['A'] and summary.methods[0].scores['mean'][0] == pytest.approx(1.0)
-    write_summary(folder, summary)
-    assert 'Not in the scores: B. No method is so far' in (tmp_path / 'summary.md').read_text()
-
-
-@pytest.mark.unittest
-@pytest.mark.parametrize(
-    'mow, storm, expected', [
-        ([(5, 9), (7, 9)], [(1.02, 9), (1.02, 9)], {'A': (1.0, 6.0, 'mow')}),
-        ([(1.9, 9), (1.9, 9)], [(0, 9), (0, 9)], {}),  # above random play's interval, but not above twice of it
-        ([(0, 9), (9, 9)], [(3, 9), (4, 9)], {'A': (1.0, 3.5, 'storm')}),  # a mean that may be chance is no measure
-        ([(2.1, 9)], [(1.9, 9)], {'A': (1.0, 2.1, 'mow')}),  # one seed, above twice random play's interval
-        ([(1.9, 9)], [(1.2, 9)], {}),
-        ([(8, 9)], [(3, 9), (4, 9)], {'A': (1.0, 3.5, 'storm')}),  # one seed, beside a method that has two
-        ([(8, 9)], [(1, 9), (1, 9)], {}),  # the same where that one is not above random play
+def rows_in(suite, returns, **changes):
+    """One evaluation of each game, with the scores of a suite."""
+    rows = [
+        Result('mow', 0, game, 0, 1, value, normalised(value, suite.reference_scores(game)))
+        for game, value in returns.items()
     ]
-)
-def test_a_game_counts_if_a_method_is_surely_better_than_random_play(mow, storm, expected):
-    rows = rows_of('mow', mow) + rows_of('storm', storm) + random_rows((0.5, 9), (1.5, 9))
-    scale = table_scale(TABLE.frame(rows), last=1)
-    assert scale is None if not expected else scale.bounds == expected
+    return TABLE.frame(rows).assign(**changes)
 
 
 @pytest.mark.unittest
-def test_a_better_method_moves_the_scale_and_the_text_says_where_it_is(table, tmp_path):
-    write(tmp_path, mow_no_experts=rows_of('mow_no_experts', [(9, 90), (9, 90)]))
-    summary = summarise(table)
-    assert summary.scale.bounds == {'A': (1.0, 9.0, 'mow_no_experts'), 'B': (10.0, 90.0, 'mow_no_experts')}
-    assert summary.methods[0].scores['mean'][0] == pytest.approx((4 / 8 + 10 / 80) / 2)
-    write_summary(table, summary)
-    assert '1 is A 9.00 (mow_no_experts), B 90.00 (mow_no_experts).' in (tmp_path / 'summary.md').read_text()
+def test_a_better_method_moves_no_score(tmp_path):
+    table = write_table(tmp_path)
+    before = {method.method: str(method.scores) for method in summarise(table).methods}
+    write(tmp_path, mow_no_experts=rows_of('mow_no_experts', [(90, 900), (90, 900)]))
+    after = {method.method: str(method.scores) for method in summarise(table).methods}
+    assert len(after) == 4 and {method: after[method] for method in before} == before
+    assert summarise(table).methods[0].scores['mean'][0] == pytest.approx(1.0)  # A 3/4, 5/4; B 4/5, 6/5
 
 
 @pytest.mark.unittest
-def test_human_normalised_scores_are_taken_as_they_are(tmp_path):
-    folder = write(tmp_path, mow=rows_of('mow', [(4, 15), (6, 25)], human=True))
-    summary = summarise(folder)
-    assert summary.scale is HUMAN and summary.methods[0].scores['mean'][0] == pytest.approx(1.25)
+def test_random_play_is_not_needed_for_scores(tmp_path):
+    rows = rows_of('mow', [(4, 18), (6, 22)])
+    alone = summarise(write(tmp_path, mow=rows)).methods[0].scores
+    assert alone == summarise(write(tmp_path, random=random_rows((0, 9), (9, 0)))).methods[0].scores
 
 
 @pytest.mark.unittest
-def test_random_play_is_needed_for_a_scale_of_returns():
-    rows = rows_of('mow', [(4, 15)]) + random_rows((1, 10))
-    assert table_scale(TABLE.frame(rows), last=1).bounds == {'A': (1.0, 4.0, 'mow'), 'B': (10.0, 15.0, 'mow')}
-    assert table_scale(TABLE.frame(rows_of('mow', [(4, 15)])), last=1) is None
-    assert table_scale(TABLE.frame(rows_of('mow', [(4, 15)], human=True)), last=1) is HUMAN
+@pytest.mark.parametrize('suite, name', [(ATARI, 'atari'), (MINATAR, 'minatar')])
+def test_games_of_two_suites_have_the_scale_of_their_own(suite, name):
+    scale = table_scale(rows_in(suite, {'Breakout': 4.0, 'Freeway': 3.0}))
+    assert scale.suite == name and (scale.label, scale.meaning) == suite.references[1:]
 
 
 @pytest.mark.unittest
-def test_experts_are_not_compared_with_methods():
-    rows = rows_of('mow', [(4, 15)]) + random_rows((1, 10))
-    experts = reference_rows('expert', [(9, 90), (9, 90)])
-    assert table_scale(TABLE.frame(rows + experts), last=1).bounds == table_scale(TABLE.frame(rows), last=1).bounds
-    assert table_scale(TABLE.frame(random_rows((1, 10)) + experts), last=1) is None
+def test_scores_of_no_known_suite_are_taken_as_they_are():
+    assert table_scale(rows_in(MINATAR, {'Breakout': 4.0}, normalised=0.5)) is UNKNOWN
+    assert table_scale(rows_in(MINATAR, {'Breakout': 4.0}, task='Nobody')) is UNKNOWN
 
 
 @pytest.mark.unittest
-def test_curves_are_drawn_of_returns_where_nobody_beats_random_play(tmp_path):
-    folder = write(tmp_path, mow=rows_of('mow', [(0, 0), (0, 0)]), random=random_rows((1, 9), (1, 9)))
+def test_success_goes_before_returns_and_a_missing_score_leaves_none():
+    rows = rows_in(MINATAR, {'Breakout': 4.0})
+    assert table_scale(rows.assign(success_any=0.5)) is SUCCESS
+    assert table_scale(pd.concat([rows, rows.assign(normalised=float('nan'))])) is None
+
+
+@pytest.mark.unittest
+def test_the_text_says_whose_return_is_1(tmp_path):
+    rows = rows_in(MINATAR, {'Breakout': 10.3, 'SpaceInvaders': 45.4})
+    append_results(str(tmp_path / 'mow.csv'), [Result(*row) for row in rows.itertuples(index=False)])
+    summary = summarise(str(tmp_path))
+    write_summary(str(tmp_path), summary)
+    assert summary.methods[0].scores['mean'][0] == pytest.approx(1.0)
+    text = (tmp_path / 'summary.md').read_text()
+    assert '- DQN-normalised score: random play 0, DQN after 5 million frames (Young and Tian 2019) 1. Both' in text
+
+
+@pytest.mark.unittest
+def test_curves_are_drawn_of_returns_where_there_are_no_scores(tmp_path):
+    folder = write(tmp_path, mow=rows_of('mow', [(0, 0), (0, 0)], scored=False))
     write_curves(str(tmp_path / 'curves.png'), result_files(folder))
     assert (tmp_path / 'curves.png').stat().st_size > 1000
+
+
+@pytest.mark.unittest
+def test_a_table_of_another_version_is_refused_in_one_line(tmp_path):
+    folder = write(tmp_path, mow=rows_of('mow', [(4, 15)]))
+    path = tmp_path / 'mow.csv'
+    path.write_text(path.read_text().replace('normalised', 'human_normalised'))
+    with pytest.raises(ValueError, match='mow.csv is not a results table: .*human_normalised.* this version') as error:
+        summarise(folder)
+    assert '\n' not in str(error.value)

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from lzero_mow.config.atari import ATARI, ATARI_100K, ale_id
-from lzero_mow.config.atari_scores import REFERENCE_SCORES, human_normalised, reference_scores
+from lzero_mow.config.atari_scores import REFERENCE_SCORES, reference_scores
+from lzero_mow.config.minatar import GAMES, MINATAR
+from lzero_mow.config.references import normalised
 from lzero_mow.config.tree import nearest
 
 
@@ -23,17 +25,27 @@ def test_scores_are_those_of_atarihns():
 
 @pytest.mark.unittest
 @pytest.mark.parametrize('task', ['Pong', 'Boxing', 'CrazyClimber'])
-def test_human_normalised_is_0_for_random_play_and_1_for_a_human(task):
+def test_normalised_is_0_for_random_play_and_1_for_a_human(task):
     random, human = reference_scores(task)
-    assert human_normalised(random, (random, human)) == 0
-    assert human_normalised(human, (random, human)) == pytest.approx(1)
-    np.testing.assert_allclose(human_normalised(np.array([random, 2 * human - random]), (random, human)), [0, 2])
+    assert normalised(random, (random, human)) == 0
+    assert normalised(human, (random, human)) == pytest.approx(1)
+    np.testing.assert_allclose(normalised(np.array([random, 2 * human - random]), (random, human)), [0, 2])
 
 
 @pytest.mark.unittest
-def test_human_normalised_by_hand():
-    assert human_normalised(16.1, reference_scores('Breakout')) == pytest.approx(0.5)  # (16.1 - 1.7) / (30.5 - 1.7)
-    assert human_normalised(3.0, None) is None
+def test_normalised_by_hand():
+    assert normalised(16.1, reference_scores('Breakout')) == pytest.approx(0.5)  # (16.1 - 1.7) / (30.5 - 1.7)
+    assert normalised(3.0, None) is None
+
+
+@pytest.mark.unittest
+def test_every_minatar_game_has_references_the_same_in_all_colours():
+    for game in GAMES:
+        random, dqn = MINATAR.reference_scores(game)
+        assert random < dqn and MINATAR.reference_scores(f'{game}@7') == (random, dqn)
+    for wrong in ('Pong', 'Breakout@0'):
+        with pytest.raises(ValueError, match='env.tasks names'):
+            MINATAR.reference_scores(wrong)
 
 
 @pytest.mark.unittest

@@ -14,6 +14,7 @@ from helpers.result_tables import random_rows, reference_rows, rows_of, write, w
 from lzero_mow.report.pictures.curves import write_curves
 from lzero_mow.report.stats import intervals
 from lzero_mow.report.stats.intervals import interval, iqm, mean, median, probability_of_improvement
+from lzero_mow.report.stats.scale import UNKNOWN
 from lzero_mow.report.stats.scores import curves, finals, methods_of
 from lzero_mow.report.tables.costs import COSTS, RunCost, read_costs
 from lzero_mow.report.tables.csv_table import write_csv
@@ -36,7 +37,7 @@ def table(tmp_path):
 def test_numbers_of_a_table_by_hand(table):
     summary = summarise(table)
     assert [method.method for method in summary.methods] == ['mow', 'storm', 'random']
-    assert summary.scale.bounds == {'A': (1.0, 5.0, 'mow'), 'B': (10.0, 20.0, 'mow')}
+    assert summary.scale is UNKNOWN
     mow, storm, random = summary.methods
     # Scores of mow: A 3/4, 5/4; B 4/5, 6/5. Of four scores the interquartile mean keeps the middle two.
     assert mow.scores['iqm'][0] == pytest.approx(1) and mow.scores['mean'][0] == pytest.approx(1)
@@ -169,7 +170,6 @@ def test_experts_are_listed_next_to_random_play_and_train_nothing(table, tmp_pat
     summary = summarise(table)
     assert [method.method for method in summary.methods] == ['mow', 'storm', 'random', 'expert']
     assert summary.drawn == ['mow', 'storm', 'random', 'expert'] and summary.methods[-1].returns['B'][0] == 90
-    assert summary.scale.bounds == {'A': (1.0, 5.0, 'mow'), 'B': (10.0, 20.0, 'mow')}
     write_summary(table, summary)
     text = (tmp_path / 'summary.md').read_text()
     assert '- Seeds: 1 to 2 per method, 2 of random play, 1 of scripted experts.' in text
@@ -204,8 +204,8 @@ def test_what_is_written(table, tmp_path):
 
 
 @pytest.mark.unittest
-def test_where_nobody_is_above_random_play_there_are_tables_without_scores(tmp_path):
-    folder = write(tmp_path, mow=rows_of('mow', [(1, 2)]), random=random_rows((3, 3)))
+def test_without_references_there_are_tables_without_scores(tmp_path):
+    folder = write(tmp_path, mow=rows_of('mow', [(1, 2)], scored=False), random=random_rows((3, 3), scored=False))
     (tmp_path / 'iqm.png').touch()  # of an earlier summary
     paths = write_summary(folder, summarise(folder))
     assert [Path(path).name for path in paths] == ['summary.md', 'summary.csv', 'games.csv', 'curves.png']
@@ -218,7 +218,7 @@ def test_where_nobody_is_above_random_play_there_are_tables_without_scores(tmp_p
 
 @pytest.mark.unittest
 def test_games_become_rows_where_there_are_more_of_them_than_methods(tmp_path):
-    folder = write(tmp_path, mow=rows_of('mow', [(4, 15), (6, 25)], human=True))
+    folder = write(tmp_path, mow=rows_of('mow', [(4, 15), (6, 25)]))
     write_summary(folder, summarise(folder))
     text = (tmp_path / 'summary.md').read_text()
     assert '|  | mow |' in text and '| B | 20.00 [15.00, 25.00] |' in text
@@ -252,15 +252,14 @@ def test_costs_round_trip(tmp_path):
 @pytest.mark.parametrize(
     'rows, arguments, message', [
         ({}, {}, "holds no METHOD.csv: `python -m lzero_mow experiment` writes them"),
-        (dict(mow=rows_of('mow', [(1, 2)])), {}, 'random.csv is missing'),
-        (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(baseline='storm'), "holds no method 'storm'"),
-        (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(drawn=['strom']), "holds no method 'strom'"),
-        (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(last=0), '--last must be at least 1, got 0'),
-        (dict(mow=rows_of('mow', [(1, 2)], human=True)), dict(last=3), "seed 0 of 'mow' has 2 evaluations of A"),
-        (dict(mow=rows_of('mow', [(1, float('nan'))], human=True)), {}, 'the return of B, seed 0 at step 100 is nan'),
-        (dict(mow=rows_of('mow', [(1, 2), (1, 2)], human=True)[:6]), {}, "seed 1 of 'mow' has no evaluation of B"),
+        (dict(mow=rows_of('mow', [(1, 2)])), dict(baseline='storm'), "holds no method 'storm'"),
+        (dict(mow=rows_of('mow', [(1, 2)])), dict(drawn=['strom']), "holds no method 'strom'"),
+        (dict(mow=rows_of('mow', [(1, 2)])), dict(last=0), '--last must be at least 1, got 0'),
+        (dict(mow=rows_of('mow', [(1, 2)])), dict(last=3), "seed 0 of 'mow' has 2 evaluations of A"),
+        (dict(mow=rows_of('mow', [(1, float('nan'))])), {}, 'the return of B, seed 0 at step 100 is nan'),
+        (dict(mow=rows_of('mow', [(1, 2), (1, 2)])[:6]), {}, "seed 1 of 'mow' has no evaluation of B"),
         (
-            dict(mow=rows_of('mow', [(1, 2)], human=True), twice=rows_of('mow', [(1, 2)], human=True)), {},
+            dict(mow=rows_of('mow', [(1, 2)]), twice=rows_of('mow', [(1, 2)])), {},
             "A, seed 0 at step 50 of 'mow' is there twice"
         ),
     ]
@@ -275,10 +274,10 @@ def test_tables_that_say_nothing_are_refused_in_one_line(tmp_path, rows, argumen
 @pytest.mark.unittest
 def test_without_rliable_one_line_says_so_and_one_seed_needs_none(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'rliable', None)
-    folder = write(tmp_path, mow=rows_of('mow', [(4, 15), (6, 25)], human=True))
+    folder = write(tmp_path, mow=rows_of('mow', [(4, 15), (6, 25)]))
     with pytest.raises(ValueError, match="need rliable: pip install 'rliable==1.2.0'"):
         summarise(folder)
-    append_results(str(tmp_path / 'one.csv'), rows_of('mow', [(4, 15)], human=True))
+    append_results(str(tmp_path / 'one.csv'), rows_of('mow', [(4, 15)]))
     write_curves(str(tmp_path / 'curves.png'), [str(tmp_path / 'one.csv')])
 
 

@@ -4,9 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .atari_scores import REFERENCE_SCORES
+from .atari_scores import REFERENCE_SCORES, reference_scores
 from .envs import EnvKeys, Suite, refuse_unknown
 from .fields import Count, Whole
+from .references import References
 
 # Names as LightZero and gymnasium's ALE ids spell them ('ALE/UpNDown-v5', 'UpNDownNoFrameskip-v4').
 ATARI_100K = tuple(REFERENCE_SCORES)
@@ -35,4 +36,7 @@ def check_game(task: str) -> None:
 
 
 # ALE's whole action set has 18 actions, 0 (no-op) to 17.
-ATARI = Suite('atari_mow', AtariKeys, check_game, num_actions=18)
+ATARI = Suite(
+    'atari_mow', AtariKeys, check_game, num_actions=18,
+    references=References(reference_scores, 'human-normalised score', 'random play 0, a human 1')
+)

@@ -1,11 +1,10 @@
 """
-What random play and a human reach in each Atari 100k game, and the score normalised by the two. Keyed by name, so that
-the order of a run's tasks can never attach a score to the wrong game. Light: no torch, no DI-engine, no ALE.
+What random play and a human reach in each Atari 100k game. Keyed by name, so that the order of a run's tasks can never
+attach a score to the wrong game. Light: no torch, no DI-engine, no ALE.
 
 The numbers are those of Mnih et al. (2015) and Wang et al. (2016), as every Atari 100k paper since SimPLe reports them.
 """
-from typing import Optional, Sequence, Tuple
-
+from .references import Reference
 from .tree import nearest
 
 # game: (random, human), raw returns of a whole game
@@ -21,20 +20,9 @@ REFERENCE_SCORES = {
 }
 
 
-def reference_scores(task: str) -> Tuple[float, float]:
+def reference_scores(task: str) -> Reference:
     """What random play and a human reach in a whole game; ValueError names the games nearest to one without scores."""
     if task not in REFERENCE_SCORES:
         likely = ', '.join(nearest(task, REFERENCE_SCORES))
         raise ValueError(f'no reference scores for {task!r}: did you mean {likely}?')
     return REFERENCE_SCORES[task]
-
-
-def human_normalised(episode_return: float, reference: Optional[Sequence[float]]) -> Optional[float]:
-    """
-    A whole game's raw return, or an array of them, on the scale where random play is 0 and a human 1 (papers print it
-    in per cent); None where there is no reference, the task's (random, human) returns.
-    """
-    if reference is None:
-        return None
-    random, human = reference
-    return (episode_return - random) / (human - random)

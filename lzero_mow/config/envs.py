@@ -3,11 +3,12 @@ The part ``env`` of a configuration: the keys that all suites share, what a suit
 environment. Light: imports no game.
 """
 import copy
-from typing import Annotated, Any, Callable, Collection, Dict, List, Literal, NamedTuple, Type
+from typing import Annotated, Any, Callable, Collection, Dict, List, Literal, NamedTuple, Optional, Type
 
 from easydict import EasyDict
 
 from .fields import MAY_CHANGE, Count, Frame, Keys, Names, typed
+from .references import Reference, References
 from .tree import nearest
 
 
@@ -48,6 +49,7 @@ class Suite(NamedTuple):
     continuous: bool = False  # whether actions are numbers
     check_keys: Callable[[dict], None] = lambda env: None  # raises ValueError for keys that do not fit each other
     players: Dict[str, str] = {}  # other reference players than random play: what tables call them
+    references: Optional[References] = None  # returns between which scores lie; without them there are no scores
 
     def check(self, env: dict) -> None:
         """
@@ -57,6 +59,10 @@ class Suite(NamedTuple):
         env = typed(self.keys, {key: env[key] for key in self.keys.model_fields if key in env}, 'env.')
         check_tasks(env['tasks'], self.check_task)
         self.check_keys(env)
+
+    def reference_scores(self, task: str) -> Optional[Reference]:
+        """Raw returns of random play and of the suite's reference player in a task; None in a suite without."""
+        return None if self.references is None else self.references.of(task)
 
 
 def check_tasks(tasks: List[str], check_task: Callable[[str], Any] = lambda task: None) -> None:

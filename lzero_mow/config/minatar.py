@@ -3,6 +3,8 @@ from typing import Tuple
 
 from .envs import EnvKeys, Suite, refuse_unknown
 from .fields import Count, Share, numbers
+from .minatar_scores import REFERENCE_SCORES
+from .references import Reference, References
 
 # Name: MinAtar's own name.
 GAMES = dict(
@@ -39,4 +41,15 @@ def game_and_palette(task: str) -> Tuple[str, int]:
     return GAMES[game], int(palette or 0)
 
 
-MINATAR = Suite('minatar_mow', MinAtarKeys, game_and_palette, num_actions=6)
+def reference_scores(task: str) -> Reference:
+    """What random play and DQN reach in a task: the same in all colours. ValueError for another name."""
+    game_and_palette(task)
+    return REFERENCE_SCORES[task.partition('@')[0]]
+
+
+MINATAR = Suite(
+    'minatar_mow', MinAtarKeys, game_and_palette, num_actions=6,
+    references=References(
+        reference_scores, 'DQN-normalised score', 'random play 0, DQN after 5 million frames (Young and Tian 2019) 1'
+    )
+)

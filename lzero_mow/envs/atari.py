@@ -1,9 +1,6 @@
 """Atari as a DI-engine environment for multi-task runs: raw rewards, whole games, one action space for every game."""
-from typing import Tuple
-
 from ding.utils import ENV_REGISTRY
 
-from lzero_mow.config import atari_scores as scores
 from lzero_mow.config.atari import ATARI
 from lzero_mow.config.envs import with_defaults
 from .emulator import Emulator, rom_path
@@ -29,10 +26,6 @@ class AtariMoWEnv(VisualEnv):
         super().check(cfg)
         for task in with_defaults(cls.config, cfg).tasks:
             rom_path(task)
-
-    @staticmethod
-    def reference_scores(task: str) -> Tuple[float, float]:
-        return scores.reference_scores(task)
 
     def _new_game(self) -> Emulator:
         keys = ('frame_skip', 'noop_max', 'repeat_action_probability')

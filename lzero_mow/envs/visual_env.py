@@ -24,6 +24,7 @@ from easydict import EasyDict
 from gymnasium import spaces
 
 from lzero_mow.config.envs import Suite, task_configs, with_defaults
+from lzero_mow.config.references import Reference
 from .actions import ContinuousActions, DiscreteActions
 from .recorder import Recorder
 
@@ -61,10 +62,10 @@ class VisualEnv(BaseEnv):
         """
         cls.suite.check(cfg)
 
-    @staticmethod
-    def reference_scores(task: str) -> Optional[Tuple[float, float]]:
-        """Raw returns of random play and of a human in a task; None in suites without a human score."""
-        return None
+    @classmethod
+    def reference_scores(cls, task: str) -> Optional[Reference]:
+        """Raw returns of random play and of the suite's reference player in a task; None in suites without."""
+        return cls.suite.reference_scores(task)
 
     @classmethod
     def create_collector_env_cfg(cls, cfg: dict) -> List[EasyDict]:

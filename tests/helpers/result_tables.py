@@ -1,29 +1,31 @@
 """Tables of evaluations with few and plain numbers."""
+from lzero_mow.config.references import normalised
 from lzero_mow.report.tables.costs import COSTS, RunCost
 from lzero_mow.report.tables.csv_table import write_csv
 from lzero_mow.report.tables.results import Result, append_results
 
-GAMES = ('A', 'B')
+REFERENCES = {'A': (1.0, 5.0), 'B': (10.0, 20.0)}
+GAMES = tuple(REFERENCES)
 
 
-def rows_of(method, finals, human=False):
+def rows_of(method, finals, scored=True):
     """Two evaluations of each run, at steps 50 and 100: 0, then what is given, (seeds, games)."""
     return [
-        Result(method, seed, game, step, 1, value, value / 10 if human else None)
+        Result(method, seed, game, step, 1, value, normalised(value, REFERENCES[game] if scored else None))
         for seed, of_seed in enumerate(finals) for game, final in zip(GAMES, of_seed)
         for step, value in ((50, 0.0), (100, float(final)))
     ]
 
 
-def random_rows(*finals):
-    return reference_rows('random', finals)
+def random_rows(*finals, scored=True):
+    return reference_rows('random', finals, scored)
 
 
-def reference_rows(player, finals):
+def reference_rows(player, finals, scored=True):
     """One row per seed and game at step 0, of what is given, (seeds, games)."""
     return [
-        Result(player, seed, game, 0, 1, float(final), None) for seed, of_seed in enumerate(finals)
-        for game, final in zip(GAMES, of_seed)
+        Result(player, seed, game, 0, 1, float(final), normalised(final, REFERENCES[game] if scored else None))
+        for seed, of_seed in enumerate(finals) for game, final in zip(GAMES, of_seed)
     ]
 
 

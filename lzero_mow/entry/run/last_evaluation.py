@@ -8,7 +8,7 @@ from lzero_mow.report.tables.results import SUCCESSES
 # Columns of the results: their titles and the digits of their numbers.
 SHOWN = {
     'episode_return': ('return', 1),
-    'human_normalised': ('human-normalised', 3),
+    'normalised': ('normalised score', 3),
     'success_any': ('success at any step', 2),
     'success_last': ('at the last step', 2),
 }

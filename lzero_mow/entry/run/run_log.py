@@ -1,10 +1,11 @@
 """What a run records over environment steps: ``results.csv``, ``diagnostics.csv``, ``times.csv``, TensorBoard."""
 import os
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 import torch
 
+from lzero_mow.config.references import Reference
 from lzero_mow.report.tables.csv_table import cut_results
 from lzero_mow.report.tables.diagnostics import DIAGNOSTICS, append_diagnostics, matrix_rows
 from lzero_mow.report.tables.results import SUCCESSES, aggregate, append_results, evaluation_rows
@@ -14,25 +15,25 @@ from .cost import peak_memory
 from .scalar_writer import ScalarWriter
 
 # A task's score is the first of these that all tasks have.
-SCORES = ('success_any', 'human_normalised', 'return')
+SCORES = ('success_any', 'normalised', 'return')
 
 
 class RunLog:
     """
     Overview:
-        The log of one run. Scalars: ``evaluation/<task>/return`` and, if defined, ``human_normalised``, ``success_any``
-        and ``success_last``, and the mean, median and iqm of the score over tasks; ``collect/<task>/episode_return``
+        The log of one run. Scalars: ``evaluation/<task>/return`` and, if defined, ``normalised``, ``success_any`` and
+        ``success_last``, and the mean, median and iqm of the score over tasks; ``collect/<task>/episode_return``
         and ``episode_length`` of training episodes; ``run/*`` for speed and memory; ``plasticity/*`` for diagnoses; and
         under their own names what the policy's updates return.
     Arguments:
-        - references (:obj:`Sequence`): For each task the (random, human) returns, or None.
+        - references (:obj:`Sequence`): For each task its fixed references, or None.
         - log_freq (:obj:`int`): Updates over which training scalars are averaged.
         - resumed_at (:obj:`Optional[int]`): Step at which a resumed run continues; TensorBoard hides what came after.
     """
 
     def __init__(
             self, run_dir: str, method: str, seed: int, tasks: Sequence[str],
-            references: Sequence[Optional[Tuple[float, float]]], log_freq: int, resumed_at: Optional[int] = None
+            references: Sequence[Optional[Reference]], log_freq: int, resumed_at: Optional[int] = None
     ) -> None:
         self.results, self.diagnostics, self.times = (
             os.path.join(run_dir, name) for name in (RESULTS, DIAGNOSTICS, TIMES)
@@ -53,8 +54,8 @@ class RunLog:
         """
         rows = evaluation_rows(self._method, self._seed, self._tasks, self._references, env_step, episodes)
         append_results(self.results, rows)
-        columns = {name: [getattr(row, name) for row in rows] for name in (*SUCCESSES, 'human_normalised')}
-        self.last_scores = columns['human_normalised' if None in columns['success_any'] else 'success_any']
+        columns = {name: [getattr(row, name) for row in rows] for name in (*SUCCESSES, 'normalised')}
+        self.last_scores = columns['normalised' if None in columns['success_any'] else 'success_any']
         columns['return'] = [row.episode_return for row in rows]
         for name, values in columns.items():
             for task, value in zip(self._tasks, values):

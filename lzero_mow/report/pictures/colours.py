@@ -5,6 +5,8 @@ from matplotlib import colormaps
 
 from lzero_mow.config.suites import RANDOM, references
 
+PEER_COLOURS = colormaps['Dark2'].colors  # of agents whose returns were published
+
 
 def method_colours(methods: Sequence[str]) -> Dict[str, object]:
     """Ten dark colours, then ten light ones; random play is grey, other reference players are black."""

@@ -7,26 +7,27 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lzero_mow.config.peers import Peer
 from lzero_mow.config.suites import references
 from lzero_mow.report.stats.intervals import Statistic, interval, iqm, mean
-from lzero_mow.report.stats.scale import SUCCESS, Scale, table_scale
+from lzero_mow.report.stats.scale import SUCCESS, table_scale
 from lzero_mow.report.stats.scores import RETURN, curves, methods_of, read_evaluations, tasks_of
 from lzero_mow.utils.files import replacing
-from .colours import method_colours
+from .colours import PEER_COLOURS, method_colours
 
 MAX_COLUMNS, LEGEND_COLUMNS = 5, 5
 ALL_TASKS = 'all tasks'
 
 
 def write_curves(
-        path: str, results: Sequence[str], scale: Optional[Scale] = None, drawn: Optional[Sequence[str]] = None
+        path: str, results: Sequence[str], drawn: Optional[Sequence[str]] = None, peers: Sequence[Peer] = ()
 ) -> None:
     """Draw the learning curves of several ``results.csv`` files; see ``draw_curves``."""
-    draw_curves(path, read_evaluations(results), scale, drawn)
+    draw_curves(path, read_evaluations(results), drawn, peers)
 
 
 def draw_curves(
-        path: str, rows: pd.DataFrame, scale: Optional[Scale] = None, drawn: Optional[Sequence[str]] = None,
+        path: str, rows: pd.DataFrame, drawn: Optional[Sequence[str]] = None, peers: Sequence[Peer] = (),
         x: str = 'environment steps per task'
 ) -> None:
     """
@@ -36,22 +37,24 @@ def draw_curves(
         there are no scores).
     Arguments:
         - rows (:obj:`pd.DataFrame`): Evaluations.
-        - scale (:obj:`Optional[Scale]`): What turns returns into scores; None for the ``table_scale`` of the rows.
         - drawn (:obj:`Optional[Sequence[str]]`): The methods to draw, in the colours they have among all; None for all.
+        - peers (:obj:`Sequence[Peer]`): Agents whose published returns are levels in the panels of their games.
         - x (:obj:`str`): What ``env_step`` of the rows is.
     """
-    methods = methods_of(rows)
-    scale = scale or table_scale(rows, last=1)
-    rows = rows.assign(score=rows[RETURN] if scale is None else scale(rows))
+    methods, scale = methods_of(rows), table_scale(rows)
+    score = RETURN if scale is None else scale.column
     colours = {method: colour for method, colour in method_colours(methods).items() if drawn is None or method in drawn}
     column, y = (scale.column, scale.label) if scale is SUCCESS else (RETURN, 'return')
     figure, axes = panels([*tasks_of(rows), ALL_TASKS], x, y)
     for method, colour in colours.items():
         own = rows[rows.method == method]
         drawings = [(axes[task], of_task, column, mean) for task, of_task in own.groupby('task', sort=False)]
-        drawings.append((axes[ALL_TASKS], own.dropna(subset='score'), 'score', iqm))
+        drawings.append((axes[ALL_TASKS], own, score, iqm))
         for panel, shown, name, statistic in drawings:
             draw_curve(panel, *curves(shown, tasks_of(shown), name), statistic, method, colour)
+    for peer, colour in zip(peers, PEER_COLOURS):
+        for task in set(tasks_of(rows)) & set(peer.returns):
+            axes[task].axhline(peer.returns[task], linestyle=':', linewidth=1.5, color=colour, label=peer.title)
     axes[ALL_TASKS].set_ylabel(f'IQM of the\n{"return" if scale is None else scale.label}')
     save(figure, path)
 

@@ -1,88 +1,48 @@
-"""The scale on which unlike tasks are averaged."""
-from dataclasses import dataclass, field
-from typing import Dict, NamedTuple, Optional
+"""The scale on which unlike tasks are averaged. It does not depend on who stands in a table."""
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Optional
 
+import numpy as np
 import pandas as pd
 
-from lzero_mow.config.suites import RANDOM, references
-from .intervals import interval
-from .scores import RETURN, finals, methods_of, tasks_of
-
-WIDER = 2.0
-
-
-class Bounds(NamedTuple):
-    """What a task's scores lie between."""
-    random: float  # the return that scores 0
-    best: float  # the return that scores 1
-    method: str  # whose it is
+from lzero_mow.config.references import References, normalised
+from lzero_mow.config.suites import known_records
+from .scores import RETURN
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Turns evaluations into scores: a column of the table, or the place of a return between its task's two bounds."""
+    """What the scores of a table are: a column that every evaluation has."""
     label: str
     meaning: str  # of 0 and 1
-    bounds: Dict[str, Bounds] = field(default_factory=dict)  # by task
-    column: Optional[str] = None
-
-    def __call__(self, rows: pd.DataFrame) -> pd.Series:
-        """The score of each row; NaN for a task without one."""
-        if self.column is not None:
-            return rows[self.column]
-        random, best = (rows.task.map({task: ends[i] for task, ends in self.bounds.items()}) for i in range(2))
-        return (rows[RETURN] - random) / (best - random)
-
-    def covers(self, task: str) -> bool:
-        """Whether a task has a score."""
-        return self.column is not None or task in self.bounds
+    column: str
+    suite: Optional[str] = None  # the suite of the ``config`` folder whose references it has
 
 
-SUCCESS = Scale('success', 'in no episode 0, in all of them 1', column='success_any')
-HUMAN = Scale('human-normalised score', 'random play 0, a human 1', column='human_normalised')
+SUCCESS = Scale('success', 'in no episode 0, in all of them 1', 'success_any')
+# Of a suite that the ``config`` folder does not hold.
+UNKNOWN = Scale('normalised score', "random play 0, the suite's reference player 1", 'normalised')
 
 
-def own_scale(rows: pd.DataFrame) -> Optional[Scale]:
-    """The scale of a column that every evaluation has; None if there is none."""
-    return next((scale for scale in (SUCCESS, HUMAN) if rows[scale.column].notna().all()), None)
-
-
-def table_scale(rows: pd.DataFrame, last: int) -> Optional[Scale]:
+def table_scale(rows: pd.DataFrame) -> Optional[Scale]:
     """
-    The scale of a table of methods: success or human-normalised where every evaluation has it. Otherwise, task by task,
-    0 is random play's mean return and 1 the best mean of a method that is surely better than that: whose interval and
-    random play's would not even meet if both were twice as wide, as intervals of few seeds are too narrow. Only the
-    methods with the most seeds count, and no experts; with one seed, its value is the interval. A task without such a
-    method has no scale: scores would be divided by what may be noise. None if random play is needed and missing, or
-    nobody is above it. For ``last`` see ``finals``.
+    The scale of a table of methods: success, or else the place of a return between its task's two fixed references, if
+    every evaluation has it. Whose references they are is found from the numbers, since suites share names of games.
+    None if there are no scores.
     """
-    if own := own_scale(rows):
-        return own
-    by_method = dict(list(rows.groupby('method', sort=False)))
-    if RANDOM not in by_method:
+    if rows[SUCCESS.column].notna().all():
+        return SUCCESS
+    if not rows[UNKNOWN.column].notna().all():
         return None
-    random = _ends(by_method[RANDOM], last)
-    seeds = {method: by_method[method].seed.nunique() for method in methods_of(rows) if method not in references()}
-    ends = {method: _ends(by_method[method], last) for method, n in seeds.items() if n == max(seeds.values())}
-    bounds = {}
-    for task, level in random.iterrows():
-        means = {method: own['mean'][task] for method, own in ends.items() if task in own.index
-                 and _widened(own.loc[task], 'low') > _widened(level, 'high')}
-        if means:
-            best = max(means, key=means.get)
-            bounds[task] = Bounds(float(level['mean']), float(means[best]), best)
-    return Scale('score', 'random play 0, the best method 1', bounds) if bounds else None
+    suites = {name: record.references for name, record in known_records().items() if record.references is not None}
+    name = next((name for name, references in suites.items() if _made_with(rows, references)), None)
+    return UNKNOWN if name is None else Scale(suites[name].label, suites[name].meaning, UNKNOWN.column, name)
 
 
-def _ends(rows: pd.DataFrame, last: int) -> pd.DataFrame:
-    """What one method has reached: by task, mean and ends of the interval; one seed's value is its own interval."""
-    tasks = tasks_of(rows)
-    returns = finals(rows, tasks, RETURN, last)  # (seeds, tasks)
-    mean, low, high = interval(lambda returns: returns.mean(axis=0), returns)
-    ends = pd.DataFrame(dict(mean=mean, low=low, high=high), index=tasks)
-    return ends if len(returns) > 1 else ends.assign(low=mean, high=mean)
-
-
-def _widened(ends: pd.Series, end: str) -> float:
-    """An end of the interval, ``WIDER`` times as far away from the mean."""
-    return ends['mean'] + WIDER * (ends[end] - ends['mean'])
+def _made_with(rows: pd.DataFrame, references: References) -> bool:
+    """Whether these are the scores that a suite's references give."""
+    with suppress(ValueError):
+        scores = [normalised(value, references.of(task)) for task, value in zip(rows.task, rows[RETURN])]
+        return np.allclose(scores, rows[UNKNOWN.column])
+    return False

@@ -14,9 +14,12 @@ RETURN = 'episode_return'  # the column that every suite has
 
 
 def result_files(folder: str) -> List[str]:
-    """The tables of evaluations in a folder, one per method; other tables are skipped. ValueError if there is none."""
+    """
+    The tables of evaluations in a folder, one per method, also those of another version, which cannot be read; other
+    tables are skipped. ValueError if there is none.
+    """
     paths = sorted(glob.glob(os.path.join(glob.escape(folder), '*.csv')))
-    files = [path for path in paths if header(path) == list(TABLE.columns)]
+    files = [path for path in paths if {'seed', RETURN} <= set(header(path))]
     if not files:
         raise ValueError(f"'{folder}' holds no METHOD.csv: `python -m lzero_mow experiment` writes them")
     return files

@@ -47,7 +47,9 @@ class Table:
         """Read a file; ValueError in one line that names it if it has other columns or is damaged."""
         present = header(path)
         if present != list(self.columns):
-            raise ValueError(f'{path} is not a {self.kind}: its columns are {present}, not {list(self.columns)}')
+            raise ValueError(
+                f'{path} is not a {self.kind}: its columns are {present}, those of this version {list(self.columns)}'
+            )
         missing = {name: MISSING for name, kind in self.columns.items() if kind == 'float64'}
         return read_csv(path, self.kind, dtype=self.columns, na_values=missing)
 

@@ -4,12 +4,12 @@ The results of a run as a table, ``results.csv``: one row per task and evaluatio
 The same columns serve every method, so that tables of several runs can be concatenated.
 """
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence
 
 import numpy as np
 from scipy.stats import trim_mean
 
-from lzero_mow.config.atari_scores import human_normalised
+from lzero_mow.config.references import Reference, normalised
 from .csv_table import Table
 
 
@@ -22,7 +22,8 @@ class Result:
     env_step: int  # environment steps (not frames) this task has been trained on
     episodes: int  # of the evaluation, over which what follows is the mean
     episode_return: float  # raw
-    human_normalised: Optional[float]  # (return - random) / (human - random); empty where no reference exists
+    # Where the return lies between the suite's two fixed references: 0 is random play. Empty where it has none.
+    normalised: Optional[float]
     # Share of the evaluation's episodes in which the task was done at any step, and at the last one; empty where there
     # is no success to speak of.
     success_any: Optional[float] = None
@@ -43,18 +44,18 @@ def aggregate(scores: Sequence[float]) -> Dict[str, float]:
 
 
 def evaluation_rows(
-        method: str, seed: int, tasks: Sequence[str], references: Sequence[Optional[Tuple[float, float]]],
-        env_step: int, episodes: Dict[str, np.ndarray]
+        method: str, seed: int, tasks: Sequence[str], references: Sequence[Optional[Reference]], env_step: int,
+        episodes: Dict[str, np.ndarray]
 ) -> List[Result]:
     """
-    The rows of one evaluation, in task order. References are the tasks' (random, human) returns or None; episodes are
-    ``return``, and where there are some ``success_any`` and ``success_last``, (K, episodes) each.
+    The rows of one evaluation, in task order. References are those of the tasks or None; episodes are ``return``, and
+    where there are some ``success_any`` and ``success_last``, (K, episodes) each.
     """
     means = {name: values.mean(axis=1).tolist() for name, values in episodes.items()}
     return [
         Result(
             method, seed, task, env_step, len(episodes['return'][k]), means['return'][k],
-            human_normalised(means['return'][k], references[k]),
+            normalised(means['return'][k], references[k]),
             **{name: means[name][k] for name in SUCCESSES if name in means}
         ) for k, task in enumerate(tasks)
     ]

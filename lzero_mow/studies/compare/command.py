@@ -18,6 +18,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument('runs', nargs='+', metavar='RUN', help=runs)
     parser.add_argument('--output', default='compare.html', metavar='HTML', help='default: compare.html')
     parser.add_argument('--baseline', metavar='METHOD', help='the method that is compared with each; default: mow')
+    parser.add_argument('--peers', action='store_true', help='beside returns that other agents have published')
     arguments = parser.parse_args(argv)
     from .page import write_page
     from .runs import check_comparable, load_run
@@ -26,7 +27,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         check_comparable(runs)
         if arguments.baseline not in (None, *(run.method for run in runs)):
             raise ValueError(f"no run is of the method '{arguments.baseline}'")
-        write_page(arguments.output, runs, arguments.baseline)
+        write_page(arguments.output, runs, arguments.baseline, arguments.peers)
     except (OSError, ValueError) as error:
         parser.error(' '.join(str(error).split()))
     sys.stdout.write(f'{arguments.output}\n')

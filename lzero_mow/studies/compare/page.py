@@ -13,11 +13,11 @@ import pandas as pd
 from lzero_mow.config.suites import RANDOM, references
 from lzero_mow.report.pictures.curves import draw_curves
 from lzero_mow.report.stats.intervals import REPETITIONS
-from lzero_mow.report.stats.scale import SUCCESS, table_scale
+from lzero_mow.report.stats.scale import SUCCESS
 from lzero_mow.report.tables.costs import COSTS
 from lzero_mow.studies.summary.cells import Cells, number, return_cells, score_cells, success_cells
 from lzero_mow.studies.summary.numbers import Summary, summarise_rows
-from lzero_mow.studies.summary.text import episodes_text, notes_on_successes, success_meanings
+from lzero_mow.studies.summary.text import episodes_text, notes_on_peers, notes_on_successes, success_meanings
 from lzero_mow.studies.summary.writer import draw_scores
 from lzero_mow.studies.templates import write_template
 from .plasticity import write_plasticity
@@ -44,10 +44,13 @@ def embedded(captions: Dict[str, str]) -> List[Picture]:
     return pictures
 
 
-def write_page(path: str, runs: Sequence[FinishedRun], baseline: Optional[str] = None) -> None:
-    """Write the page of comparable runs as HTML; every method is compared with the baseline, MoW if it is there."""
+def write_page(path: str, runs: Sequence[FinishedRun], baseline: Optional[str] = None, peers: bool = False) -> None:
+    """
+    Write the page of comparable runs as HTML; every method is compared with the baseline, MoW if it is there. With
+    ``peers``, what other agents have published stands beside them; ValueError in one line if nothing is known.
+    """
     rows = pd.concat([run.rows for run in runs], ignore_index=True)
-    summary = summarise_rows(rows, COSTS.frame(run.cost() for run in runs), table_scale(rows, last=1), baseline)
+    summary = summarise_rows(rows, COSTS.frame(run.cost() for run in runs), baseline, peers=peers)
     trained = [run for run in runs if run.method not in references()]
     with tempfile.TemporaryDirectory() as folder:
         bars, plasticity = (os.path.join(folder, name) for name in ('iqm.png', 'plasticity.png'))
@@ -63,6 +66,7 @@ def write_page(path: str, runs: Sequence[FinishedRun], baseline: Optional[str] =
             seeds=sorted({run.record.seed for run in trained}),
             repetitions=REPETITIONS,
             notes=notes_on_successes(summary.methods),
+            published=notes_on_peers(summary.peers),
             devices=sorted({run.config['policy']['device'] for run in trained}),
             scores=score_cells(summary),
             successes=[
@@ -82,11 +86,11 @@ def write_page(path: str, runs: Sequence[FinishedRun], baseline: Optional[str] =
 def _curves(folder: str, rows: pd.DataFrame, runs: Sequence[FinishedRun], summary: Summary) -> List[Picture]:
     """Against environment steps, and against the clock where runs have kept it."""
     steps, minutes = (os.path.join(folder, name) for name in ('steps.png', 'minutes.png'))
-    draw_curves(steps, rows, summary.scale)
+    draw_curves(steps, rows, peers=summary.peers)
     models = Counter((run.method, run.record.seed) for run in runs)
     timed = pd.concat([_by_minutes(run, models[run.method, run.record.seed]) for run in runs])
     if not timed.method.isin(references()).all():
-        draw_curves(minutes, timed, summary.scale, x='minutes by the clock')
+        draw_curves(minutes, timed, peers=summary.peers, x='minutes by the clock')
     what = 'Successes' if summary.scale is SUCCESS else 'Returns'
     return embedded({
         steps: f'{what} over environment steps; bands: 95 % intervals over seeds',

@@ -42,13 +42,19 @@ def score_cells(summary: Summary) -> Cells:
 
 
 def return_cells(summary: Summary, methods: Sequence[MethodSummary]) -> Cells:
-    """A row per game: the mean return of each method, in bold where it is above random play's."""
+    """
+    A row per game: the mean return of each method, in bold where it is above random play's, and what other agents have
+    published.
+    """
 
     def cell(method: MethodSummary, task: str) -> str:
         text = with_interval(method.returns[task], 2)
         return Bold(text) if task in method.above_random else text
 
-    return _by_game(summary.tasks, methods, cell)
+    header, *rows = _by_game(summary.tasks, methods, cell)
+    published = [[number(peer.returns.get(task), 2) for peer in summary.peers] for task in summary.tasks]
+    titles = [peer.title for peer in summary.peers]
+    return [header + titles, *(row + returns for row, returns in zip(rows, published))]
 
 
 def success_cells(summary: Summary, methods: Sequence[MethodSummary], name: str) -> Cells:

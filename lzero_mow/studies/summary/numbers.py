@@ -6,6 +6,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 import pandas as pd
 
+from lzero_mow.config.peers import Peer, peers_of
 from lzero_mow.config.suites import DEFAULT_METHOD, RANDOM, references
 from lzero_mow.config.tree import did_you_mean
 from lzero_mow.report.stats.intervals import Statistic, interval, iqm, mean, median, probability_of_improvement, wilson
@@ -44,24 +45,22 @@ class MethodSummary:
 class Summary:
     """The numbers of all methods, and the scale they are on."""
     tasks: List[str]
-    scale: Optional[Scale]  # None where no method is above random play: then there are no scores
+    scale: Optional[Scale]  # None for a suite without references: then there are no scores
     baseline: Optional[str]
     last: int
     methods: List[MethodSummary]
     drawn: List[str]  # methods whose learning curves are drawn
-
-    @property
-    def unscaled(self) -> List[str]:
-        """The tasks without a score, if others have one."""
-        return [task for task in self.tasks if self.scale is not None and not self.scale.covers(task)]
+    peers: List[Peer]  # agents whose published returns stand beside them
 
 
-def summarise(folder: str, baseline: Optional[str] = None, last: int = 1, drawn: Sequence[str] = ()) -> Summary:
+def summarise(
+        folder: str, baseline: Optional[str] = None, last: int = 1, drawn: Sequence[str] = (), peers: bool = False
+) -> Summary:
     """
     The numbers of a folder's tables, ``<method>.csv`` and ``runs.csv``: against a baseline (None for MoW if it is
     there), where a run has reached the mean of its ``last`` evaluations, with the methods whose learning curves are
-    drawn (none for the first of the table). ValueError in one line for missing files and methods, and for tables that
-    do not fit together.
+    drawn (none for the first of the table), and with what other agents have published or not. ValueError in one line
+    for missing files and methods, and for tables that do not fit together.
     """
     if last < 1:
         raise ValueError(f'--last must be at least 1, got {last}')
@@ -70,27 +69,20 @@ def summarise(folder: str, baseline: Optional[str] = None, last: int = 1, drawn:
     for named in [*drawn, *([] if baseline is None else [baseline])]:
         if named not in methods:
             raise ValueError(f"'{folder}' holds no method '{named}'{did_you_mean(named, methods)}")
-    scale = table_scale(rows, last)
-    if scale is None and RANDOM not in methods:
-        raise ValueError(
-            f"'{folder}': {RANDOM}.csv is missing, and there are no human-normalised scores: add random play with "
-            f'`python -m lzero_mow experiment SUITE --methods {RANDOM}`'
-        )
-    return summarise_rows(rows, read_costs(os.path.join(folder, RUNS)), scale, baseline, last, drawn)
+    return summarise_rows(rows, read_costs(os.path.join(folder, RUNS)), baseline, last, drawn, peers)
 
 
 def summarise_rows(
-        rows: pd.DataFrame, costs: pd.DataFrame, scale: Optional[Scale], baseline: Optional[str] = None,
-        last: int = 1, drawn: Sequence[str] = ()
+        rows: pd.DataFrame, costs: pd.DataFrame, baseline: Optional[str] = None, last: int = 1,
+        drawn: Sequence[str] = (), peers: bool = False
 ) -> Summary:
     """The numbers of evaluations and of what the runs have cost, with scores if there is a scale; see ``summarise``."""
-    methods, tasks = methods_of(rows), tasks_of(rows)
+    methods, tasks, scale = methods_of(rows), tasks_of(rows), table_scale(rows)
     baseline = baseline or (DEFAULT_METHOD if DEFAULT_METHOD in methods else None)
-    rows = rows.assign(score=np.nan if scale is None else scale(rows))
     by_method = {method: rows[rows.method == method] for method in methods}
     summaries = [_method(by_method[method], tasks, scale, last) for method in methods]
     # What counts where every evaluation has it; which of two returns is higher needs no scale.
-    column = scale.column if scale is not None and scale.column is not None else RETURN
+    column = RETURN if scale is None else scale.column
     ends = {method: finals(own, tasks, column, last) for method, own in by_method.items()}
     random = next((summary.returns for summary in summaries if summary.method == RANDOM), None)
     for summary in summaries:
@@ -101,7 +93,8 @@ def summarise_rows(
         _add_costs(summary, costs[costs.method == summary.method])
     drawn = drawn or [method for method in methods if method not in references()][:CURVES]
     drawn = [method for method in methods if method in (*drawn, *references())]
-    return Summary(tasks, scale, baseline, last, summaries, drawn)
+    published = peers_of(scale and scale.suite, tasks) if peers else []
+    return Summary(tasks, scale, baseline, last, summaries, drawn, published)
 
 
 def _method(rows: pd.DataFrame, tasks: Sequence[str], scale: Optional[Scale], last: int) -> MethodSummary:
@@ -111,7 +104,7 @@ def _method(rows: pd.DataFrame, tasks: Sequence[str], scale: Optional[Scale], la
     numbers = ((int(ends[name].min()), int(ends[name].max())) for name in ends)
     summary = MethodSummary(rows.method.iloc[0], len(returns), *numbers, returns=_by_task(tasks, returns))
     if scale is not None:
-        scores = finals(rows, [task for task in tasks if scale.covers(task)], 'score', last)
+        scores = finals(rows, tasks, scale.column, last)
         summary.scores = {name: _estimate(statistic, scores) for name, statistic in STATISTICS.items()}
     for name in SUCCESSES:
         if rows[name].notna().all():

@@ -2,6 +2,7 @@
 import os
 from typing import Callable, Dict, List, Sequence, Tuple
 
+from lzero_mow.config.peers import Peer
 from lzero_mow.config.suites import DEFAULT_METHOD, RANDOM, one_model_per_task, references
 from lzero_mow.report.stats.intervals import REPETITIONS
 from lzero_mow.report.stats.scale import SUCCESS
@@ -27,6 +28,7 @@ def write_markdown(path: str, folder: str, summary: Summary) -> None:
         seeds=_counts(summary.methods, lambda method: (method.seeds, )),
         episodes=episodes_text(summary.methods),
         notes=notes_on_successes(summary.methods),
+        published=notes_on_peers(summary.peers),
         ensembles=[method.method for method in summary.methods if one_model_per_task(method.method)],
         methods=_method_cells(summary),
         successes=[
@@ -45,7 +47,7 @@ def _options(summary: Summary) -> str:
         options += f' --baseline {summary.baseline}'
     if len(summary.drawn) < len(summary.methods):
         options += f" --curves {' '.join(method for method in summary.drawn if method not in references())}"
-    return options
+    return options + (' --peers' if summary.peers else '')
 
 
 def _counts(methods: Sequence[MethodSummary], count: Callable[[MethodSummary], Tuple[int, ...]]) -> str:
@@ -64,6 +66,14 @@ def episodes_text(methods: Sequence[MethodSummary]) -> str:
 def notes_on_successes(methods: Sequence[MethodSummary]) -> List[str]:
     """What the intervals of successes are, where they differ from all others."""
     return [ONE_SEED] if any(method.successes and method.seeds == 1 for method in methods) else []
+
+
+def notes_on_peers(peers: Sequence[Peer]) -> List[str]:
+    """How other agents were trained, and where their returns were read."""
+    return [
+        f'{peer.title}: {peer.paper}. One agent per game, {peer.environment_steps:,} environment steps of that game '
+        f'alone. Returns from {peer.source}.' for peer in peers
+    ]
 
 
 def success_meanings(methods: Sequence[MethodSummary]) -> Dict[str, str]:

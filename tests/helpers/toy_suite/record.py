@@ -5,6 +5,7 @@ from pydantic import Field
 
 from lzero_mow.config.envs import EnvKeys, Suite
 from lzero_mow.config.fields import Count, Frame
+from lzero_mow.config.references import References
 
 TASKS = {'Same': 0, 'Next': 1}  # how far the right button lies from the lamp
 
@@ -23,4 +24,7 @@ def check_task(task: str) -> None:
         raise ValueError(f'env.tasks names the unknown task {task!r}: there are {", ".join(TASKS)}')
 
 
-TOY = Suite('toy_mow', ToyKeys, check_task, num_actions=4, players=dict(script='a script that sees the lamp'))
+TOY = Suite(
+    'toy_mow', ToyKeys, check_task, num_actions=4, players=dict(script='a script that sees the lamp'),
+    references=References(lambda task: (4.0, 16.0), 'script-normalised score', 'random play 0, the script 1')
+)
