@@ -171,3 +171,33 @@ def test_a_harmonious_weight_starts_at_rest_for_the_first_loss_of_its_task():
     weights(2 * losses, torch.ones(3)).backward()
     assert torch.equal(weights.log_sigma[[0, 2]], kept[[0, 2]])  # what has started is for the optimizer alone
     assert abs(weights.log_sigma.grad[1]) < 1e-5 and (weights.log_sigma.grad[[0, 2]] < -0.1).all()
+
+
+@pytest.mark.unittest
+def test_the_mean_of_the_bins_is_unbiased_where_the_mean_bin_is_not():
+    reward, chance = 100.0, 0.04
+    for decoding, expected, within in (('mean', chance * reward, 1e-3), ('symlog', 0.2, 0.02)):
+        two_hot = TwoHot(decoding)
+        weights = chance * two_hot_weights(two_hot, torch.tensor(reward))
+        weights += (1 - chance) * two_hot_weights(two_hot, torch.tensor(0.0))
+        assert float(two_hot.decode(weights.clamp(min=1e-30).log())) == pytest.approx(expected, abs=within), decoding
+        assert float(two_hot.chance_of_reward(weights.clamp(min=1e-30).log())) == pytest.approx(chance, abs=1e-4)
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('value', [-300.0, -1.0, -0.3, 0.0, 0.004, 1.0, 77.0, 22000.0])
+def test_targets_between_two_bins_have_the_right_mean(value):
+    two_hot, x = TwoHot('mean'), torch.tensor(value)
+    assert float((two_hot_weights(two_hot, x) * two_hot.bins).sum()) == pytest.approx(value, rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.unittest
+def test_a_head_that_starts_at_zero_predicts_exactly_zero_however_large_the_last_bins_are():
+    two_hot, head = TwoHot('mean'), torch.nn.Module()
+    head.out = torch.nn.Linear(4, len(two_hot.bins))
+    two_hot.start_at_zero(head)
+    assert torch.equal(two_hot.decode(head.out(torch.randn(3, 4))), torch.zeros(3))
+    kept = torch.nn.Linear(4, 255)
+    head.out, before = kept, kept.weight.clone()
+    TwoHot('symlog').start_at_zero(head)
+    assert torch.equal(kept.weight, before)

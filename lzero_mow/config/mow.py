@@ -22,6 +22,8 @@ class MoWModelKeys(ModelKeys):
     stem_channels: Count = 32
     # (str) Normalisation inside the VAEs: 'batch' (STORM), 'group' or 'layer'.
     norm: Literal['batch', 'group', 'layer'] = 'batch'
+    # (bool) Whether the VAEs see and paint only what differs from a learned picture of the task, see `Background`.
+    background: bool = False
     # (int) Number of categorical variables in a latent, and classes in each.
     categories: Count = 32
     classes: Count = 32
@@ -102,8 +104,9 @@ class MoWKeys(PolicyKeys):
     # (int) Updates on random play alone, with one module set, before tasks are grouped; 0 for none.
     warmup_steps: Annotated[Whole, FIXED] = 5000
     # ------------------------------------------------------------------ world model
-    # (float) Learning rate of Adam, and largest gradient norm.
+    # (float) Learning rate of Adam, (float or None) that of the VAEs where it is another one, and largest gradient norm.
     learning_rate: Positive = 1e-4
+    vae_learning_rate: Optional[Positive] = None
     grad_clip: Positive = 1000.0
     # (dict) Weights of the terms of the losses.
     loss_weights: MoWLossWeights = MoWLossWeights()

@@ -11,6 +11,7 @@ from lzero_mow.report.pictures.curves import write_curves
 from lzero_mow.report.pictures.router_map import write_router_map
 from lzero_mow.report.pictures.video import write_open_loop_sheet, write_open_loop_video
 from lzero_mow.report.tables.diagnostics import DIAGNOSTICS, last_matrices
+from .run.random_play import RANDOM_PLAY
 
 FOLDER = 'report'
 CANDIDATES = 8  # sequences per task, of which the one with the fewest ends of episodes is shown
@@ -23,7 +24,8 @@ def write_report(run_dir: str, results: str, policy: MultitaskPolicy, buffer: Re
     tasks. `results` is the path of the results table.
     """
     folder, diagnostics = os.path.join(run_dir, FOLDER), os.path.join(run_dir, DIAGNOSTICS)
-    write_curves(os.path.join(folder, 'curves.png'), [results])
+    random = os.path.join(run_dir, RANDOM_PLAY)  # of a run that has reached its end
+    write_curves(os.path.join(folder, 'curves.png'), [results, *([random] if os.path.exists(random) else [])])
     if os.path.exists(diagnostics) and os.path.getsize(diagnostics):
         env_step, matrices = last_matrices(diagnostics, tasks)
         if matrices:

@@ -72,6 +72,8 @@ def train(
             if schedule.checkpoint(env_step, force=finished):
                 run.progress.phase('saving')
                 run.save()
+            if finished:
+                run.play_at_random()
             if schedule.train_iter > 0 and schedule.report(env_step, force=finished):
                 _report(run)
             if finished:

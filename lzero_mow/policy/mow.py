@@ -36,9 +36,12 @@ class MoWPolicy(GroupingPolicy):
 
     def _init_learn(self) -> None:
         cfg, model = self._cfg, self._model
-        world_model = dict(params=model.world_model.parameters())
-        task_weights = dict(params=model.task_weights.parameters(), lr=cfg.task_weight_learning_rate)
-        self._optimizer = torch.optim.Adam([world_model, task_weights], lr=cfg.learning_rate, fused=True)
+        frames, dynamics = model.world_model.frames_and_dynamics()
+        groups = [
+            dict(params=frames, lr=cfg.vae_learning_rate or cfg.learning_rate), dict(params=dynamics),
+            dict(params=model.task_weights.parameters(), lr=cfg.task_weight_learning_rate)
+        ]
+        self._optimizer = torch.optim.Adam(groups, lr=cfg.learning_rate, fused=True)
         agent = [p for p in model.agent.parameters() if p.requires_grad]
         self._agent_optimizer = torch.optim.Adam(agent, lr=cfg.agent_learning_rate, eps=cfg.agent_eps, fused=True)
         self._world_model_weights = weights_of_terms(model.world_model, cfg.loss_weights)
@@ -70,6 +73,8 @@ class MoWPolicy(GroupingPolicy):
         cfg, model = self._cfg, self._model.world_model
         model.train()
         routing = model.route(batch.task)
+        if model.background is not None:
+            model.background.start(batch.obs, batch.task)
         with self._autocast():
             terms, latent = world_model_terms(model, batch, routing, cfg.free_bits)
         losses = self._task_losses(terms)

@@ -1,9 +1,13 @@
 """The last evaluation of a run, as a table for the screen."""
+from typing import Optional
+
+import numpy as np
 import pandas as pd
 from rich.table import Table
 
 from lzero_mow.report.stats.intervals import wilson
 from lzero_mow.report.tables.results import SUCCESSES
+from .random_play import Beside, Mean
 
 # Columns of the results: their titles and the digits of their numbers.
 SHOWN = {
@@ -14,10 +18,11 @@ SHOWN = {
 }
 
 
-def last_evaluation(rows: pd.DataFrame) -> Table:
+def last_evaluation(rows: pd.DataFrame, beside: Optional[Beside] = None) -> Table:
     """
     A line per task, and one for the means of the columns that all tasks have, from the evaluations of one run in order.
-    A success rate is followed by its uncertainty (Wilson's 95 % interval; for the mean, over all episodes).
+    A success rate is followed by its uncertainty (Wilson's 95 % interval; for the mean, over all episodes). With random
+    play ``beside`` it, returns of tasks have the intervals over their episodes, and random play's follow.
     """
     last = rows[rows.env_step == rows.env_step.iloc[-1]]
     columns = last[list(SHOWN)].dropna(axis='columns')
@@ -27,11 +32,21 @@ def last_evaluation(rows: pd.DataFrame) -> Table:
     table.add_column('task')
     for name in columns:
         table.add_column(SHOWN[name][0], justify='right')
+    if beside is not None:
+        table.add_column('random play', justify='right')
     for task, values in zip(last.task, columns.to_dict('records')):
-        table.add_row(task, *(_shown(name, value, episodes) for name, value in values.items()))
+        cells = {name: _shown(name, value, episodes) for name, value in values.items()}
+        if beside is not None:
+            cells.update(episode_return=_with_ends(beside.played[task]), random=_with_ends(beside.random[task]))
+        table.add_row(task, *cells.values())
     means = columns.mean()
     table.add_row('mean', *(_shown(name, value, episodes * len(last)) for name, value in means.items()))
     return table
+
+
+def _with_ends(mean: Mean) -> str:
+    ends = '' if np.isnan(mean.low) else f' \\[{mean.low:.1f}, {mean.high:.1f}]'
+    return f'{mean.mean:.1f}{ends}'
 
 
 def _shown(name: str, value: float, episodes: int) -> str:

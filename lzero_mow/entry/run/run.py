@@ -4,6 +4,7 @@ import os
 import traceback
 from typing import IO, Dict, Optional
 
+import numpy as np
 import torch
 from ditk import logging
 
@@ -19,6 +20,7 @@ from . import checkpoint
 from .cost import Cost
 from .last_evaluation import last_evaluation
 from .progress import Progress
+from .random_play import Beside, random_play
 from .random_state import RandomState
 from .run_log import RunLog
 from .schedule import Schedule
@@ -47,7 +49,8 @@ class Run:
         self.config, self.run_dir, self.cost = config, resume or config['exp_name'], Cost()
         state = self._saved_state() if resume else None
         self.cfg = compile_run(config)
-        env_cls = checked_env_cls(self.cfg.env)
+        self._env_cls = checked_env_cls(self.cfg.env)
+        self._random_returns: Optional[np.ndarray] = None
         self.log: Optional[RunLog] = None
         self.workers: Optional[Workers] = None
         self._saved_step: Optional[int] = None
@@ -56,7 +59,7 @@ class Run:
         self._lock = lock_run(self.run_dir)
         with contextlib.ExitStack() as on_failure:
             on_failure.push(self._close)
-            self._open([env_cls.reference_scores(task) for task in self.cfg.env.tasks], model, state)
+            self._open([self._env_cls.reference_scores(task) for task in self.cfg.env.tasks], model, state)
             on_failure.pop_all()
 
     def _open(self, references: list, model: Optional[torch.nn.Module], state: Optional[dict]) -> None:
@@ -134,10 +137,23 @@ class Run:
             model_bytes=4 * sum(map(count_parameters, networks)), peak_memory_bytes=cost['peak_memory']
         )
         write_run_record(self.run_dir, record)
-        SCREEN.print(last_evaluation(read_results(self.log.results)))
+        self._show_what_was_learned()
         logging.info(
             'finished at environment step %d of %d: see %s', env_step, self.config['max_env_step'], self.run_dir
         )
+
+    def play_at_random(self) -> None:
+        """Play the evaluation's games at random, for the last table and picture."""
+        self.progress.phase('playing at random')
+        self._random_returns = random_play(self._env_cls, self.cfg.env, self.config['seed'], self.run_dir)
+
+    def _show_what_was_learned(self) -> None:
+        returns, random, beside = self.log.last_returns, self._random_returns, None
+        if returns is not None and random is not None:
+            beside = Beside.of(self.cfg.env.tasks, returns, random)
+        SCREEN.print(last_evaluation(read_results(self.log.results), beside))
+        if beside is not None and returns.shape[1] > 1:
+            logging.info(beside.line())
 
     def save_best(self, score: float) -> None:
         """Write ``ckpt_best``, the networks alone, if no ``score`` so far was higher."""

@@ -41,6 +41,8 @@ class RunLog:
         purge_step = None if resumed_at is None else resumed_at + 1
         self.writer = ScalarWriter(os.path.join(run_dir, 'log', 'serial'), purge_step=purge_step)
         self.last_scores: List[Optional[float]] = [None] * len(tasks)
+        # (K, episodes) of the last evaluation; None if it was not made since the run was opened.
+        self.last_returns: Optional[np.ndarray] = None
         self._method, self._seed, self._tasks, self._references = method, seed, tasks, references
         self._log_freq = log_freq
         self._sums: Dict[str, torch.Tensor] = {}
@@ -54,6 +56,7 @@ class RunLog:
         """
         rows = evaluation_rows(self._method, self._seed, self._tasks, self._references, env_step, episodes)
         append_results(self.results, rows)
+        self.last_returns = episodes['return']
         columns = {name: [getattr(row, name) for row in rows] for name in (*SUCCESSES, 'normalised')}
         self.last_scores = columns['normalised' if None in columns['success_any'] else 'success_any']
         columns['return'] = [row.episode_return for row in rows]

@@ -82,10 +82,13 @@ class VAEBank(nn.Module):
         self.decoders = nn.ModuleList(Decoder(latent_dim + cfg.task_embedding_dim, *frame) for _ in clusters)
 
     def encode(self, obs: Tensor, embedding: Optional[Tensor], clusters: Groups) -> Tensor:
-        """(B, L, C, size, size) uint8 and e_k (B, E) -> posterior (B, L, categories, classes), log-probabilities."""
+        """
+        (B, L, C, size, size), uint8 or what `Background` leaves of it, and e_k (B, E) -> posterior (B, L, categories,
+        classes), log-probabilities.
+        """
         batch, length = obs.shape[:2]
         obs = clusters.sort(obs)
-        features = _per_cluster(self.encoders, obs, clusters, lambda x: x.flatten(0, 1).float().div_(255))
+        features = _per_cluster(self.encoders, obs, clusters, lambda x: _as_float(x.flatten(0, 1)))
         embedding = None if embedding is None else clusters.sort(embedding)
         features = _append_embedding(features.view(batch, length, -1), embedding)
         logits = clusters.unsort(self.posterior_head(features, clusters))
@@ -96,6 +99,11 @@ class VAEBank(nn.Module):
         latent = clusters.sort(_append_embedding(latent, embedding))
         frames = _per_cluster(self.decoders, latent, clusters, lambda x: x.flatten(0, 1))
         return clusters.unsort(frames.unflatten(0, latent.shape[:2]))
+
+
+def _as_float(obs: Tensor) -> Tensor:
+    """uint8 to [0, 1]; floats stay as they are."""
+    return obs if obs.is_floating_point() else obs.float().div_(255)
 
 
 def _append_embedding(x: Tensor, embedding: Optional[Tensor]) -> Tensor:

@@ -1,6 +1,6 @@
 """MoW's world model: VAE bank -> expert transformers -> shared transformer -> heads (paper section 3)."""
 from dataclasses import dataclass
-from typing import NamedTuple, Optional, Sequence
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lzero_mow.model.common.categorical import unimix
 from lzero_mow.model.common.grouped import ONE_GROUP, GroupedLinear, GroupedMLP, Groups
 from lzero_mow.model.common.two_hot import TwoHot
+from .background import Background
 from .router import TaskRouter
 from .transformer import KVCache, Transformer
 from .vae import VAEBank
@@ -57,6 +58,7 @@ class WorldModel(nn.Module):
         self.num_clusters, self.num_experts = cfg.num_clusters, cfg.num_experts
 
         self.task_embedding = nn.Parameter(torch.randn(cfg.num_tasks, embedding_dim)) if embedding_dim else None
+        self.background = Background(cfg.num_tasks, cfg.observation_shape) if cfg.background else None
         self.vae = VAEBank(cfg)
         step_dim = self.latent_dim + cfg.action_space_size + embedding_dim
         self.experts = self.router = self.shared = None
@@ -76,6 +78,12 @@ class WorldModel(nn.Module):
         self.task_head = GroupedMLP(1, self.hidden_dim, cfg.width, cfg.num_tasks) if cfg.task_head else None
         self.choose_experts()
         self.register_load_state_dict_post_hook(lambda model, _: model.set_clusters(model.clusters.tolist()))
+
+    def frames_and_dynamics(self) -> Tuple[List[nn.Parameter], List[nn.Parameter]]:
+        """The parameters of what sees and paints frames, and all others."""
+        is_of_frames = lambda name: name.startswith(('vae.', 'background.'))
+        named = list(self.named_parameters())
+        return [p for name, p in named if is_of_frames(name)], [p for name, p in named if not is_of_frames(name)]
 
     def set_clusters(self, cluster_of_task: Sequence[int]) -> None:
         """Set i_k; there are modules for these clusters already."""
@@ -111,11 +119,14 @@ class WorldModel(nn.Module):
 
     def encode(self, obs: Tensor, routing: Routing) -> Tensor:
         """Posterior: (B, L, C, size, size) uint8 -> (B, L, categories, classes) log-probabilities."""
+        if self.background is not None:
+            obs = self.background.difference(obs, routing.task)
         return self.vae.encode(obs, self.embedding_of(routing), routing.clusters)
 
     def decode(self, latent: Tensor, routing: Routing) -> Tensor:
         """(B, L, latent) -> (B, L, C, size, size), around [0, 1]."""
-        return self.vae.decode(latent, self.embedding_of(routing), routing.clusters)
+        frames = self.vae.decode(latent, self.embedding_of(routing), routing.clusters)
+        return frames if self.background is None else frames + self.background(routing.task)
 
     def new_cache(self, max_length: int) -> DynamicsCache:
         """Empty caches for sequences of at most `max_length` steps."""

@@ -8,9 +8,7 @@ ones, and writes one row per task at step 0. Nothing is trained.
 """
 import os
 import sys
-from typing import Dict
 
-import numpy as np
 from easydict import EasyDict
 
 from lzero_mow.config.arguments import config_parser, new_config, parse
@@ -22,29 +20,10 @@ from lzero_mow.entry.run.cost import Cost
 from lzero_mow.report.tables.results import append_results, evaluation_rows
 from lzero_mow.report.tables.run_record import RunRecord, write_run_record
 from lzero_mow.utils.paths import RESULTS
+from lzero_mow.worker.reference_play import play
 from .jobs import reference_config
 
 EPISODES = 100
-
-
-def play(env_cls: type, cfg: EasyDict, player: str, seed: int, episodes: int) -> Dict[str, np.ndarray]:
-    """
-    Play one environment, whose method ``<player>_action`` says what the player does and whose episodes follow from the
-    seed. Returns ``return`` and what it reports at an episode's end, (episodes, ) each.
-    """
-    env = env_cls(cfg)
-    env.seed(seed)
-    choose = getattr(env, f'{player}_action')
-    take = getattr(env, 'play', env.step)  # nobody looks at a frame
-    ends = []
-    for _ in range(episodes):
-        env.reset()
-        info = {}
-        while 'eval_episode_return' not in info:
-            info = take(choose())[-1]
-        ends.append({'return': info['eval_episode_return'], **info.get('episode_info', {})})
-    env.close()
-    return {name: np.array([end[name] for end in ends]) for name in ends[0]}
 
 
 def reference_play(config: dict, player: str, episodes: int) -> None:

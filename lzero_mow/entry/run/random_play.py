@@ -1,0 +1,71 @@
+"""What a run has learned: its last evaluation beside random play in the same environments."""
+import os
+from typing import Dict, List, NamedTuple, Optional, Sequence
+
+import numpy as np
+from easydict import EasyDict
+from scipy.stats import bootstrap
+
+from lzero_mow.config.envs import evaluation_episodes
+from lzero_mow.config.suites import RANDOM
+from lzero_mow.report.tables.results import append_results, evaluation_rows
+from lzero_mow.worker.reference_play import play
+
+RANDOM_PLAY = 'random.csv'  # in the run folder, with the columns of results.csv
+
+
+class Mean(NamedTuple):
+    """The mean over a task's episodes, with the ends of its 95 % bootstrap interval; NaN for a single episode."""
+    mean: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, returns: np.ndarray) -> 'Mean':
+        """Of (episodes,) returns."""
+        mean = float(returns.mean())
+        if len(returns) < 2:
+            return cls(mean, np.nan, np.nan)
+        if np.ptp(returns) == 0:
+            return cls(mean, mean, mean)
+        ends = bootstrap((returns, ), np.mean, method='percentile', n_resamples=2000, random_state=0).confidence_interval
+        return cls(mean, float(ends.low), float(ends.high))
+
+
+def random_play(env_cls: type, cfg: EasyDict, seed: int, run_dir: str) -> Optional[np.ndarray]:
+    """
+    Play as many episodes of each task at random as an evaluation has, write ``random.csv``, and return their returns
+    (K, episodes); None for environments that cannot play at random.
+    """
+    if not hasattr(env_cls, f'{RANDOM}_action'):
+        return None
+    number, rows, returns = evaluation_episodes(cfg), [], []
+    for own in env_cls.create_evaluator_env_cfg(EasyDict(cfg, evaluator_env_num=1)):
+        ends = {name: values[None] for name, values in play(env_cls, own, RANDOM, seed, number).items()}
+        rows += evaluation_rows(RANDOM, seed, [own.task], [env_cls.reference_scores(own.task)], 0, ends)
+        returns.append(ends['return'][0])
+    path = os.path.join(run_dir, RANDOM_PLAY)
+    if os.path.exists(path):
+        os.remove(path)  # of the run before it was resumed
+    append_results(path, rows)
+    return np.array(returns)
+
+
+class Beside(NamedTuple):
+    """The last evaluation beside random play, by task."""
+    played: Dict[str, Mean]
+    random: Dict[str, Mean]
+
+    @classmethod
+    def of(cls, tasks: Sequence[str], played: np.ndarray, random: np.ndarray) -> 'Beside':
+        """Of (K, episodes) returns each."""
+        return cls(*({task: Mean.of(own) for task, own in zip(tasks, returns)} for returns in (played, random)))
+
+    def line(self) -> str:
+        """In which tasks the interval lies above or below random play's, and in which they meet."""
+        found: Dict[str, List[str]] = {'better than random play': [], 'worse': [], 'not told apart from it': []}
+        better, worse, unclear = found.values()
+        for task, own in self.played.items():
+            other = self.random[task]
+            (better if own.low > other.high else worse if own.high < other.low else unclear).append(task)
+        return '; '.join(f"{what}: {', '.join(names) or 'none'}" for what, names in found.items())
