@@ -1,4 +1,6 @@
 """Lambda-returns, return scales, imagination, actor and critics."""
+import copy
+
 import pytest
 import torch
 from easydict import EasyDict
@@ -121,3 +123,23 @@ def test_context_windows_are_real_and_shared_out_evenly():
     assert torch.equal(windows[:, :-1, 0].long(), actions)
     assert torch.equal(windows[:, 0, 0].long() // length, torch.arange(40) // 10)
     assert len(windows[:, 0].unique()) > 20
+
+
+@pytest.mark.unittest
+def test_centred_advantages_do_not_reinforce_whatever_was_sampled_while_the_critic_is_behind():
+    """Rewards that no action changes, and a critic that knows nothing of them yet: every plain advantage is positive."""
+    model = tiny_model()
+    rollout, *_, routing = rollout_of(model, tasks=(0, 0, 1, 2))
+    rollout = rollout._replace(reward=torch.ones_like(rollout.reward), continuation=torch.ones_like(rollout.reward))
+    with torch.no_grad():
+        for critic in (model.agent.critic, model.agent.slow_critic):
+            critic.out.weight.zero_()
+            critic.out.bias.zero_()
+            critic.out.bias[:, len(model.agent.two_hot.bins) // 2] = 100.0  # V = 0
+    pull = {}
+    for centred in (False, True):
+        cfg = EasyDict(MOW_CONFIG, centre_advantages=centred)
+        terms, _ = agent_terms(copy.deepcopy(model.agent), rollout, routing, cfg)
+        pull[centred] = terms['actor'].abs().sum()
+    log_probs = model.agent.policy(rollout.state[:, :-1], routing).log_prob(rollout.action)
+    assert pull[False] > 0.5 * log_probs.abs().mean() and pull[True] < 0.1 * pull[False]

@@ -12,6 +12,7 @@ import pytest
 
 from helpers.policies import TASKS, tiny_policy, training_data
 from helpers.scalezero_policy import random_search_batch, tiny_scalezero_policy
+from lzero_mow.buffer.batch import RecordedPlay
 from lzero_mow.config import build_config
 from lzero_mow.config.tree import leaves
 from lzero_mow.entry.run import run_log
@@ -175,6 +176,13 @@ class Recorder:
         pass
 
 
+def rewarded_play() -> RecordedPlay:
+    """Long enough, and with rewards enough, for every number of `lzero_mow.multitask.diagnostics.learning`."""
+    rng, none = np.random.default_rng(0), np.zeros(60, dtype=bool)
+    obs = rng.integers(256, size=(60, 3, 64, 64), dtype=np.uint8)
+    return RecordedPlay(obs, rng.integers(5, size=60), rng.integers(2, size=60).astype(np.float32), none, none)
+
+
 def logged_names(folder: Path, monkeypatch) -> Set[str]:
     """Every name under which a number is logged: by the policies' updates and diagnoses, and by a run."""
     monkeypatch.setattr(run_log, 'ScalarWriter', Recorder)
@@ -185,7 +193,7 @@ def logged_names(folder: Path, monkeypatch) -> Set[str]:
         (mow, training_data(), training_data()['world_model']), (scalezero, dict(search=searched), searched)
     ):
         names |= set(policy._forward_learn(data))
-        diagnosis = policy.diagnose([batch, batch], ())
+        diagnosis = policy.diagnose([batch, batch], [rewarded_play()] * 3)
         for episodes, references in (
             ({'return': np.zeros((3, 1))}, [None] * 3), ({'return': np.zeros((3, 1))}, [(0.0, 1.0)] * 3),
             ({name: np.zeros((3, 1)) for name in ('return', 'success_any', 'success_last')}, [None] * 3)
@@ -203,7 +211,7 @@ def documented() -> Dict[str, 're.Pattern']:
     """The names in docs/metrics.md, each as the pattern that it stands for."""
     wild = {'<task>': rf"({'|'.join(TASKS)})", '<score>': '(return|normalised|success_any)'}
     patterns = {}
-    for name in re.findall(r'`((?:evaluation|collect|world_model|router|agent|task|plasticity|run)/[^`]*)`',
+    for name in re.findall(r'`((?:evaluation|collect|world_model|router|agent|task|learning|plasticity|run)/[^`]*)`',
                            (ROOT / 'docs' / 'metrics.md').read_text()):
         pattern = name.replace('...', r'\w+').replace('.', r'\.') if '...' not in name else name.replace('...', r'\w+')
         pattern = re.sub(r'\{([^}]*)\}', lambda found: f"({found[1].replace(',', '|')})", pattern)

@@ -24,6 +24,7 @@ def agent_terms(
         - terms (:obj:`dict`): 'actor', 'critic', 'slow_critic' and 'entropy' -> (K,) means.
         - metrics (:obj:`dict`): Only logged: 'imagined_return' -> (K,) means.
     """
+    by_task = lambda x: mean_by_task(x, routing.task, len(agent.action_mask))
     policy = agent.policy(rollout.state[:, :-1], routing)
     value_logits = agent.critic(rollout.state, routing.clusters)  # (N, H + 1, 255)
     with torch.no_grad():
@@ -34,10 +35,12 @@ def agent_terms(
         returns = returns_of(value)  # (N, H)
         slow_returns = returns_of(agent.two_hot.decode(agent.slow_critic(rollout.state, routing.clusters)))
         agent.return_scale.update(returns, rollout.task, cfg.return_ema)
-        advantage = (returns - value[:, :-1]) / agent.return_scale(cfg.return_scale_floor)[routing.task].unsqueeze(1)
+        advantage = returns - value[:, :-1]
+        if cfg.centre_advantages:
+            advantage = advantage - by_task(advantage)[routing.task].unsqueeze(1)
+        advantage = advantage / agent.return_scale(cfg.return_scale_floor)[routing.task].unsqueeze(1)
     terms = dict(
         actor=-advantage * policy.log_prob(rollout.action), critic=agent.two_hot.loss(value_logits[:, :-1], returns),
         slow_critic=agent.two_hot.loss(value_logits[:, :-1], slow_returns), entropy=policy.entropy()
     )
-    by_task = lambda x: mean_by_task(x, routing.task, len(agent.action_mask))
     return {name: by_task(x) for name, x in terms.items()}, dict(imagined_return=by_task(returns))

@@ -143,6 +143,9 @@ class MoWKeys(PolicyKeys):
     # (float) Smallest scale that advantages are divided by. Where a task's returns are far below it, that task hardly
     # counts in the actor that all tasks share; where rewards are very rare, a small one lets the actor follow noise.
     return_scale_floor: Positive = 1.0
+    # (bool) Subtract a task's mean advantage. While its critic is still behind the returns, all advantages are positive,
+    # and whatever was sampled is reinforced: the actor drifts to some arbitrary policy.
+    centre_advantages: bool = False
     # (int) Longest window of past steps that an action is chosen from.
     acting_window: Annotated[Count, FIXED] = 16
     # (bool) Take the likeliest action in evaluation instead of a sample.
