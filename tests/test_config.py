@@ -57,7 +57,7 @@ def test_presets_are_what_they_say():
     assert (model['num_experts'], model['num_clusters'], model['task_embedding_dim'],
             model['task_head']) == (0, 1, 0, False)
     assert (policy['task_weighting'], policy['batch_size'], len(storm['env']['tasks'])) == ('sum', 16, 1)
-    assert laptop['env']['tasks'] == ['Pong', 'Boxing', 'Breakout', 'Gopher']
+    assert laptop['env']['tasks'] == ['CrazyClimber', 'Krull', 'Boxing', 'Gopher']
 
 
 @pytest.mark.unittest
@@ -76,7 +76,7 @@ def test_games():
     suites = load_suite()['suites']
     assert suites['atari26'] == list(ATARI_100K)
     assert resolve_games(['Pong,Boxing', 'Hero'], suites) == ['Pong', 'Boxing', 'Hero']
-    assert resolve_games('laptop', suites) == ['Pong', 'Boxing', 'Breakout', 'Gopher']
+    assert resolve_games('laptop', suites) == ['CrazyClimber', 'Krull', 'Boxing', 'Gopher']
     assert resolve_games(['MT10'], load_suite('metaworld')['suites'])[:2] == ['reach', 'push']
     config = build_config('laptop', ['Hero', 'Pong'])
     assert config['env']['tasks'] == config['policy']['tasks'] == ['Hero', 'Pong']
@@ -177,7 +177,10 @@ def test_unknown_preset(name, message):
             'policy.model.num_clusters is 5, more than there are tasks: set at most 4'
         ),
         ('policy.warmup_steps=-1', 'policy.warmup_steps must be at least 0, got -1'),
-        ('policy.clustering=gradient', "policy.clustering is 'gradient' but policy.warmup_steps is 0"),
+        (
+            'policy.clustering=gradient policy.warmup_steps=0',
+            "policy.clustering is 'gradient' but policy.warmup_steps is 0"
+        ),
         ('policy.clustering=colour', "policy.clustering is 'colour': no file, and none of gradient, auto, random"),
         ('policy.device=tpu', "policy.device must be 'auto', 'cpu' or 'cuda', got 'tpu'"),
         ('policy.model.experts_per_task=40', 'policy.model.experts_per_task is 40 but policy.model.num_experts is'),
@@ -190,18 +193,24 @@ def test_unknown_preset(name, message):
         ('policy.model.task_embedding_dim=0', 'policy.model.task_embedding_dim is 0'),
         ('policy.model.norm=instance', "policy.model.norm must be 'batch', 'group' or 'layer', got 'instance'"),
         (
-            'policy.batch_length=33',
-            'policy.batch_length is 33 but the transformers end at policy.model.max_length = 32'
+            'policy.batch_length=17',
+            'policy.batch_length is 17 but the transformers end at policy.model.max_length = 16'
         ),
-        ('policy.horizon=30', 'policy.context_length + policy.horizon is 38 but the transformers end at'),
+        ('policy.horizon=30', 'policy.context_length + policy.horizon is 36 but the transformers end at'),
         ('policy.acting_window=40', 'policy.acting_window is 40 but the transformers end at'),
         ('policy.context_length=32 policy.horizon=0', 'policy.horizon must be at least 1, got 0'),
-        ('policy.batch_length=8', 'policy.context_length is 8: it must be less than policy.batch_length'),
+        ('policy.batch_length=6', 'policy.context_length is 6: it must be less than policy.batch_length'),
         ('policy.batch_size=3', 'policy.batch_size is 3 for 4 tasks'),
         ('policy.imagine_batch_size=3', 'policy.imagine_batch_size is 3 for 4 tasks'),
-        ('policy.replay_buffer_size=31', 'policy.batch_length is 32 but the replay keeps 31 steps'),
-        ('policy.replay_buffer_size=60 env.collector_env_num=2', 'but the replay keeps 30 steps of an environment'),
-        ('policy.replay_buffer_size=63', 'a batch holds 64 steps per task but the replay only 63'),
+        (
+            'policy.replay_buffer_size=15 env.collector_env_num=1',
+            'policy.batch_length is 16 but the replay keeps 15 steps'
+        ),
+        ('policy.replay_buffer_size=30 env.collector_env_num=2', 'but the replay keeps 15 steps of an environment'),
+        (
+            'policy.replay_buffer_size=31 env.collector_env_num=1',
+            'a batch holds 32 steps per task but the replay only 31'
+        ),
         ('policy.train_start_after_envsteps=40', 'policy.train_start_after_envsteps is 40: too few steps'),
         ('max_env_step=100', 'max_env_step is 100 but training starts after'),
         ('policy.replay_ratio=0.0', 'policy.replay_ratio must be more than 0, got 0.0'),

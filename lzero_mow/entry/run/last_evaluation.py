@@ -30,10 +30,8 @@ def last_evaluation(rows: pd.DataFrame, beside: Optional[Beside] = None) -> Tabl
     title = f"last evaluation, step {step}, {episodes} episode{'s' * (episodes > 1)} per task"
     table = Table(title=title, box=None, title_justify='left', min_width=len(title))
     table.add_column('task')
-    for name in columns:
-        table.add_column(SHOWN[name][0], justify='right')
-    if beside is not None:
-        table.add_column('random play', justify='right')
+    for heading in (*(SHOWN[name][0] for name in columns), *(['random play'] if beside is not None else [])):
+        table.add_column(heading, justify='right', no_wrap=True)
     for task, values in zip(last.task, columns.to_dict('records')):
         cells = {name: _shown(name, value, episodes) for name, value in values.items()}
         if beside is not None:
@@ -45,8 +43,8 @@ def last_evaluation(rows: pd.DataFrame, beside: Optional[Beside] = None) -> Tabl
 
 
 def _with_ends(mean: Mean) -> str:
-    ends = '' if np.isnan(mean.low) else f' \\[{mean.low:.1f}, {mean.high:.1f}]'
-    return f'{mean.mean:.1f}{ends}'
+    text = lambda value: f'{value:.0f}' if abs(value) >= 1000 else f'{value:.1f}'
+    return text(mean.mean) if np.isnan(mean.low) else f'{text(mean.mean)} \\[{text(mean.low)}, {text(mean.high)}]'
 
 
 def _shown(name: str, value: float, episodes: int) -> str:
