@@ -236,10 +236,12 @@ def test_state_dict_continues_bit_for_bit():
 @pytest.mark.unittest
 def test_learning_rates_are_the_configs_after_a_resume():
     policy = tiny_policy()
-    other = tiny_policy(learning_rate=7e-4, agent_learning_rate=8e-4, task_weight_learning_rate=9e-4)
+    rates = dict(learning_rate=7e-4, agent_learning_rate=8e-4, task_weight_learning_rate=9e-4)
+    other = tiny_policy(vae_learning_rate=6e-4, **rates)
     policy.learn_mode.forward(training_data())
     other.learn_mode.load_state_dict(policy.learn_mode.state_dict())
-    assert [group['lr'] for group in other._optimizer.param_groups] == [7e-4, 9e-4]
+    assert [group['lr'] for group in other._optimizer.param_groups] == [6e-4, 7e-4, 9e-4]
+    assert [group['lr'] for group in tiny_policy(**rates)._optimizer.param_groups] == [7e-4, 7e-4, 9e-4]
     assert [group['lr'] for group in other._agent_optimizer.param_groups] == [8e-4]
 
 

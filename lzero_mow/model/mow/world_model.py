@@ -80,7 +80,7 @@ class WorldModel(nn.Module):
         self.register_load_state_dict_post_hook(lambda model, _: model.set_clusters(model.clusters.tolist()))
 
     def frames_and_dynamics(self) -> Tuple[List[nn.Parameter], List[nn.Parameter]]:
-        """The parameters of what sees and paints frames, and all others."""
+        """The parameters of what sees and paints frames, and all others, which predict."""
         is_of_frames = lambda name: name.startswith(('vae.', 'background.'))
         named = list(self.named_parameters())
         return [p for name, p in named if is_of_frames(name)], [p for name, p in named if not is_of_frames(name)]
