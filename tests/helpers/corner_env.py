@@ -25,6 +25,9 @@ class CornerEnv(TwoTaskEnv):
         self._mask = np.ones(2, dtype=np.int8)
         self.action_space = gym.spaces.Box(-1, 1, (2, ), np.float32)
 
+    def random_action(self) -> np.ndarray:
+        return self._rng.uniform(-1, 1, 2).astype(np.float32)
+
     def step(self, action: Any) -> BaseEnvTimestep:
         assert action.shape == (2, ) and action.dtype == np.float32 and (np.abs(action) <= 1).all(), action
         corner = CORNERS[(self._position + self._shift) % NUM_POSITIONS]
