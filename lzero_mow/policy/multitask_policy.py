@@ -1,4 +1,5 @@
 """What all policies share: the hooks that the training entry calls, and acting through LightZero's workers."""
+from abc import abstractmethod
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -100,14 +101,15 @@ class MultitaskPolicy(Policy):
 
     # ------------------------------------------------------------------ collect and eval
 
+    @abstractmethod
     def _memory_sizes(self) -> Tuple[int, int]:
         """How many steps of an episode are remembered, and the width of a latent."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _action_table(self) -> Tensor:
         """(K, A) bool, a buffer of the model: the legal actions of each task."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _act(self, memory: ActingMemory, ready: ReadyEnvs, epsilon: float, evaluating: bool) -> Dict[int, Dict]:
         """
         Overview:
@@ -119,7 +121,6 @@ class MultitaskPolicy(Policy):
         Returns:
             - output (:obj:`dict`): By env id, see `worker_output`.
         """
-        raise NotImplementedError
 
     def _memory(self, envs_per_task: int) -> ActingMemory:
         num_envs, model = envs_per_task * len(self._cfg.tasks), self._cfg.model
