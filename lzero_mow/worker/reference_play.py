@@ -23,3 +23,13 @@ def play(env_cls: type, cfg: EasyDict, player: str, seed: int, episodes: int) ->
         ends.append({'return': info['eval_episode_return'], **info.get('episode_info', {})})
     env.close()
     return {name: np.array([end[name] for end in ends]) for name in ends[0]}
+
+
+def play_tasks(env_cls: type, cfg: EasyDict, player: str, seed: int, episodes: int) -> Dict[str, np.ndarray]:
+    """
+    ``play`` every task of the part ``env`` of a configuration, in task order, with one environment for each: (K,
+    episodes), in the form of `MoWEvaluator.eval_tasks`.
+    """
+    cfgs = env_cls.create_evaluator_env_cfg(EasyDict(cfg, evaluator_env_num=1))
+    ends = [play(env_cls, own, player, seed, episodes) for own in cfgs]
+    return {name: np.array([of_task[name] for of_task in ends]) for name in ends[0]}

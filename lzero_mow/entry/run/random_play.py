@@ -1,5 +1,6 @@
 """What a run has learned: its last evaluation beside random play in the same environments."""
 import os
+from contextlib import suppress
 from typing import Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.stats import bootstrap
 from lzero_mow.config.envs import evaluation_episodes
 from lzero_mow.config.suites import RANDOM
 from lzero_mow.report.tables.results import append_results, evaluation_rows
-from lzero_mow.worker.reference_play import play
+from lzero_mow.worker.reference_play import play_tasks
 
 RANDOM_PLAY = 'random.csv'  # in the run folder, with the columns of results.csv
 
@@ -39,16 +40,13 @@ def random_play(env_cls: type, cfg: EasyDict, seed: int, run_dir: str) -> Option
     """
     if not hasattr(env_cls, f'{RANDOM}_action'):
         return None
-    number, rows, returns = evaluation_episodes(cfg), [], []
-    for own in env_cls.create_evaluator_env_cfg(EasyDict(cfg, evaluator_env_num=1)):
-        ends = {name: values[None] for name, values in play(env_cls, own, RANDOM, seed, number).items()}
-        rows += evaluation_rows(RANDOM, seed, [own.task], [env_cls.reference_scores(own.task)], 0, ends)
-        returns.append(ends['return'][0])
+    ends = play_tasks(env_cls, cfg, RANDOM, seed, evaluation_episodes(cfg))
+    scores = [env_cls.reference_scores(task) for task in cfg.tasks]
     path = os.path.join(run_dir, RANDOM_PLAY)
-    if os.path.exists(path):
+    with suppress(FileNotFoundError):
         os.remove(path)  # of the run before it was resumed
-    append_results(path, rows)
-    return np.array(returns)
+    append_results(path, evaluation_rows(RANDOM, seed, list(cfg.tasks), scores, 0, ends))
+    return ends['return']
 
 
 class Beside(NamedTuple):

@@ -19,7 +19,7 @@ def symexp(x: Tensor) -> Tensor:
 class TwoHot(nn.Module):
     """
     Overview:
-        Scalars as distributions over 2 n + 1 bins, evenly spaced in symlog space; targets outside are clamped.
+        Scalars as distributions over 255 bins, evenly spaced in symlog space; targets outside are clamped.
     Arguments:
         - decoding (:obj:`str`): What a distribution stands for. 'symlog', STORM's code: symexp of the mean of the bins
           in symlog space, from -20 to 20. A reward of 100 that comes with probability 0.04 is read as 0.2. 'mean',
@@ -27,12 +27,12 @@ class TwoHot(nn.Module):
           last bins must not outweigh all others where they have a little probability left, so a head should begin at
           zero as well.
     """
-    BOUNDS = {'symlog': 20.0, 'mean': 10.0}
+    NUM_BINS, BOUNDS = 255, {'symlog': 20.0, 'mean': 10.0}
 
-    def __init__(self, decoding: str = 'symlog', bins_each_side: int = 127) -> None:
+    def __init__(self, decoding: str = 'symlog') -> None:
         super().__init__()
         self.decoding, self.bound = decoding, self.BOUNDS[decoding]
-        bins = torch.linspace(-self.bound, self.bound, 2 * bins_each_side + 1)  # in symlog space
+        bins = torch.linspace(-self.bound, self.bound, self.NUM_BINS)  # in symlog space
         # Where a distribution is averaged, and between whose neighbours a target is shared out.
         self.register_buffer('bins', symexp(bins) if decoding == 'mean' else bins, persistent=False)
 

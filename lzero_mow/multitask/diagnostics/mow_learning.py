@@ -32,7 +32,8 @@ def learning_scalars(model: MoWModel, plays: Sequence[RecordedPlay], cfg: EasyDi
     for k, play in enumerate(plays):
         starts = _starts(play, cfg.context_length + max(AHEAD, cfg.horizon))
         if len(starts):
-            own = {**_rewards(model, k, play, starts, cfg), **_values(model, k, play, starts, cfg)}
+            windows = _Windows(model, k, play, starts, cfg)
+            own = {**_rewards(model, windows, cfg), **_values(model, windows, play, cfg)}
             names = (name for name in own if np.isfinite(own[name]))
             scalars.update({f'learning/{cfg.tasks[k]}/{name}': own[name] for name in names})
     return scalars
@@ -51,6 +52,7 @@ class _Windows:
         world, context = model.world_model, cfg.context_length
         device = world.two_hot.bins.device
         at = starts[:, None] + np.arange(context + max(AHEAD, cfg.horizon))
+        self.now = starts + context - 1  # (N,) steps of the last real frames
         self.tasks = (task, ) * len(starts)
         self.routing = world.route(self.tasks)
         self.latent = sample_straight_through(  # (N, C, latent)
@@ -60,11 +62,9 @@ class _Windows:
         self.reward = play.reward[at[:, context - 1:]]  # (N, H + 1), from the last real frame on
 
 
-def _rewards(
-        model: MoWModel, task: int, play: RecordedPlay, starts: np.ndarray, cfg: EasyDict
-) -> Dict[str, float]:
+def _rewards(model: MoWModel, windows: _Windows, cfg: EasyDict) -> Dict[str, float]:
     """What is predicted of the rewards that the real actions brought."""
-    world, windows, context = model.world_model, _Windows(model, task, play, starts, cfg), cfg.context_length
+    world, context = model.world_model, cfg.context_length
     cache = world.new_cache(context + AHEAD)
     hidden = [world.dynamics(windows.latent, windows.action[:, :context], windows.routing, cache)[:, -1:]]
     for t in range(context, context + AHEAD - 1):
@@ -81,11 +81,9 @@ def _rewards(
     return scalars
 
 
-def _values(
-        model: MoWModel, task: int, play: RecordedPlay, starts: np.ndarray, cfg: EasyDict
-) -> Dict[str, float]:
+def _values(model: MoWModel, windows: _Windows, play: RecordedPlay, cfg: EasyDict) -> Dict[str, float]:
     """V(s), and imagined rollouts of the actor and of random play, beside what was really played from there."""
-    windows, H = _Windows(model, task, play, starts, cfg), cfg.horizon
+    H = cfg.horizon
     action = windows.action[:, :cfg.context_length - 1]
     discount = cfg.discount_factor ** np.arange(H)
 
@@ -98,7 +96,7 @@ def _values(
     _, random = imagined(SimpleNamespace(policy=lambda state, routing: _uniform(model, state, routing)))
     value = model.agent.value(rollout.state[:, :1], windows.routing)[:, 0].cpu().numpy()
     returns = played_returns(play, cfg.discount_factor, cfg.life_loss_as_termination, last_value=float(value[-1]))
-    returns = returns[starts + cfg.context_length - 1]
+    returns = returns[windows.now]
     return {
         'value/correlation': correlation(value, returns), 'value/predicted': float(value.mean()),
         'value/played': float(returns.mean()), 'imagination/actor': float(actor.mean()),

@@ -20,7 +20,7 @@ from lzero_mow.entry.run.cost import Cost
 from lzero_mow.report.tables.results import append_results, evaluation_rows
 from lzero_mow.report.tables.run_record import RunRecord, write_run_record
 from lzero_mow.utils.paths import RESULTS
-from lzero_mow.worker.reference_play import play
+from lzero_mow.worker.reference_play import play_tasks
 from .jobs import reference_config
 
 EPISODES = 100
@@ -35,13 +35,10 @@ def reference_play(config: dict, player: str, episodes: int) -> None:
     main_config, create_config = lightzero_configs(config)
     save_config(config, os.path.join(run_dir, TOTAL_CONFIG))
     env_cls = get_env_cls(EasyDict(import_names=create_config.env.import_names, type=create_config.env.type))
-    tasks, rows = list(main_config.env.tasks), []
-    # One environment per task plays what an evaluation's share.
-    cfgs = env_cls.create_evaluator_env_cfg(EasyDict(main_config.env, evaluator_env_num=1))
-    for cfg in cfgs:
-        ends = {name: values[None] for name, values in play(env_cls, cfg, player, seed, episodes).items()}
-        rows += evaluation_rows(player, seed, [cfg.task], [env_cls.reference_scores(cfg.task)], 0, ends)
-    append_results(os.path.join(run_dir, RESULTS), rows)
+    tasks = list(main_config.env.tasks)
+    ends = play_tasks(env_cls, main_config.env, player, seed, episodes)
+    scores = [env_cls.reference_scores(task) for task in tasks]
+    append_results(os.path.join(run_dir, RESULTS), evaluation_rows(player, seed, tasks, scores, 0, ends))
     spent = cost.state_dict()
     seconds = round(spent['cpu'], 1), round(spent['wall'], 1)
     write_run_record(run_dir, RunRecord(player, seed, tasks, 0, 0, 0, *seconds, 0, spent['peak_memory']))
