@@ -176,10 +176,10 @@ class Recorder:
         pass
 
 
-def rewarded_play() -> RecordedPlay:
+def rewarded_play(size: int) -> RecordedPlay:
     """Long enough, and with rewards enough, for every number of `lzero_mow.multitask.diagnostics.learning`."""
     rng, none = np.random.default_rng(0), np.zeros(60, dtype=bool)
-    obs = rng.integers(256, size=(60, 3, 64, 64), dtype=np.uint8)
+    obs = rng.integers(256, size=(60, 3, size, size), dtype=np.uint8)
     return RecordedPlay(obs, rng.integers(5, size=60), rng.integers(2, size=60).astype(np.float32), none, none)
 
 
@@ -193,7 +193,7 @@ def logged_names(folder: Path, monkeypatch) -> Set[str]:
         (mow, training_data(), training_data()['world_model']), (scalezero, dict(search=searched), searched)
     ):
         names |= set(policy._forward_learn(data))
-        diagnosis = policy.diagnose([batch, batch], [rewarded_play()] * 3)
+        diagnosis = policy.diagnose([batch, batch], [rewarded_play(batch.obs.shape[-1])] * 3)
         for episodes, references in (
             ({'return': np.zeros((3, 1))}, [None] * 3), ({'return': np.zeros((3, 1))}, [(0.0, 1.0)] * 3),
             ({name: np.zeros((3, 1)) for name in ('return', 'success_any', 'success_last')}, [None] * 3)

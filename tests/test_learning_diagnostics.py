@@ -6,7 +6,10 @@ import pytest
 import torch
 
 from helpers.policies import TASKS, tiny_policy
+from helpers.scalezero import TINY
+from helpers.scalezero_policy import tiny_scalezero_policy
 from lzero_mow.buffer.batch import RecordedPlay
+from lzero_mow.model.scalezero.support import expand
 from lzero_mow.multitask.diagnostics.learning import correlation, explained, played_returns, reward_steps
 from lzero_mow.worker.play_recorder import PlayRecorder
 
@@ -16,13 +19,13 @@ QUESTIONS = {
 }
 
 
-def play(steps=60, reward=0.0, ended=False, lost=(), seed=0) -> RecordedPlay:
+def play(steps=60, reward=0.0, ended=False, lost=(), seed=0, size=64) -> RecordedPlay:
     rng = np.random.default_rng(seed)
     flags = np.zeros((2, steps), dtype=bool)
     flags[0, -1] = ended
     flags[1, list(lost)] = True
     return RecordedPlay(
-        rng.integers(256, size=(steps, 3, 64, 64), dtype=np.uint8), rng.integers(5, size=steps),
+        rng.integers(256, size=(steps, 3, size, size), dtype=np.uint8), rng.integers(5, size=steps),
         np.full(steps, reward, dtype=np.float32), *flags
     )
 
@@ -89,6 +92,26 @@ def test_a_planted_reward_model_is_recognised():
     assert of('reward/1_steps/recall') == of('reward/8_steps/recall') == of('reward/8_steps/precision') == 1.0
     assert of('imagination/actor') == pytest.approx(5 * point) == of('imagination/random')
     assert of('imagination/played') == pytest.approx(5.0)
+
+
+def test_scalezero_answers_the_first_two_questions_with_signs_of_rewards_and_changes_nothing():
+    policy = tiny_scalezero_policy()
+    size, steps = TINY['observation_shape'][-1], 60
+    before = {name: value.clone() for name, value in policy._model.state_dict().items()}
+    with torch.no_grad():
+        policy._model.reward_head.out.bias[:, -1] = 1000.0  # always a reward
+        policy._model.value_head.out.bias[:, -1] = 1000.0
+    plays = [play(steps, reward=50.0, size=size)] * 2 + [play(5, size=size)]
+    scalars = policy.diagnose([], plays)['scalars']
+    of = lambda name: scalars[f'learning/{policy.cfg.tasks[1]}/{name}']
+    assert of('reward/1_steps/recall') == of('reward/8_steps/precision') == 1.0
+    assert of('value/predicted') == pytest.approx(float(expand(torch.tensor(TINY['value_support'][1]))), rel=1e-4)
+    assert 0 < of('value/played') < steps + of('value/predicted')  # sums of signs, not of fifties
+    assert not any(name.startswith(f'learning/{policy.cfg.tasks[2]}/') for name in scalars)
+    assert not any('imagination' in name for name in scalars)
+    after = policy._model.state_dict()
+    changed = [name for name, value in before.items() if not torch.equal(value, after[name])]
+    assert changed == ['value_head.out.bias', 'reward_head.out.bias'], 'planted above'
 
 
 def step(reward, done=False, **info):

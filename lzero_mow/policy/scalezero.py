@@ -152,7 +152,7 @@ class ScaleZeroPolicy(MultitaskPolicy):
         """See `lzero_mow.multitask.diagnostics.scalezero.diagnose`."""
         batches = (batch.to(self._device) for batch in batches)
         losses_fn = lambda batch: self._task_losses(self._terms(batch), self._entropy_weight())
-        diagnosis = diagnose(self._model, batches, losses_fn, self._cfg.tasks)
+        diagnosis = diagnose(self._model, batches, plays, losses_fn, self._cfg)
         diagnosis['scalars'].update(self._scaling.scalars())
         return diagnosis
 

@@ -53,3 +53,7 @@ class Support(nn.Module):
     def mean(self, logits: Tensor) -> Tensor:
         """(..., V) logits -> (...) expected scalars. Not a matrix product, which autocast would round."""
         return expand((F.softmax(logits.float(), dim=-1) * self.atoms).sum(-1))
+
+    def chance_of_reward(self, logits: Tensor) -> Tensor:
+        """(..., V) logits -> (...) probability of anything but the atom of 0."""
+        return 1 - F.softmax(logits.float(), dim=-1)[..., round(-self.low / self.step)]

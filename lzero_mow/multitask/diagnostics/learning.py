@@ -3,12 +3,76 @@ Where learning stops: four questions about play that a model was not trained on,
 
 Rewards, values and imagination are compared with what was really played; returns are discounted sums of raw rewards.
 """
-from typing import Dict
+from typing import Callable, Dict, Sequence
 
 import numpy as np
 from scipy.stats import rankdata
 
 from lzero_mow.buffer.batch import RecordedPlay
+
+AHEAD = 8  # steps of the longer predictions
+WINDOWS = 64  # places in a play from which is predicted
+
+
+class Windows:
+    """
+    Overview:
+        N windows of a task's play, spread evenly over it: C real steps, the last of them the present one, and what
+        really followed.
+    Arguments:
+        - task (:obj:`int`), play (:obj:`RecordedPlay`): The task and its play of T >= context + following steps.
+        - context (:obj:`int`), following (:obj:`int`): C, and F steps after the present one.
+    """
+
+    def __init__(self, task: int, play: RecordedPlay, context: int, following: int) -> None:
+        starts = np.unique(np.linspace(0, len(play) - context - following, WINDOWS).astype(int))
+        at = starts[:, None] + np.arange(context + following)
+        self.now = starts + context - 1  # (N,) present steps
+        self.tasks = (task, ) * len(starts)
+        self.obs = play.obs[at[:, :context]]  # (N, C, ...)
+        self.action = play.action[at]  # (N, C + F) or (N, C + F, A)
+        self.reward = play.reward[at[:, context - 1:]]  # (N, F + 1), from the present step on
+
+
+def of_each_task(
+        plays: Sequence[RecordedPlay], names: Sequence[str], context: int, following: int,
+        measure: Callable[[Windows, RecordedPlay], Dict[str, float]]
+) -> Dict[str, float]:
+    """
+    ``learning/<task>/...``: what `measure` finds of each task whose play is long enough for windows of `context` steps
+    and `following` more. Numbers that are not finite are left out.
+    """
+    scalars = {}
+    for k, play in enumerate(plays):
+        if len(play) >= context + following:
+            own = measure(Windows(k, play, context, following), play)
+            scalars.update({f'learning/{names[k]}/{name}': own[name] for name in own if np.isfinite(own[name])})
+    return scalars
+
+
+def predicted_rewards(
+        chance: np.ndarray, predicted: np.ndarray, real: np.ndarray, discount: float
+) -> Dict[str, float]:
+    """
+    What is predicted of the next `AHEAD` rewards, from chances of one, expected rewards and the real ones, (N, AHEAD)
+    each: ``reward/<n>_steps/{precision,recall,auc}`` of the first and the last, ``return/explained`` of the discounted
+    sum.
+    """
+    discounts = discount ** np.arange(AHEAD)
+    scalars = {'return/explained': explained(predicted @ discounts, real @ discounts)}
+    for ahead in (1, AHEAD):
+        of_step = reward_steps(chance[:, ahead - 1], real[:, ahead - 1])
+        scalars.update({f'reward/{ahead}_steps/{name}': value for name, value in of_step.items()})
+    return scalars
+
+
+def valued(value: np.ndarray, windows: Windows, play: RecordedPlay, discount: float, life_loss_ends: bool) -> Dict[str, float]:
+    """``value/{correlation,predicted,played}``: V(s) of the present states, (N,), beside the real discounted return."""
+    returns = played_returns(play, discount, life_loss_ends, last_value=float(value[-1]))[windows.now]
+    return {
+        'value/correlation': correlation(value, returns), 'value/predicted': float(value.mean()),
+        'value/played': float(returns.mean())
+    }
 
 
 def reward_steps(chance: np.ndarray, reward: np.ndarray) -> Dict[str, float]:

@@ -2,8 +2,10 @@
 from typing import Any, Callable, Dict, Iterable, List, Sequence
 
 import torch
+from easydict import EasyDict
 from torch import Tensor
 
+from lzero_mow.buffer.batch import RecordedPlay
 from lzero_mow.buffer.search_batch import SearchBatch
 from lzero_mow.model.scalezero.moe import MoEFeedForward
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
@@ -11,16 +13,17 @@ from .conflict import TaskGradients, with_conflict
 from .dormant import DormantUnits
 from .expert_use import evenness
 from .latent_norm import norm_scalars
+from .scalezero_learning import learning_scalars
 
 
 def diagnose(
-        model: ScaleZeroModel, batches: Iterable[SearchBatch], losses_fn: Callable[[SearchBatch], Tensor],
-        names: Sequence[str]
+        model: ScaleZeroModel, batches: Iterable[SearchBatch], plays: Sequence[RecordedPlay],
+        losses_fn: Callable[[SearchBatch], Tensor], cfg: EasyDict
 ) -> Dict[str, Any]:
     """
     Measure a model in eval mode, between two updates, without changing it. Units, latents and experts are measured on
-    the first of the batches of real sequences, gradients of the losses (K,) are summed over all of them. For the result
-    see `with_conflict`.
+    the first of the batches of real sequences, gradients of the losses (K,) are summed over all of them; for ``plays``
+    see `learning_scalars`, for the result `with_conflict`.
     """
     scalars, same_copy = {}, [0] * model.num_tasks
     trainable = {
@@ -29,11 +32,12 @@ def diagnose(
     parts = {name: TaskGradients(same_copy) for name, parameters in trainable.items() if parameters}
     for batch in batches:
         if not scalars:
-            scalars.update(_one_pass(model, batch, names))
+            scalars.update(_one_pass(model, batch, cfg.tasks))
         for k in sorted(set(batch.task)):
             loss = losses_fn(batch.of_task(k))[k]
             for name, gradients in parts.items():
                 gradients.add(k, torch.autograd.grad(loss, trainable[name], retain_graph=True, materialize_grads=True))
+    scalars.update(learning_scalars(model, plays, cfg))
     return with_conflict(scalars, parts)
 
 

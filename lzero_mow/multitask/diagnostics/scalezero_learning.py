@@ -1,0 +1,43 @@
+"""The first two questions of `learning` for ScaleZero, which has no actor that could learn in imagination."""
+from dataclasses import replace
+from typing import Dict, Sequence
+
+import numpy as np
+import torch
+from easydict import EasyDict
+
+from lzero_mow.buffer.batch import RecordedPlay
+from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
+from .learning import AHEAD, Windows, of_each_task, predicted_rewards, valued
+
+
+@torch.no_grad()
+def learning_scalars(model: ScaleZeroModel, plays: Sequence[RecordedPlay], cfg: EasyDict) -> Dict[str, float]:
+    """
+    Numbers by name, for each task whose play is long enough, ``learning/<task>/``: ``reward/...`` and
+    ``return/explained``, see `predicted_rewards`, and ``value/...``, see `valued`. Rewards are those that the model
+    learns from: their signs with `clip_rewards`.
+    """
+    if cfg.clip_rewards:
+        plays = [replace(play, reward=np.sign(play.reward)) for play in plays]
+
+    def measure(windows: Windows, play: RecordedPlay) -> Dict[str, float]:
+        device, longest = next(model.parameters()).device, cfg.model.max_steps
+        routing, action = model.route(windows.tasks), torch.from_numpy(windows.action).to(device)
+        obs = torch.from_numpy(windows.obs).to(device)
+        latent = model.encode(obs.flatten(0, 1)).unflatten(0, (-1, cfg.context_length))  # (N, C, D)
+        steps = []
+        for t in range(cfg.context_length, cfg.context_length + AHEAD):  # as a search does, from the last steps that fit
+            steps.append(model(latent[:, -longest:], action[:, :t][:, -longest:], routing))
+            latent = torch.cat([latent, steps[-1].next_latent[:, -1:]], 1)
+        logits = torch.stack([step.reward[:, -1] for step in steps], 1)  # (N, AHEAD, V)
+        chance, predicted = model.reward_support.chance_of_reward(logits), model.reward_support.mean(logits)
+        value = model.value_support.mean(steps[0].value[:, -1]).cpu().numpy()
+        return {
+            **predicted_rewards(
+                chance.cpu().numpy(), predicted.cpu().numpy(), windows.reward[:, :AHEAD], cfg.discount_factor
+            ),
+            **valued(value, windows, play, cfg.discount_factor, cfg.life_loss_as_termination)
+        }
+
+    return of_each_task(plays, cfg.tasks, cfg.context_length, AHEAD, measure)
