@@ -121,6 +121,27 @@ def test_weights_with_clusters_keep_them(tmp_path, uninterrupted):
 
 
 @pytest.mark.unittest
+def test_an_agent_that_begins_after_the_warm_up(tmp_path, monkeypatch):
+    """It has made no update until then; stopped on either side and resumed the run is the same."""
+    whole = dict(warmup_steps=10, clustering='gradient', warmup_agent=False)
+    train(tiny_config(tmp_path / 'whole', policy=whole))
+    end = load(tmp_path / 'whole')
+    steps = lambda state: {int(of['step']) for of in state['policy']['agent_optimizer']['state'].values()}
+    assert steps(end) == {8} and end['train_iter'] == 8
+    header = (tmp_path / 'whole' / 'warm_up.csv').read_text().splitlines()[0]
+    assert 'world_model/reward' in header and 'agent/' not in header
+    for update in (7, 10, 12):
+        run_dir = tmp_path / str(update)
+        stop_at(monkeypatch, MoWPolicy, '_forward_learn', lambda policy: policy._updates == update)
+        with pytest.raises(Stopped):
+            train(tiny_config(run_dir, policy=whole))
+        monkeypatch.undo()
+        assert update > 10 or steps(load(run_dir)) == set()
+        train(tiny_config(run_dir, policy=whole), resume=str(run_dir))
+        assert differences(load(run_dir), end) == []
+
+
+@pytest.mark.unittest
 def test_another_grouping_cannot_be_resumed(tmp_path, uninterrupted):
     for changes, key in ((dict(clustering='task'), 'clustering'), (dict(warmup_steps=11), 'warmup_steps')):
         with pytest.raises(ValueError, match=f'another policy.{key}: it was started with'):

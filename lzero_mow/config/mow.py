@@ -103,6 +103,9 @@ class MoWKeys(PolicyKeys):
     clustering: Annotated[str, FIXED] = 'gradient'
     # (int) Updates on random play alone, with one module set, before tasks are grouped; 0 for none.
     warmup_steps: Annotated[Whole, FIXED] = 5000
+    # (bool) Whether actor and critics learn in the warm-up too. What a model imagines that knows nothing yet has wrong
+    # rewards, of the size of other tasks', which a critic takes long to forget.
+    warmup_agent: Annotated[bool, FIXED] = True
     # ------------------------------------------------------------------ world model
     # (float) Learning rate of Adam, (float or None) that of the VAEs where it is another one, and largest gradient norm.
     learning_rate: Positive = 1e-4

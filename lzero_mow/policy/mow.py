@@ -51,16 +51,19 @@ class MoWPolicy(GroupingPolicy):
     def _forward_learn(self, data: Dict[str, SequenceBatch]) -> Dict[str, Tensor]:
         """
         One update of the world model, one imagination, one update of the agent, on 'world_model' and, if imagination
-        starts from replay, 'imagine' sequences. Returns a log, name -> number, still on the device.
+        starts from replay, 'imagine' sequences; without `warmup_agent` the warm-up trains the world model alone.
+        Returns a log, name -> number, still on the device.
         """
         batch = data['world_model'].to(self._device)
-        terms, log, latent = self._update_world_model(batch)
-        rollout, routing = self._imagine(batch, latent, data['imagine'])
-        agent, log['agent/grad_norm'] = self._update_agent(rollout, routing)
+        losses, log, latent = self._update_world_model(batch)
+        parts = {'world_model': losses}
+        if self._cfg.warmup_agent or self._updates >= self._cfg.warmup_steps:
+            rollout, routing = self._imagine(batch, latent, data['imagine'])
+            parts['agent'], log['agent/grad_norm'] = self._update_agent(rollout, routing)
         self._updates += 1
         by_task, checked = {}, {}  # in the order of computation: the first value that is not finite is reported
-        for part, part_terms in (('world_model', terms), ('agent', agent)):
-            by_task.update({f'{part}/{name}': term for name, term in part_terms.items()})
+        for part, terms in parts.items():
+            by_task.update({f'{part}/{name}': term for name, term in terms.items()})
             checked.update({**by_task, f'{part}/grad_norm': log[f'{part}/grad_norm'].reshape(1)})
         self._finite.note(checked, self._updates)
         log.update({name: value.mean() for name, value in by_task.items()})
