@@ -57,7 +57,7 @@ def test_presets_are_what_they_say():
     assert (model['num_experts'], model['num_clusters'], model['task_embedding_dim'],
             model['task_head']) == (0, 1, 0, False)
     assert (policy['task_weighting'], policy['batch_size'], len(storm['env']['tasks'])) == ('sum', 16, 1)
-    assert laptop['env']['tasks'] == ['CrazyClimber', 'Krull', 'Boxing', 'KungFuMaster']
+    assert laptop['env']['tasks'] == ['CrazyClimber', 'Krull', 'Boxing', 'Gopher']
 
 
 @pytest.mark.unittest
@@ -76,7 +76,7 @@ def test_games():
     suites = load_suite()['suites']
     assert suites['atari26'] == list(ATARI_100K)
     assert resolve_games(['Pong,Boxing', 'Hero'], suites) == ['Pong', 'Boxing', 'Hero']
-    assert resolve_games('laptop', suites) == ['CrazyClimber', 'Krull', 'Boxing', 'KungFuMaster']
+    assert resolve_games('laptop', suites) == ['CrazyClimber', 'Krull', 'Boxing', 'Gopher']
     assert resolve_games(['MT10'], load_suite('metaworld')['suites'])[:2] == ['reach', 'push']
     config = build_config('laptop', ['Hero', 'Pong'])
     assert config['env']['tasks'] == config['policy']['tasks'] == ['Hero', 'Pong']
@@ -196,20 +196,22 @@ def test_unknown_preset(name, message):
             'policy.batch_length=17',
             'policy.batch_length is 17 but the transformers end at policy.model.max_length = 16'
         ),
-        ('policy.horizon=30', 'policy.context_length + policy.horizon is 36 but the transformers end at'),
+        ('policy.horizon=30', 'policy.context_length + policy.horizon is 33 but the transformers end at'),
         ('policy.acting_window=40', 'policy.acting_window is 40 but the transformers end at'),
         ('policy.context_length=32 policy.horizon=0', 'policy.horizon must be at least 1, got 0'),
-        ('policy.batch_length=6', 'policy.context_length is 6: it must be less than policy.batch_length'),
+        ('policy.batch_length=9', 'policy.context_length + policy.horizon is 10 but policy.batch_length 9: later'),
+        ('policy.acting_window=12', 'policy.acting_window is 12 but policy.batch_length 10: later positions are never'),
+        ('policy.batch_length=3', 'policy.context_length is 3: it must be less than policy.batch_length'),
         ('policy.batch_size=3', 'policy.batch_size is 3 for 4 tasks'),
         ('policy.imagine_batch_size=3', 'policy.imagine_batch_size is 3 for 4 tasks'),
         (
-            'policy.replay_buffer_size=15 env.collector_env_num=1',
-            'policy.batch_length is 16 but the replay keeps 15 steps'
+            'policy.replay_buffer_size=9 env.collector_env_num=1 policy.batch_size=4',
+            'policy.batch_length is 10 but the replay keeps 9 steps'
         ),
-        ('policy.replay_buffer_size=30 env.collector_env_num=2', 'but the replay keeps 15 steps of an environment'),
+        ('policy.replay_buffer_size=18 env.collector_env_num=2', 'but the replay keeps 9 steps of an environment'),
         (
-            'policy.replay_buffer_size=31 env.collector_env_num=1',
-            'a batch holds 32 steps per task but the replay only 31'
+            'policy.replay_buffer_size=19 env.collector_env_num=1',
+            'a batch holds 20 steps per task but the replay only 19'
         ),
         ('policy.train_start_after_envsteps=40', 'policy.train_start_after_envsteps is 40: too few steps'),
         ('max_env_step=100', 'max_env_step is 100 but training starts after'),

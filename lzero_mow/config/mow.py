@@ -163,14 +163,16 @@ def check_mow(config: dict) -> None:
     policy = config['policy']
     check_frames(config)
     longest, length, context = policy['model']['max_length'], policy['batch_length'], policy['context_length']
+    if context >= length:
+        raise ValueError(f'policy.context_length is {context}: it must be less than policy.batch_length = {length}')
     for named, steps in (
         ('policy.batch_length', length), ('policy.acting_window', policy['acting_window']),
         ('policy.context_length + policy.horizon', context + policy['horizon'])
     ):
         if steps > longest:
             raise ValueError(f'{named} is {steps} but the transformers end at policy.model.max_length = {longest}')
-    if context >= length:
-        raise ValueError(f'policy.context_length is {context}: it must be less than policy.batch_length = {length}')
+        if steps > length:
+            raise ValueError(f'{named} is {steps} but policy.batch_length {length}: later positions are never trained')
     check_replay(config, length, 'policy.batch_length', ('batch_size', 'imagine_batch_size'))
     _check_networks(policy['model'])
     check_clustering(policy, config['env']['tasks'])
