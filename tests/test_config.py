@@ -57,7 +57,7 @@ def test_presets_are_what_they_say():
     assert (model['num_experts'], model['num_clusters'], model['task_embedding_dim'],
             model['task_head']) == (0, 1, 0, False)
     assert (policy['task_weighting'], policy['batch_size'], len(storm['env']['tasks'])) == ('sum', 16, 1)
-    assert laptop['env']['tasks'] == ['CrazyClimber', 'Krull', 'Boxing', 'Gopher']
+    assert laptop['env']['tasks'] == ['CrazyClimber', 'Krull', 'Boxing', 'Frostbite']
 
 
 @pytest.mark.unittest
@@ -76,7 +76,7 @@ def test_games():
     suites = load_suite()['suites']
     assert suites['atari26'] == list(ATARI_100K)
     assert resolve_games(['Pong,Boxing', 'Hero'], suites) == ['Pong', 'Boxing', 'Hero']
-    assert resolve_games('laptop', suites) == ['CrazyClimber', 'Krull', 'Boxing', 'Gopher']
+    assert resolve_games('laptop', suites) == ['CrazyClimber', 'Krull', 'Boxing', 'Frostbite']
     assert resolve_games(['MT10'], load_suite('metaworld')['suites'])[:2] == ['reach', 'push']
     config = build_config('laptop', ['Hero', 'Pong'])
     assert config['env']['tasks'] == config['policy']['tasks'] == ['Hero', 'Pong']
