@@ -1,7 +1,8 @@
 """
 Where learning stops: four questions about play that a model was not trained on, as numbers that any method can give.
 
-Rewards, values and imagination are compared with what was really played; returns are discounted sums of raw rewards.
+Rewards, values and imagination are compared with what was really played; returns are discounted sums of a play's
+rewards.
 """
 from typing import Callable, Dict, Sequence
 
@@ -66,7 +67,9 @@ def predicted_rewards(
     return scalars
 
 
-def valued(value: np.ndarray, windows: Windows, play: RecordedPlay, discount: float, life_loss_ends: bool) -> Dict[str, float]:
+def valued(
+        value: np.ndarray, windows: Windows, play: RecordedPlay, discount: float, life_loss_ends: bool
+) -> Dict[str, float]:
     """``value/{correlation,predicted,played}``: V(s) of the present states, (N,), beside the real discounted return."""
     returns = played_returns(play, discount, life_loss_ends, last_value=float(value[-1]))[windows.now]
     return {

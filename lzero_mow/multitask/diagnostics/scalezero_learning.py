@@ -27,7 +27,7 @@ def learning_scalars(model: ScaleZeroModel, plays: Sequence[RecordedPlay], cfg: 
         obs = torch.from_numpy(windows.obs).to(device)
         latent = model.encode(obs.flatten(0, 1)).unflatten(0, (-1, cfg.context_length))  # (N, C, D)
         steps = []
-        for t in range(cfg.context_length, cfg.context_length + AHEAD):  # as a search does, from the last steps that fit
+        for t in range(cfg.context_length, cfg.context_length + AHEAD):  # like a search, from the last steps that fit
             steps.append(model(latent[:, -longest:], action[:, :t][:, -longest:], routing))
             latent = torch.cat([latent, steps[-1].next_latent[:, -1:]], 1)
         logits = torch.stack([step.reward[:, -1] for step in steps], 1)  # (N, AHEAD, V)
