@@ -13,6 +13,7 @@ from easydict import EasyDict
 
 from helpers.atari_play import make_env
 from lzero_mow.config.atari import ATARI_100K
+from lzero_mow.config.minatar import MINATAR
 from lzero_mow.envs.atari import AtariMoWEnv
 
 
@@ -73,7 +74,15 @@ def test_environment_configs_are_ordered_by_task_and_do_not_change_their_source(
 @pytest.mark.unittest
 def test_the_environment_is_registered_and_knows_its_reference_scores():
     assert ENV_REGISTRY.get('atari_mow') is AtariMoWEnv
-    assert AtariMoWEnv.reference_scores('Pong') == (-20.7, 14.6)
+    assert AtariMoWEnv.reference_scores(dict(tasks=['Pong', 'Boxing'])) == [(-20.7, 14.6), (0.1, 12.1)]
+
+
+@pytest.mark.unittest
+def test_games_that_are_cut_short_lie_on_no_scale_of_whole_games():
+    games = ['Pong', 'Boxing']
+    assert AtariMoWEnv.reference_scores(dict(tasks=games, max_episode_steps=26999)) == [None, None]
+    cut = dict(tasks=['Breakout'], max_episode_steps=500)
+    assert MINATAR.reference_scores(cut) == [MINATAR.references.of('Breakout')]
 
 
 def play(manager, cfgs, steps):

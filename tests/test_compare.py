@@ -59,7 +59,7 @@ def make_run(
         os.path.join(folder, RESULTS), [
             Result(
                 method, seed, task, step, 20, value,
-                normalised(value, MINATAR.reference_scores(task) if scored else None), *successes
+                normalised(value, MINATAR.references.of(task) if scored else None), *successes
             ) for step, task, value in points
         ]
     )

@@ -13,7 +13,7 @@ PEERS = load_peers()['atari']
 
 
 def write_table(folder, suite=ATARI, games=('Breakout', 'Freeway')):
-    rows = [Result('mow', 0, game, 100, 1, 2.0, normalised(2.0, suite.reference_scores(game))) for game in games]
+    rows = [Result('mow', 0, game, 100, 1, 2.0, normalised(2.0, suite.references.of(game))) for game in games]
     append_results(str(folder / 'mow.csv'), rows)
     return str(folder)
 
@@ -29,7 +29,7 @@ def test_each_has_all_games_and_says_where_its_returns_are_from():
 @pytest.mark.unittest
 @pytest.mark.parametrize('peer', [peer for peer in PEERS if peer.published_mean], ids=lambda peer: peer.name)
 def test_the_returns_give_the_published_mean(peer):
-    scores = [normalised(value, ATARI.reference_scores(game)) for game, value in peer.returns.items()]
+    scores = [normalised(value, ATARI.references.of(game)) for game, value in peer.returns.items()]
     digits = len(str(peer.published_mean).partition('.')[2])
     assert round(float(np.mean(scores)), digits) == peer.published_mean
 

@@ -41,11 +41,11 @@ def test_normalised_by_hand():
 @pytest.mark.unittest
 def test_every_minatar_game_has_references_the_same_in_all_colours():
     for game in GAMES:
-        random, dqn = MINATAR.reference_scores(game)
-        assert random < dqn and MINATAR.reference_scores(f'{game}@7') == (random, dqn)
+        random, dqn = MINATAR.references.of(game)
+        assert random < dqn and MINATAR.references.of(f'{game}@7') == (random, dqn)
     for wrong in ('Pong', 'Breakout@0'):
         with pytest.raises(ValueError, match='env.tasks names'):
-            MINATAR.reference_scores(wrong)
+            MINATAR.references.of(wrong)
 
 
 @pytest.mark.unittest

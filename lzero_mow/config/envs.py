@@ -60,9 +60,14 @@ class Suite(NamedTuple):
         check_tasks(env['tasks'], self.check_task)
         self.check_keys(env)
 
-    def reference_scores(self, task: str) -> Optional[Reference]:
-        """Raw returns of random play and of the suite's reference player in a task; None in a suite without."""
-        return None if self.references is None else self.references.of(task)
+    def reference_scores(self, env: dict) -> List[Optional[Reference]]:
+        """
+        For each task of the part ``env`` of a configuration the raw returns of random play and of the suite's reference
+        player; None in a suite without, and where episodes are cut too short to be compared with theirs.
+        """
+        if self.references is None or env['max_episode_steps'] < self.references.min_steps:
+            return [None] * len(env['tasks'])
+        return [self.references.of(task) for task in env['tasks']]
 
 
 def check_tasks(tasks: List[str], check_task: Callable[[str], Any] = lambda task: None) -> None:

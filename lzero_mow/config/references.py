@@ -9,6 +9,7 @@ class References(NamedTuple):
     of: Callable[[str], Reference]  # by task; raises ValueError for a name that is none of its tasks
     label: str  # what tables call the score
     meaning: str  # of 0 and 1: who plays so
+    min_steps: int = 0  # what an episode must be allowed: returns of shorter ones lie on no scale
 
 
 def normalised(episode_return: float, reference: Optional[Sequence[float]]) -> Optional[float]:

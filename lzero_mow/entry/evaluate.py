@@ -45,7 +45,7 @@ def evaluate(config: dict, run_dir: str, name: str) -> List[Result]:
         logging.info('%s, episodes per task: %d', path, evaluation_episodes(cfg.env))
         with isolated_rng(config['seed']):
             episodes = workers.evaluator.eval_tasks(state['train_iter'], state['env_step'])
-    references = [env_cls.reference_scores(task) for task in cfg.env.tasks]
+    references = env_cls.reference_scores(cfg.env)
     rows = evaluation_rows(config['method'], config['seed'], cfg.env.tasks, references, state['env_step'], episodes)
     table = os.path.join(run_dir, EVALUATION)
     with suppress(FileNotFoundError):

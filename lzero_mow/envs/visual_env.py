@@ -63,9 +63,12 @@ class VisualEnv(BaseEnv):
         cls.suite.check(cfg)
 
     @classmethod
-    def reference_scores(cls, task: str) -> Optional[Reference]:
-        """Raw returns of random play and of the suite's reference player in a task; None in suites without."""
-        return cls.suite.reference_scores(task)
+    def reference_scores(cls, cfg: dict) -> List[Optional[Reference]]:
+        """
+        For each task of a configuration the raw returns of random play and of the suite's reference player, between
+        which its scores lie; None where it has no scores.
+        """
+        return cls.suite.reference_scores(with_defaults(cls.config, cfg))
 
     @classmethod
     def create_collector_env_cfg(cls, cfg: dict) -> List[EasyDict]:

@@ -41,7 +41,7 @@ def random_play(env_cls: type, cfg: EasyDict, seed: int, run_dir: str) -> Option
     if not hasattr(env_cls, f'{RANDOM}_action'):
         return None
     ends = play_tasks(env_cls, cfg, RANDOM, seed, evaluation_episodes(cfg))
-    scores = [env_cls.reference_scores(task) for task in cfg.tasks]
+    scores = env_cls.reference_scores(cfg)
     path = os.path.join(run_dir, RANDOM_PLAY)
     with suppress(FileNotFoundError):
         os.remove(path)  # of the run before it was resumed

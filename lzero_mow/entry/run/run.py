@@ -59,7 +59,7 @@ class Run:
         self._lock = lock_run(self.run_dir)
         with contextlib.ExitStack() as on_failure:
             on_failure.push(self._close)
-            self._open([self._env_cls.reference_scores(task) for task in self.cfg.env.tasks], model, state)
+            self._open(self._env_cls.reference_scores(self.cfg.env), model, state)
             on_failure.pop_all()
 
     def _open(self, references: list, model: Optional[torch.nn.Module], state: Optional[dict]) -> None:

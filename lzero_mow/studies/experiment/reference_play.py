@@ -37,7 +37,7 @@ def reference_play(config: dict, player: str, episodes: int) -> None:
     env_cls = get_env_cls(EasyDict(import_names=create_config.env.import_names, type=create_config.env.type))
     tasks = list(main_config.env.tasks)
     ends = play_tasks(env_cls, main_config.env, player, seed, episodes)
-    scores = [env_cls.reference_scores(task) for task in tasks]
+    scores = env_cls.reference_scores(main_config.env)
     append_results(os.path.join(run_dir, RESULTS), evaluation_rows(player, seed, tasks, scores, 0, ends))
     spent = cost.state_dict()
     seconds = round(spent['cpu'], 1), round(spent['wall'], 1)
