@@ -29,10 +29,12 @@ def load_peers() -> Dict[str, List[Peer]]:
 
 
 def peers_of(suite: Optional[str], tasks: Sequence[str]) -> List[Peer]:
-    """Those of a suite (None for one that is not known) that have any of these tasks; ValueError if there are none."""
+    """Those of a suite (None for tables without scores) that have any of these tasks; ValueError if there are none."""
+    if suite is None:
+        raise ValueError('--peers: published returns are of whole games, these tables have no scores of such')
     peers = load_peers()
     found = [peer for peer in peers.get(suite, []) if set(tasks) & set(peer.returns)]
     if not found:
-        games = 'these games' if suite is None else f'these games of {suite}'
-        raise ValueError(f"--peers: nobody's returns are known in {games}, only in those of {', '.join(peers)}")
+        known = ', '.join(peers)
+        raise ValueError(f"--peers: nobody's returns are known in these games of {suite}, only in those of {known}")
     return found

@@ -65,7 +65,7 @@ def expert_layers(model: ScaleZeroModel) -> List[MoEFeedForward]:
 
 @torch.no_grad()
 def expert_shares(model: ScaleZeroModel, batch: SearchBatch) -> Tensor:
-    """Share of each task's tokens that goes to each expert: (layers, K', E) for the K' tasks of the batch, ascending."""
+    """Share of each task's tokens that goes to each expert: (layers, K', E), the batch's K' tasks ascending."""
     L, rows = batch.visits.shape[1], []
     for k in sorted(set(batch.task)):
         own = batch.of_task(k)
