@@ -55,6 +55,7 @@ setup(
         'tensorboardX',
         'jinja2',
         'pydantic>=2',
+        'zstandard>=0.19',
     ],
     extras_require={
         # The table and the curves of several seeds: python -m lzero_mow summary, curves.

@@ -134,7 +134,7 @@ def test_command_lines_answer_without_torch(arguments):
 @pytest.mark.parametrize(
     'name, option', [
         ('env_speed', '--game'), ('metaworld_speed', '--processes'), ('model_size', '--tasks'),
-        ('update_speed', '--device'), ('decision_speed', '--preset')
+        ('update_speed', '--device'), ('decision_speed', '--preset'), ('replay_size', '--suite')
     ]
 )
 def test_benchmarks_can_be_started(name, option):
@@ -150,6 +150,8 @@ def test_benchmarks_of_models_measure_what_they_say():
     assert all(method in done.stdout for method in ('mow', 'unizero_multitask_dense', 'scalezero')), done.stdout
     done = run_python('-m', 'lzero_mow.studies.bench.model_size', '--preset', 'debug', '--tasks', '2', '--method', 'scalezero')
     assert done.returncode == 0 and 'shared expert' in done.stdout and 'heads of a task' in done.stdout, done.stderr
+    done = run_python('-m', 'lzero_mow.studies.bench.replay_size', '--tasks', '1', '--steps', '70', '--repeats', '1')
+    assert done.returncode == 0 and 'Alien' in done.stdout and '26 tasks x 100,000 steps' in done.stdout, done.stderr
 
 
 @pytest.mark.unittest
@@ -158,6 +160,7 @@ def test_benchmarks_of_models_measure_what_they_say():
         (('model_size', '--method', 'foo'), "unknown method 'foo'"),
         (('decision_speed', '--preset', 'foo'), "unknown preset 'foo'"),
         (('decision_speed', '--device', 'foo'), 'device'),
+        (('replay_size', '--suite', 'foo'), "unknown suite 'foo'"),
         (('update_speed', '--repeats', '0'), '--repeats must be at least 1, got 0'),
     ]
 )

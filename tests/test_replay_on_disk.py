@@ -1,4 +1,6 @@
 """The replay survives a stop at any moment: the loaded replay samples what the original would have sampled."""
+import io
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,7 @@ import torch
 from helpers.replay import TASKS, batches_equal, filled
 from helpers.workers import make_policy_config
 from lzero_mow.buffer import MoWGameBuffer, shards
-from lzero_mow.buffer.stream import STEP_DTYPES
+from lzero_mow.buffer.frames import pack
 
 pytestmark = pytest.mark.usefixtures('in_tmp_path')  # where LightZero writes its log files
 
@@ -116,10 +118,16 @@ def test_damaged_or_foreign_replay_is_refused(tmp_path):
         shard.write_bytes(damage)
         with pytest.raises(ValueError, match=f'{shard.name} is missing or damaged'):
             MoWGameBuffer(make_policy_config(), TASKS).load(tmp_path, manifest)
-    rest = {name: np.zeros(3, dtype) for name, dtype in STEP_DTYPES.items()}
-    np.savez(shard, obs=np.zeros((3, 3, 32, 32), np.uint8), **rest)
-    with pytest.raises(ValueError, match='this run needs'):
-        MoWGameBuffer(make_policy_config(), TASKS).load(tmp_path, manifest)
+    with np.load(io.BytesIO(content)) as file:
+        saved = dict(file)
+    smaller = np.frombuffer(pack(np.zeros((16, 3, 32, 32), np.uint8)), np.uint8)
+    for wrong, message in (
+        (dict(reward=saved['reward'][:3]), 'this run needs'),
+        (dict(obs=smaller, obs_sizes=np.array([len(smaller)])), r'other frames than of shape \(3, 64, 64\)')
+    ):
+        np.savez(shard, **{**saved, **wrong})
+        with pytest.raises(ValueError, match=message):
+            MoWGameBuffer(make_policy_config(), TASKS).load(tmp_path, manifest)
     shard.unlink()
     with pytest.raises(ValueError, match='missing or damaged'):
         MoWGameBuffer(make_policy_config(), TASKS).load(tmp_path, manifest)

@@ -175,7 +175,7 @@ def test_memory_is_constant_once_full():
     # 200 rounds are some 4500 steps of 25 bytes.
     assert used[1] - used[0] < 20000
     assert [array.ctypes.data for stream in buffer._streams for array in stream.arrays.values()] == pointers
-    assert sum(array.nbytes for array in arrays) == 3 * 100 * (4 + 9 + 2 * NUM_ACTIONS)
+    assert sum(array.nbytes for array in arrays) == 3 * 100 * (9 + 2 * NUM_ACTIONS)
 
 
 @pytest.mark.unittest

@@ -21,12 +21,12 @@ class MoWGameBuffer:
     """
     Overview:
         A `Replay` that keeps the last ``replay_buffer_size`` steps of each task, in one ring for each of its
-        environments, and samples sequences of consecutive steps, across the ends of episodes as STORM does. Memory is
-        constant once the rings are full.
+        environments, and samples sequences of consecutive steps, across the ends of episodes as STORM does. Frames are
+        compressed without loss (``replay_compression``); without, memory is constant once the rings are full.
     Arguments:
-        - cfg (:obj:`EasyDict`): The policy's config. Used: replay_buffer_size (steps per task), collector_env_num
-          (environments per task), batch_size, batch_length, life_loss_as_termination, imagine_source,
-          imagine_batch_size, context_length, model.observation_shape, model.frame_stack_num.
+        - cfg (:obj:`EasyDict`): The policy's config. Used: replay_buffer_size (steps per task), replay_compression,
+          collector_env_num (environments per task), batch_size, batch_length, life_loss_as_termination, imagine_source,
+          imagine_batch_size, context_length, model.observation_shape, model.frame_stack_num, cuda.
         - tasks (:obj:`Sequence[str]`): Names in the order of the task ids.
     Raises:
         - ValueError: A batch or a sequence is longer than the replay.
@@ -48,7 +48,9 @@ class MoWGameBuffer:
         self._check_sizes()
         # Stream number e belongs to environment e of the collector, hence to task e // collector_env_num.
         self._streams = [
-            StepStream(self._capacity, self._cfg.model.observation_shape, self._more_fields())
+            StepStream(
+                self._capacity, self._cfg.model.observation_shape, self._more_fields(), self._cfg.replay_compression
+            )
             for _ in range(len(self._tasks) * self._streams_per_task)
         ]
         # Seeded by numpy's global generator, hence by DI-engine's set_pkg_seed.
@@ -150,8 +152,7 @@ class MoWGameBuffer:
         fair_shares, rng = (self._shares, self._rng) if rng is None else (FairShares(), rng)
         tasks = range(len(self._tasks)) if tasks is None else tasks
         shares = dict(zip(tasks, fair_shares(n, length, len(tasks))))
-        arrays = self._streams[0].arrays
-        out = {name: np.empty((n, length, *arrays[name].shape[1:]), arrays[name].dtype) for name in fields}
+        out = self._streams[0].empty(fields, (n, length), pinned=self._cfg.cuda)
         row = 0
         for task, share in shares.items():
             for stream, starts in self._draw(task, share, length, rng):

@@ -36,7 +36,8 @@ class Replay(Protocol):
     def sample(self, batch_size: int, tasks: Optional[Sequence[int]] = None) -> Any:
         """
         Overview:
-            The data of one update, which `MultitaskPolicy._forward_learn` takes.
+            The data of one update, which `MultitaskPolicy._forward_learn` takes. A thread calls it during the update
+            before, so it must draw random numbers of its own; nothing is pushed or saved meanwhile.
         Arguments:
             - batch_size (:obj:`int`): Sequences, all tasks together.
             - tasks (:obj:`Optional[Sequence[int]]`): Ids of the tasks to draw from, ascending; None for all.

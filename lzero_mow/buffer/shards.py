@@ -7,10 +7,10 @@ from typing import Any, Dict, List, Union
 import numpy as np
 
 from lzero_mow.utils.files import replacing
+from .frames import CHUNK
 from .stream import StepStream
 
-# The most steps in a shard, which bounds the memory that saving and loading need (4096 steps are 50 MB of frames).
-SHARD_STEPS = 4096
+SHARD_STEPS = 4096  # the most steps in a shard, a multiple of CHUNK
 SHARD_SUFFIX = '.npz'
 # By stream name, [file name, start, stop] of its shards, ascending.
 Index = Dict[str, List[List[Any]]]
@@ -19,8 +19,8 @@ Index = Dict[str, List[List[Any]]]
 class ShardStore:
     """
     Writes the streams of a replay into a folder, each time only the steps that are new since the last save. A shard
-    ``<stream>_<start>_<stop>.npz`` holds the steps of that range of absolute indices, compressed and without loss. It
-    is written under another name, flushed to the disk and then renamed (``lzero_mow.utils.files``), so a file of that
+    ``<stream>_<start>_<stop>.npz`` holds the steps of that range of absolute indices, frames as `PackedFrames` keeps
+    them; it starts at a multiple of CHUNK, hence before the last one ends. It is written under another name, flushed to the disk and then renamed (``lzero_mow.utils.files``), so a file of that
     name is always complete, whenever the process is killed. The index that ``save`` returns lists the shards of the
     replay; it belongs in the checkpoint. ``prune`` removes files that no durable checkpoint names.
     """
@@ -42,14 +42,15 @@ class ShardStore:
         for name, stream in self._streams.items():
             shards = [shard for shard in self._shards.get(name, []) if shard[2] > stream.oldest]
             self._shards[name] = shards
-            start = shards[-1][2] if shards else stream.oldest
-            while start < stream.total:
+            written = shards[-1][2] if shards else stream.oldest
+            while written < stream.total:
+                start = written - written % CHUNK
                 stop = min(start + SHARD_STEPS, stream.total)
                 file_name = f'{name}_{start:010d}_{stop:010d}{SHARD_SUFFIX}'
                 with replacing(str(folder / file_name)) as temporary, open(temporary, 'wb') as file:
-                    np.savez_compressed(file, **stream.rows(start, stop))
+                    np.savez_compressed(file, **stream.packed(start, stop))
                 shards.append([file_name, start, stop])
-                start = stop
+                written = stop
         return {name: [list(shard) for shard in shards] for name, shards in self._shards.items()}
 
     def load(self, folder: Union[str, Path], index: Index) -> None:
@@ -63,7 +64,7 @@ class ShardStore:
             for file_name, start, stop in index[name]:
                 if start > position:
                     break
-                stream.write(start, _read_shard(folder / file_name, stream, stop - start))
+                _restore_shard(folder / file_name, stream, start, stop)
                 position = stop
             if position != stream.total:
                 raise ValueError(
@@ -81,18 +82,22 @@ def prune(folder: Union[str, Path], index: Index) -> None:
             path.unlink()
 
 
-def _read_shard(path: Path, stream: StepStream, count: int) -> Dict[str, np.ndarray]:
-    """Read a shard and check that it has `count` steps with the fields, shapes and dtypes of the stream."""
+def _restore_shard(path: Path, stream: StepStream, start: int, stop: int) -> None:
+    """Read a shard into its stream; ValueError unless it has these steps, with the stream's fields, shapes and dtypes."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            steps = {name: file[name] for name in stream.arrays}
+            steps = {name: file[name] for name in (*stream.arrays, 'obs', 'obs_sizes')}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f'the replay shard {path} is missing or damaged ({error}): it cannot be resumed') from error
     for name, array in stream.arrays.items():
-        expected = (count, *array.shape[1:])
+        expected = (stop - start, *array.shape[1:])
         if steps[name].shape != expected or steps[name].dtype != array.dtype:
             raise ValueError(
                 f'the replay shard {path} holds {name} of shape {steps[name].shape} and type {steps[name].dtype}, '
                 f'this run needs {expected} and {array.dtype}'
             )
-    return steps
+    try:
+        stream.restore(start, steps)
+    except ValueError as error:
+        shape = stream.frames.shape
+        raise ValueError(f'the replay shard {path} holds other frames than of shape {shape} ({error})') from error

@@ -2,8 +2,11 @@
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
+import torch
 
-# What is kept of a step besides its frame. About 12.3 kB per step with a 64 x 64 x 3 frame.
+from .frames import PackedFrames, PlainFrames
+
+# What is kept of a step besides its frame, which is 12.3 kB of 64 x 64 x 3 pixels, or a twentieth of that compressed.
 STEP_DTYPES = dict(
     action=np.uint8, reward=np.float32, terminated=np.bool_, truncated=np.bool_, life_loss=np.bool_, first=np.bool_
 )
@@ -13,16 +16,20 @@ Fields = Dict[str, Tuple[Tuple[int, ...], type]]
 
 class StepStream:
     """
-    The last ``capacity`` steps of one environment in the order they were taken, in arrays that are allocated once (and
-    committed by the system only as they fill). A step is named by its absolute index, counted from the first step ever
-    appended; index i lies in row ``i % capacity``. Where a segment does not continue the previous one, a new run
-    starts; no window crosses such a gap or the write head. `more_fields` are added to STEP_DTYPES or replace some.
+    The last ``capacity`` steps of one environment in the order they were taken: ``frames``, compressed or not, and
+    arrays that are allocated once (and committed by the system only as they fill). A step is named by its absolute
+    index, counted from the first step ever appended; index i lies in row ``i % capacity``. Where a segment does not
+    continue the previous one, a new run starts; no window crosses such a gap or the write head. `more_fields` are added
+    to STEP_DTYPES or replace some.
     """
 
-    def __init__(self, capacity: int, observation_shape: Sequence[int], more_fields: Optional[Fields] = None) -> None:
+    def __init__(
+            self, capacity: int, observation_shape: Sequence[int], more_fields: Optional[Fields] = None,
+            compression: bool = True
+    ) -> None:
         self.capacity = capacity
-        self.arrays = {'obs': np.empty((capacity, *observation_shape), dtype=np.uint8)}
-        self.arrays.update({name: np.empty(capacity, dtype=dtype) for name, dtype in STEP_DTYPES.items()})
+        self.frames = (PackedFrames if compression else PlainFrames)(capacity, tuple(observation_shape))
+        self.arrays = {name: np.empty(capacity, dtype=dtype) for name, dtype in STEP_DTYPES.items()}
         for name, (shape, dtype) in (more_fields or {}).items():
             self.arrays[name] = np.empty((capacity, *shape), dtype=dtype)
         # Steps ever appended; also the absolute index of the write head.
@@ -52,7 +59,8 @@ class StepStream:
         self._expected = (episode_id + 1, 0) if ended else (episode_id, first_timestep + count)
         first = np.zeros(count, dtype=np.bool_)
         first[0] = first_timestep == 0
-        self.write(self.total, {**steps, 'first': first})
+        self.frames.write(self.total, steps['obs'])
+        self._write(self.total, {**steps, 'first': first})
         self.total += count
         while len(self.run_starts) > 1 and self.run_starts[1] <= self.oldest:
             self.run_starts.pop(0)
@@ -66,23 +74,50 @@ class StepStream:
         ends = np.array([*self.run_starts[1:], self.total][:len(starts)], dtype=np.int64)
         return starts, np.maximum(ends - starts - length + 1, 0)
 
+    def empty(self, fields: Sequence[str], shape: Tuple[int, ...], pinned: bool = False) -> Dict[str, np.ndarray]:
+        """An array of this shape of steps for each of the fields; pinned ones are copied to a GPU without a wait."""
+        kinds = {name: (array.shape[1:], torch.from_numpy(array).dtype) for name, array in self.arrays.items()}
+        kinds['obs'] = self.frames.shape, torch.uint8
+        return {
+            name: torch.empty((*shape, *kinds[name][0]), dtype=kinds[name][1], pin_memory=pinned).numpy()
+            for name in fields
+        }
+
     def gather(self, starts: np.ndarray, length: int, out: Dict[str, np.ndarray]) -> None:
         """Copy the windows that start at B absolute indices into `out`, an array (B, L, ...) for each field wanted."""
-        rows = (starts[:, None] + np.arange(length)) % self.capacity
+        index = starts[:, None] + np.arange(length)
         for name, target in out.items():
-            # The rows are in range; any mode but 'raise' lets take() write into `target` without an extra buffer.
-            np.take(self.arrays[name], rows, axis=0, out=target, mode='clip')
+            if name == 'obs':
+                self.frames.take(index, target)
+            else:
+                # The rows are in range; any mode but 'raise' lets take() write into `target` without an extra buffer.
+                np.take(self.arrays[name], index % self.capacity, axis=0, out=target, mode='clip')
 
-    def rows(self, start: int, stop: int) -> Dict[str, np.ndarray]:
-        """A copy of the steps from absolute index `start`, not before ``oldest``, to `stop`: every field."""
+    def packed(self, start: int, stop: int) -> Dict[str, np.ndarray]:
+        """
+        The steps from absolute index `start`, a multiple of CHUNK, to `stop`, for the disk: every field, and of the
+        frames the compressed strings in a row (``obs``) and their lengths (``obs_sizes``). What is older than
+        ``oldest`` means nothing.
+        """
+        chunks = self.frames.chunks(start, stop)
         rows = np.arange(start, stop) % self.capacity
-        return {name: array[rows] for name, array in self.arrays.items()}
+        return dict(
+            {name: array[rows] for name, array in self.arrays.items()}, obs=np.frombuffer(b''.join(chunks), np.uint8),
+            obs_sizes=np.array([len(chunk) for chunk in chunks])
+        )
 
-    def write(self, start: int, steps: Dict[str, np.ndarray]) -> None:
+    def restore(self, start: int, steps: Dict[str, np.ndarray]) -> None:
         """
-        Write steps, every field of them, into the rows from absolute index `start` on, without moving the write head.
-        Of more than ``capacity`` steps the last ones are kept.
+        Write what ``packed`` returned into the rows from the same `start` on, without moving the write head. ValueError
+        for frames of another shape.
         """
+        ends = np.cumsum(steps['obs_sizes'])[:-1]
+        chunks = [part.tobytes() for part in np.split(steps['obs'], ends)]
+        self.frames.write_chunks(start, start + len(steps['action']), chunks)
+        self._write(start, steps)
+
+    def _write(self, start: int, steps: Dict[str, np.ndarray]) -> None:
+        """Of more than ``capacity`` steps the last ones are kept."""
         count = len(steps['action'])
         kept = min(count, self.capacity)
         rows = np.arange(start + count - kept, start + count) % self.capacity
@@ -90,7 +125,7 @@ class StepStream:
             array[rows] = steps[name][count - kept:]
 
     def state_dict(self) -> Dict[str, Any]:
-        """Everything but the steps themselves, which ``write`` restores."""
+        """Everything but the steps themselves, which ``restore`` writes."""
         return dict(total=self.total, run_starts=list(self.run_starts), expected=list(self._expected))
 
     def load_state_dict(self, state: Dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from .references import References
 
 # Names as LightZero and gymnasium's ALE ids spell them ('ALE/UpNDown-v5', 'UpNDownNoFrameskip-v4').
 ATARI_100K = tuple(REFERENCE_SCORES)
-WHOLE_GAME = 27000  # steps: half an hour
+FIVE_MINUTES = 4500  # steps of 4 frames: where the games of the references ended (Mnih et al. 2015)
 
 
 class AtariKeys(EnvKeys):
@@ -22,8 +22,8 @@ class AtariKeys(EnvKeys):
     noop_max: Whole = 30
     # (float) Probability that a frame repeats the previous frame's action; 0.25 in ALE's v5 environments.
     repeat_action_probability: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    # (int) Steps after which an episode is truncated; 27000 are half an hour of play. Scores need as many.
-    max_episode_steps: Count = WHOLE_GAME
+    # (int) Steps after which an episode is truncated; 27000 are half an hour of play. Scores need 4500, five minutes.
+    max_episode_steps: Count = 27000
 
 
 def ale_id(name: str) -> str:
@@ -39,5 +39,5 @@ def check_game(task: str) -> None:
 # ALE's whole action set has 18 actions, 0 (no-op) to 17.
 ATARI = Suite(
     'atari_mow', AtariKeys, check_game, num_actions=18,
-    references=References(reference_scores, 'human-normalised score', 'random play 0, a human 1', WHOLE_GAME)
+    references=References(reference_scores, 'human-normalised score', 'random play 0, a human 1', FIVE_MINUTES)
 )

@@ -52,6 +52,8 @@ class PolicyKeys(LightZeroKeys):
     evaluator_env_num: Count = 5
     # (int) Steps per task that the replay keeps.
     replay_buffer_size: Annotated[Count, FIXED] = 100000
+    # (bool) Compress their frames in memory, without loss; a sample is the same either way.
+    replay_compression: bool = True
     # (bool) Whether a life loss is learned as an end: by MoW's continuation head, by ScaleZero's value targets.
     life_loss_as_termination: bool = True
     # (int) Steps of random play per task before the first update.

@@ -63,7 +63,7 @@ class Suite(NamedTuple):
     def reference_scores(self, env: dict) -> List[Optional[Reference]]:
         """
         For each task of the part ``env`` of a configuration the raw returns of random play and of the suite's reference
-        player; None in a suite without, and where episodes are cut too short to be compared with theirs.
+        player; None in a suite without, and where episodes are cut before theirs were.
         """
         if self.references is None or env['max_episode_steps'] < self.references.min_steps:
             return [None] * len(env['tasks'])

@@ -31,7 +31,7 @@ def load_peers() -> Dict[str, List[Peer]]:
 def peers_of(suite: Optional[str], tasks: Sequence[str]) -> List[Peer]:
     """Those of a suite (None for tables without scores) that have any of these tasks; ValueError if there are none."""
     if suite is None:
-        raise ValueError('--peers: published returns are of whole games, these tables have no scores of such')
+        raise ValueError('--peers: published returns are of whole games, of which these tables have no scores')
     peers = load_peers()
     found = [peer for peer in peers.get(suite, []) if set(tasks) & set(peer.returns)]
     if not found:

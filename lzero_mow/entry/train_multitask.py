@@ -138,8 +138,7 @@ def _update(run: Run, updates: int) -> None:
     workers, policy, env_step = run.workers, run.workers.policy, run.workers.env_step()
     run.progress.phase('training')
     with run.cost.measure('update', updates):
-        for _ in range(updates):
-            data = workers.buffer.sample(run.cfg.policy.batch_size, policy.active_tasks)
+        for data in workers.samples(updates):
             run.log.update(env_step, policy.learn_mode.forward(data))
             run.schedule.train_iter += 1
         run.schedule.due = 0

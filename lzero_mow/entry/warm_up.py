@@ -40,22 +40,22 @@ def warm_up(run: Run) -> None:
 
 
 def _train(run: Run, steps: int) -> None:
-    schedule, policy, buffer = run.schedule, run.workers.policy, run.workers.buffer
+    schedule, policy = run.schedule, run.workers.policy
     curve = Curve(os.path.join(run.run_dir, CURVE), run.cfg.env.tasks)
     logging.info('warming up on random play: %d updates', steps - schedule.warm_up_iter)
     while schedule.warm_up_iter < steps:
         if schedule.warm_up_iter % SAVE_EVERY == 0:
             run.progress.phase('saving')
             run.save()
-        data = buffer.sample(run.cfg.policy.batch_size, policy.active_tasks)
-        curve.add(policy.learn_mode.forward(data))
-        schedule.warm_up_iter += 1
-        run.progress.warm_up(schedule.warm_up_iter, steps)
-        checkpoint_next = schedule.warm_up_iter % SAVE_EVERY == 0 or schedule.warm_up_iter == steps
-        if checkpoint_next or schedule.warm_up_iter % run.cfg.policy.log_freq == 0:
-            curve.write(schedule.warm_up_iter)
-        if checkpoint_next:
-            policy.check_finite()
+        until = min(steps, schedule.warm_up_iter - schedule.warm_up_iter % SAVE_EVERY + SAVE_EVERY)
+        for data in run.workers.samples(until - schedule.warm_up_iter):
+            curve.add(policy.learn_mode.forward(data))
+            schedule.warm_up_iter += 1
+            run.progress.warm_up(schedule.warm_up_iter, steps)
+            if schedule.warm_up_iter % run.cfg.policy.log_freq == 0:
+                curve.write(schedule.warm_up_iter)
+        curve.write(until)
+        policy.check_finite()
     run.save()
 
 

@@ -49,6 +49,8 @@ def make_policy_config(**changes: Any) -> EasyDict:
         collector_env_num=1,
         evaluator_env_num=1,
         replay_buffer_size=200,
+        replay_compression=True,
+        cuda=False,
         batch_size=8,
         batch_length=16,
         life_loss_as_termination=True,

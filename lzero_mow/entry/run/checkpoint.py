@@ -15,7 +15,7 @@ from lzero_mow.policy.multitask_policy import MultitaskPolicy
 from lzero_mow.utils.files import replacing
 from lzero_mow.utils.paths import LATEST
 
-FORMAT = 8
+FORMAT = 9
 FOLDER = os.path.dirname(LATEST)
 BEST = os.path.join(FOLDER, 'ckpt_best.pth.tar')
 REPLAY = os.path.join(FOLDER, 'replay')

@@ -3,7 +3,7 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, List, Optional, Sequence
+from typing import Any, Iterator, List, Optional, Sequence
 from zlib import crc32
 
 import numpy as np
@@ -16,6 +16,7 @@ from ding.worker.collector.base_serial_collector import get_serial_collector_cls
 from ding.worker.replay_buffer.base_buffer import get_buffer_cls
 from easydict import EasyDict
 
+from lzero_mow.buffer.prefetch import prefetched
 from lzero_mow.buffer.replay import Replay
 from lzero_mow.config.algorithms import ALGORITHMS
 from lzero_mow.config.build import settle
@@ -76,6 +77,11 @@ class Workers:
         idle = [task for task in range(len(taken)) if task not in active]
         self._steps_idle[idle] += (self._steps_taken() - taken)[active].min()
         return self.env_step() - before
+
+    def samples(self, count: int) -> Iterator[Any]:
+        """The data of so many updates, of the tasks that are active now; a thread draws ahead, but no more than these."""
+        tasks = self.policy.active_tasks
+        return prefetched(lambda: self.buffer.sample(self.cfg.policy.batch_size, tasks), count)
 
     def state_dict(self) -> List[int]:
         """The steps that each task was idle for; collector, policy and replay are parts of their own."""
