@@ -7,7 +7,7 @@ import torch
 
 from helpers.policies import TASKS
 from helpers.scalezero_policy import L, random_search_batch, tiny_scalezero_policy
-from lzero_mow.model.scalezero.loss import make_targets
+from lzero_mow.model.scalezero.loss import learned_steps, make_targets
 
 ALL = np.ones((6, 5), dtype=np.int8)
 
@@ -36,6 +36,25 @@ def test_updates_fit_a_batch():
         assert logs[-1][f'world_model/{term}'] < 0.8 * logs[0][f'world_model/{term}'], term
     assert {f'task/{task}/world_model/value' for task in TASKS} <= set(logs[0])
     assert set(policy._monitor_vars_learn()) <= set(logs[0])
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize(
+    'changes', [*(dict(micro_batch_size=size) for size in (1, 2, 4)), dict(model=dict(vit_checkpoint=True))]
+)
+def test_less_memory_changes_an_update_only_by_rounding(changes):
+    """Tasks with unequal numbers of steps that can be learned from, parts that end within a task and at its end."""
+    batch = random_search_batch((0, 0, 0, 1, 2, 2))
+    batch.terminated[0, 1] = batch.truncated[3, 2] = True
+    batch.visits[4, :2] = 0
+    whole, parts = tiny_scalezero_policy(), tiny_scalezero_policy(**changes)
+    logs = [policy.learn_mode.forward(dict(search=batch)) for policy in (whole, parts)]
+    for name, value in logs[0].items():
+        torch.testing.assert_close(logs[1][name], value, rtol=1e-5, atol=1e-6, msg=lambda text: f'{name}: {text}')
+    gradients = {name: p.grad for name, p in whole._model.named_parameters() if p.grad is not None}
+    assert len(gradients) > 50
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(parts._model.get_parameter(name).grad, gradient, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.unittest
@@ -105,7 +124,7 @@ def test_targets_come_from_the_slow_copy_and_the_right_frames():
     expected = batch.reward[:, :L] + gamma * batch.reward[:, 1:L + 1] + gamma ** 2 * value
     torch.testing.assert_close(found.next_latent, latent)
     torch.testing.assert_close(found.value, expected)
-    assert found.usable.all()
+    assert learned_steps(batch, policy._cfg)['value'].all()
 
 
 @pytest.mark.unittest

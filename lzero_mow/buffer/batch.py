@@ -1,6 +1,6 @@
 """SequenceBatch: what the replay hands to the policy."""
 from dataclasses import dataclass, replace
-from typing import Tuple, TypeVar, Union
+from typing import Iterator, Optional, Tuple, TypeVar, Union
 
 import numpy as np
 import torch
@@ -18,7 +18,14 @@ class TaskBatch:
 
     def of_task(self: Batch, task: int) -> Batch:
         """The rows of one task, which are adjacent."""
-        rows = slice(self.task.index(task), self.task.index(task) + self.task.count(task))
+        return self._rows(slice(self.task.index(task), self.task.index(task) + self.task.count(task)))
+
+    def parts(self: Batch, size: Optional[int]) -> Iterator[Batch]:
+        """The batch in parts of `size` rows, the last one of what is left; None for the whole at once."""
+        size = size or len(self.task)
+        return (self._rows(slice(start, start + size)) for start in range(0, len(self.task), size))
+
+    def _rows(self: Batch, rows: slice) -> Batch:
         return replace(self, **{name: value[rows] for name, value in vars(self).items() if value is not None})
 
 

@@ -33,6 +33,8 @@ class ScaleZeroModelKeys(ModelKeys):
     vit_mlp_width: Count = 2048
     # (float) Dropout inside the ViT.
     vit_dropout: Dropout = 0.1
+    # (bool) Compute the ViT's activations again for the gradients instead of keeping them: less memory, more work.
+    vit_checkpoint: bool = False
     # (int) Channels of the ResNet's last feature map, and its residual blocks at 8 x 8.
     resnet_channels: Count = 256
     resnet_blocks: Count = 2
@@ -90,6 +92,9 @@ class ScaleZeroKeys(PolicyKeys):
     # ------------------------------------------------------------------ data
     # (int) Sequences in a training batch, shared out over the tasks.
     batch_size: Count = 512
+    # (int or None) Sequences that go through the networks at once, for less memory; None for the whole batch. Gradients
+    # add up to those of the batch.
+    micro_batch_size: Optional[Count] = None
     # (int) Steps that are learned from in a sequence, and further ones for the value targets.
     num_unroll_steps: Annotated[Count, FIXED] = 10
     td_steps: Annotated[Count, FIXED] = 5

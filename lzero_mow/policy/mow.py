@@ -93,7 +93,7 @@ class MoWPolicy(GroupingPolicy):
             log['router/temperature'] = model.router.temperature
             model.router.step += 1
         log['world_model/loss'] = loss.detach()
-        log['world_model/grad_norm'] = clipped_step(self._optimizer, loss, cfg.grad_clip)
+        log['world_model/grad_norm'] = clipped_step(self._optimizer, [loss], cfg.grad_clip)
         model.choose_experts()
         model.eval()
         return {name: term.detach() for name, term in terms.items()}, log, latent.detach()
@@ -127,7 +127,7 @@ class MoWPolicy(GroupingPolicy):
         with self._autocast():
             terms, metrics = agent_terms(agent, rollout, routing, cfg)
         loss = with_entropy_bonus(terms, cfg.agent_loss_weights).sum() / len(set(rollout.task))
-        norm = clipped_step(self._agent_optimizer, loss, cfg.agent_grad_clip)
+        norm = clipped_step(self._agent_optimizer, [loss], cfg.agent_grad_clip)
         agent.update_slow_critic(cfg.critic_ema)
         return {name: value.detach() for name, value in {**terms, **metrics}.items()}, norm
 

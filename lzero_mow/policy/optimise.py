@@ -1,5 +1,5 @@
 """Optimizer steps, shared by all policies."""
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional
 
 import torch
 from torch import Tensor, nn
@@ -8,11 +8,16 @@ from lzero_mow.model.common.grouped import GroupedLinear
 
 
 def clipped_step(
-        optimizer: torch.optim.Optimizer, loss: Tensor, max_norm: float, after_backward: Optional[Callable] = None
+        optimizer: torch.optim.Optimizer, losses: Iterable[Tensor], max_norm: float,
+        after_backward: Optional[Callable] = None
 ) -> Tensor:
-    """One optimizer step with clipped gradients; returns their norm before clipping."""
+    """
+    One optimizer step with the clipped gradients of the sum of `losses`, each of which is made when the one before has
+    been followed back; returns their norm before clipping.
+    """
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    for loss in losses:
+        loss.backward()
     if after_backward is not None:
         after_backward()
     parameters = [p for group in optimizer.param_groups for p in group['params']]

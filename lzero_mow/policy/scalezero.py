@@ -1,7 +1,7 @@
 """The `scalezero` policy: one latent world model of all tasks, trained on the results of its own searches."""
 import copy
 from math import log
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from lzero_mow.buffer.batch import RecordedPlay
 from lzero_mow.buffer.search_batch import SearchBatch
 from lzero_mow.config.scalezero import SCALEZERO_CONFIG
 from lzero_mow.model.common.weighted_sum import with_entropy_bonus
-from lzero_mow.model.scalezero.loss import make_targets, scalezero_terms
+from lzero_mow.model.scalezero.loss import make_targets, scalezero_terms, step_counts
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 from lzero_mow.multitask.diagnostics.scalezero import diagnose, expert_layers, expert_shares
 from lzero_mow.multitask.dps.freeze import merged_copy
@@ -63,38 +63,47 @@ class ScaleZeroPolicy(MultitaskPolicy):
         """One update on the 'search' sequences; returns a log, name -> number, still on the device."""
         cfg, model, batch = self._cfg, self._model, data['search'].to(self._device)
         model.train()
-        terms = self._terms(batch)
-        alpha = self._entropy_weight()
-        losses = self._task_losses(terms, alpha)
-        present = len(set(batch.task))
-        loss, clip = losses.sum() / present, None
+        alpha, present, clip = self._entropy_weight(), len(set(batch.task)), None
+        scale = 1 / present
         if cfg.upstream_compat:  # upstream's steps depend on the number of tasks
-            loss, clip = losses.sum(), encoder_clip(model, batch, self._updates)
+            scale, clip = 1.0, encoder_clip(model, batch, self._updates)
+        terms: Dict[str, Tensor] = {}
+        losses = (scale * self._task_losses(part, alpha).sum() for part in self._parts_of_terms(batch, terms))
         with self._scaling.solved_heads_frozen():
-            norm = clipped_step(self._optimizer, loss, cfg.grad_clip, clip)
+            norm = clipped_step(self._optimizer, losses, cfg.grad_clip, clip)
         model.eval()
-        self._update_entropy_weight(terms['entropy'].detach(), batch.task)
+        self._update_entropy_weight(terms['entropy'], batch.task)
         self._update_target()
         self._updates += 1
         self._scaling.step(self._updates)
         self._merged = None
-        terms = {f'world_model/{name}': term.detach() for name, term in terms.items()}
+        loss = self._task_losses(terms, alpha).sum() / present
+        terms = {f'world_model/{name}': term for name, term in terms.items()}
         self._finite.note({**terms, 'world_model/grad_norm': norm.reshape(1)}, self._updates)
         log = {name: term.sum() / present for name, term in terms.items()}
-        log.update({'world_model/loss': losses.detach().sum() / present, 'world_model/grad_norm': norm})
+        log.update({'world_model/loss': loss, 'world_model/grad_norm': norm})
         log['world_model/entropy_weight'] = alpha
         for k in set(batch.task):
             log.update({f'task/{cfg.tasks[k]}/{name}': value[k] for name, value in terms.items()})
         return log
 
-    def _terms(self, batch: SearchBatch) -> Dict[str, Tensor]:
-        """The terms of every task's loss, (K,) each; see `scalezero_terms`."""
+    def _parts_of_terms(self, batch: SearchBatch, whole: Dict[str, Tensor]) -> Iterator[Dict[str, Tensor]]:
+        """The terms of one micro-batch after the other, which add up to those of the batch: these are left in `whole`."""
+        counts = step_counts(batch, self._cfg)
+        for part in batch.parts(self._cfg.micro_batch_size):
+            terms = self._terms(part, counts)
+            whole.update({name: whole.get(name, 0) + term.detach() for name, term in terms.items()})
+            yield terms
+
+    def _terms(self, batch: SearchBatch, counts: Optional[Dict[str, Tensor]] = None) -> Dict[str, Tensor]:
+        """The terms of every task's loss, (K,) each; see `scalezero_terms`; None for the batch's own counts."""
+        counts = step_counts(batch, self._cfg) if counts is None else counts
         routing = self._model.route(batch.task)
         task = torch.tensor(batch.task).to(self._device, non_blocking=True)
         legal = self._model.action_mask[task]  # (B, A)
         with self._autocast():
             targets = make_targets(self._target, batch, routing, self._cfg)
-            return scalezero_terms(self._model, batch, targets, legal, routing, self._cfg)
+            return scalezero_terms(self._model, batch, targets, legal, routing, self._cfg, counts)
 
     def _task_losses(self, terms: Dict[str, Tensor], entropy_weight: Tensor) -> Tensor:
         """L_k, (K,), from its terms."""

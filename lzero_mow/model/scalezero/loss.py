@@ -9,7 +9,7 @@ from torch import Tensor
 from lzero_mow.buffer.search_batch import SearchBatch
 from lzero_mow.model.common.distributions import CategoricalPolicy, TruncatedNormalPolicy
 from lzero_mow.model.common.grouped import Groups
-from .n_step import n_step_return
+from .n_step import is_whole, n_step_return
 from .norms import SIM_GROUP
 from .scalezero_model import ScaleZeroModel
 
@@ -18,7 +18,6 @@ class Targets(NamedTuple):
     """What the predictions of L steps are compared with, besides the batch itself."""
     next_latent: Tensor  # (B, L, D) of the frames that followed
     value: Tensor  # (B, L)
-    usable: Tensor  # (B, L) bool: the value target is whole
 
 
 @torch.no_grad()
@@ -30,19 +29,36 @@ def make_targets(target: ScaleZeroModel, batch: SearchBatch, routing: Groups, cf
     L, n = batch.visits.shape[1], cfg.td_steps
     latent = target.encode(batch.obs[:, 1:].flatten(0, 1)).unflatten(0, (len(batch.obs), -1))  # frames 1 to L + n - 1
     logits = target(latent[:, n - 1:n - 1 + L], batch.action[:, n:n + L], routing).value
-    value, usable = n_step_return(
+    value, _ = n_step_return(
         batch.reward, target.value_support.mean(logits), batch.return_ends(cfg.life_loss_as_termination),
         batch.truncated, cfg.discount_factor, n
     )
-    return Targets(latent[:, :L], value, usable)
+    return Targets(latent[:, :L], value)
+
+
+def learned_steps(batch: SearchBatch, cfg: EasyDict) -> Dict[str, Tensor]:
+    """The steps that each term can be learned from, (B, L) bool."""
+    whole = is_whole(batch.return_ends(cfg.life_loss_as_termination), batch.truncated, cfg.td_steps)
+    return {
+        'latent': batch.has_next(cfg.life_loss_as_termination), 'reward': batch.valid, 'value': batch.valid & whole,
+        'policy': batch.valid & batch.searched, 'entropy': batch.valid,
+    }
+
+
+def step_counts(batch: SearchBatch, cfg: EasyDict) -> Dict[str, Tensor]:
+    """How many steps of each task a term is learned from, (K,) each."""
+    task, steps = torch.tensor(batch.task).to(batch.obs.device, non_blocking=True), learned_steps(batch, cfg)
+    return {name: sum_by_task(mask.float(), task, cfg.model.num_tasks) for name, mask in steps.items()}
 
 
 def scalezero_terms(
-        model: ScaleZeroModel, batch: SearchBatch, targets: Targets, legal: Tensor, routing: Groups, cfg: EasyDict
+        model: ScaleZeroModel, batch: SearchBatch, targets: Targets, legal: Tensor, routing: Groups, cfg: EasyDict,
+        counts: Dict[str, Tensor]
 ) -> Dict[str, Tensor]:
     """
     The terms of every task's loss, (K,) each, 0 for tasks without a row; `legal` (B, A) are the actions of each
-    sequence's task. A term is a mean over the steps that it can be learned from. The policy's is
+    sequence's task. A term is a mean over the steps that it can be learned from, whose number is in `counts`: the
+    batch's own, or that of a larger batch, whose terms then are the sums of its parts' terms. The policy's is
     -sum_i w_i log pi(a_i) over what the search chose from, w_i its shares of visits. Samples a_i were drawn from the
     policy of their time, so that (a_i, w_i) stand for the improved policy I as a whole (Hubert et al. 2021, section 4),
     and this is its cross entropy, as in LightZero. Normalised over the samples, pi would have to be as dense as w_i at
@@ -57,14 +73,13 @@ def scalezero_terms(
     entropy, log_policy = policy.entropy(), log_policy_of_choices(policy, batch.sampled_actions)  # (B, L), (B, L, C)
     distance = latent_distance(predicted.next_latent, targets.next_latent, cfg.model.latent_norm)
     steps = {
-        'latent': (distance, batch.has_next(cfg.life_loss_as_termination)),
-        'reward': (cross_entropy(predicted.reward, reward), batch.valid),
-        'value': (cross_entropy(predicted.value, value), batch.valid & targets.usable),
-        'policy': (-(batch.visits * log_policy).sum(-1), batch.valid & batch.searched),
-        'entropy': (entropy, batch.valid),
+        'latent': distance, 'reward': cross_entropy(predicted.reward, reward),
+        'value': cross_entropy(predicted.value, value), 'policy': -(batch.visits * log_policy).sum(-1),
+        'entropy': entropy,
     }
-    task = torch.tensor(batch.task).to(latent.device, non_blocking=True)
-    return {name: task_mean(term, mask, task, model.num_tasks) for name, (term, mask) in steps.items()}
+    task, masks = torch.tensor(batch.task).to(latent.device, non_blocking=True), learned_steps(batch, cfg)
+    total = {name: sum_by_task(torch.where(masks[name], x, 0), task, model.num_tasks) for name, x in steps.items()}
+    return {name: x / counts[name].clamp(min=1) for name, x in total.items()}
 
 
 def log_policy_of_choices(policy: Union[CategoricalPolicy, TruncatedNormalPolicy], samples: Optional[Tensor]) -> Tensor:
@@ -87,8 +102,6 @@ def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     return -(target * F.log_softmax(logits.float(), -1)).sum(-1)
 
 
-def task_mean(x: Tensor, mask: Tensor, task: Tensor, num_tasks: int) -> Tensor:
-    """Mean of x (B, L) over each task's steps that the mask (B, L) keeps: (K,), 0 where there are none."""
-    zeros = x.new_zeros(num_tasks)
-    total = zeros.index_add(0, task, torch.where(mask, x, 0).sum(1))
-    return total / zeros.index_add(0, task, mask.sum(1).to(x.dtype)).clamp(min=1)
+def sum_by_task(x: Tensor, task: Tensor, num_tasks: int) -> Tensor:
+    """(B, L) values and (B,) tasks -> (K,) sums."""
+    return x.new_zeros(num_tasks).index_add(0, task, x.sum(1))

@@ -21,11 +21,24 @@ def n_step_return(
     """
     L = value.shape[1]
     assert reward.shape == terminated.shape == truncated.shape == (len(value), L + n), (reward.shape, value.shape, n)
-    windows = [x[:, :L + n - 1].unfold(1, n, 1) for x in (reward, terminated, truncated)]  # (B, L, n) each
-    reward, terminated, truncated = windows
-    ended = terminated | truncated
-    counts = ended.cumsum(-1) == ended  # no earlier step in the window is an end
+    ended = _windows(terminated | truncated, n)
     powers = discount ** torch.arange(n, dtype=reward.dtype, device=reward.device)
-    rewards = torch.where(counts, reward * powers, 0).sum(-1)
+    rewards = torch.where(_until_end(ended), _windows(reward, n) * powers, 0).sum(-1)
     target = torch.where(ended.any(-1), rewards, rewards + discount ** n * value)
-    return target, ~(counts & truncated & ~terminated).any(-1)
+    return target, is_whole(terminated, truncated, n)
+
+
+def is_whole(terminated: Tensor, truncated: Tensor, n: int) -> Tensor:
+    """(B, L + n) flags -> (B, L) bool: no truncation cuts the n-step return of step t off."""
+    counts = _until_end(_windows(terminated | truncated, n))
+    return ~(counts & _windows(truncated & ~terminated, n)).any(-1)
+
+
+def _windows(x: Tensor, n: int) -> Tensor:
+    """(B, L + n) -> (B, L, n): the n steps from t on."""
+    return x[:, :-1].unfold(1, n, 1)
+
+
+def _until_end(ended: Tensor) -> Tensor:
+    """(B, L, n) bool: no earlier step in the window is an end."""
+    return ended.cumsum(-1) == ended

@@ -63,7 +63,7 @@ def make_encoder(cfg: EasyDict, staging: Staging) -> nn.Module:
         raise ValueError(f"model.encoder is '{cfg.encoder}', choose 'vit' or 'resnet'")
     return ViT(
         cfg.observation_shape, cfg.patch_size, cfg.vit_width, cfg.vit_layers, cfg.vit_heads, cfg.vit_head_width,
-        cfg.vit_mlp_width, cfg.vit_dropout, cfg.embed_dim, staging
+        cfg.vit_mlp_width, cfg.vit_dropout, cfg.embed_dim, staging, cfg.vit_checkpoint
     )
 
 

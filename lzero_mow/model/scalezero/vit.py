@@ -4,6 +4,7 @@ from typing import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from .staged_linear import StagedLinear, Staging
 
@@ -44,18 +45,20 @@ class ViTBlock(nn.Module):
 class ViT(nn.Module):
     """
     A pre-norm transformer over patches and a class token, whose output is the latent. Dropout is that of the tokens,
-    the attention weights and both sublayers. ValueError if the patches do not tile the frame.
+    the attention weights and both sublayers. With `recompute` the blocks' activations are not kept for the gradients
+    but computed again. ValueError if the patches do not tile the frame.
     """
 
     def __init__(
             self, observation_shape: Sequence[int], patch_size: int, width: int, num_layers: int, num_heads: int,
-            head_width: int, mlp_width: int, dropout: float, out_features: int, staging: Staging
+            head_width: int, mlp_width: int, dropout: float, out_features: int, staging: Staging,
+            recompute: bool = False
     ) -> None:
         super().__init__()
         channels, height, frame_width = observation_shape
         if height % patch_size or frame_width % patch_size:
             raise ValueError(f'patches of {patch_size} pixels (model.patch_size) do not tile {height} x {frame_width}')
-        self.patch_size, self.dropout = patch_size, dropout
+        self.patch_size, self.dropout, self.recompute = patch_size, dropout, recompute
         num_patches, patch_dim = height * frame_width // patch_size ** 2, channels * patch_size ** 2
         self.patch_norm = nn.LayerNorm(patch_dim)
         self.patch = nn.Linear(patch_dim, width)
@@ -80,5 +83,5 @@ class ViT(nn.Module):
         tokens = torch.cat([self.class_token.expand(len(obs), -1, -1), tokens], 1)
         x = F.dropout(tokens + self.position, self.dropout, self.training)
         for block in self.blocks:
-            x = block(x)
+            x = checkpoint(block, x, use_reentrant=False) if self.recompute and torch.is_grad_enabled() else block(x)
         return self.out(self.norm(x[:, 0]))
