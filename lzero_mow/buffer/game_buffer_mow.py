@@ -46,11 +46,10 @@ class MoWGameBuffer:
         self._streams_per_task = cfg.collector_env_num
         self._capacity = cfg.replay_buffer_size // self._streams_per_task
         self._check_sizes()
+        compression = cfg.get('replay_compression', True)  # which the configuration of another project's policy lacks
         # Stream number e belongs to environment e of the collector, hence to task e // collector_env_num.
         self._streams = [
-            StepStream(
-                self._capacity, self._cfg.model.observation_shape, self._more_fields(), self._cfg.replay_compression
-            )
+            StepStream(self._capacity, self._cfg.model.observation_shape, self._more_fields(), compression)
             for _ in range(len(self._tasks) * self._streams_per_task)
         ]
         # Seeded by numpy's global generator, hence by DI-engine's set_pkg_seed.
@@ -152,7 +151,7 @@ class MoWGameBuffer:
         fair_shares, rng = (self._shares, self._rng) if rng is None else (FairShares(), rng)
         tasks = range(len(self._tasks)) if tasks is None else tasks
         shares = dict(zip(tasks, fair_shares(n, length, len(tasks))))
-        out = self._streams[0].empty(fields, (n, length), pinned=self._cfg.cuda)
+        out = self._streams[0].empty(fields, (n, length), pinned=self._cfg.get('cuda', False))
         row = 0
         for task, share in shares.items():
             for stream, starts in self._draw(task, share, length, rng):
