@@ -6,7 +6,7 @@ from lzero_mow.config.arguments import config_parser, new_config, parse, resumed
 from lzero_mow.config.suites import DEFAULT_METHOD
 from lzero_mow.config.validate import check_run_folder
 from lzero_mow.utils.exit_codes import BAD_INPUT, fail, guarded
-from lzero_mow.utils.screen import set_up_screen
+from lzero_mow.utils.screen import is_first_process, set_up_screen
 
 
 def train(
@@ -34,7 +34,8 @@ def train(
             config = resumed_config(arguments)
         else:
             config = new_config(arguments, settings or {})
-            check_run_folder(config['exp_name'])
+            if is_first_process():
+                check_run_folder(config['exp_name'])
     except ValueError as error:
         return fail(parser.prog, error, BAD_INPUT)
     return _run(parser.prog, config, arguments.resume)
@@ -42,7 +43,7 @@ def train(
 
 def _run(prog: str, config: dict, resume: Optional[str]) -> int:
     """Import what is heavy, and train. Tracebacks go to the run's log folder."""
-    set_up_screen()
+    set_up_screen(is_first_process())
     tasks, max_env_step = ', '.join(config['env']['tasks']), config['max_env_step']
     logging.info('%s: %s; %d environment steps each', resume or config['exp_name'], tasks, max_env_step)
 

@@ -138,7 +138,7 @@ def test_norms_are_means_over_the_steps_of_a_task():
 def test_a_policy_is_diagnosed():
     policy = tiny_policy()
     policy.learn_mode.forward(training_data())
-    diagnosis = policy.diagnose((random_batch((0, 0, 1, 1, 2, 2), 8) for _ in range(2)), ())
+    diagnosis = policy.diagnose((random_batch((0, 0, 1, 1, 2, 2), 8) for _ in range(2)), {})
     scalars = diagnosis['scalars']
     modules = {'vae.encoders', 'vae.decoders', 'experts', 'shared', 'reward_head', 'continuation_head', 'task_head'}
     for name in modules | {'agent.actor', 'agent.critic', 'all'}:
@@ -161,7 +161,7 @@ def test_in_bfloat16_as_on_a_gpu_the_numbers_are_about_the_same():
     policy, found = tiny_policy(), []
     for mixed in (False, True):
         policy._autocast = lambda: torch.autocast('cpu', torch.bfloat16, enabled=mixed)
-        found.append(policy.diagnose((random_batch((0, 0, 1, 1, 2, 2), 8) for _ in range(2)), ()))
+        found.append(policy.diagnose((random_batch((0, 0, 1, 1, 2, 2), 8) for _ in range(2)), {}))
     single, half = found
     assert half['scalars'] == pytest.approx(single['scalars'], rel=0.05, abs=0.05)
     np.testing.assert_allclose(half['conflict']['shared'], single['conflict']['shared'], atol=0.1)
@@ -172,12 +172,12 @@ def test_in_bfloat16_as_on_a_gpu_the_numbers_are_about_the_same():
 def test_planted_units_of_a_policy_are_found():
     policy = tiny_policy()
     model, batch = policy._model, random_batch((0, 1, 2), 8)
-    before = policy.diagnose([batch, batch], ())['scalars']
+    before = policy.diagnose([batch, batch], {})['scalars']
     with torch.no_grad():
         model.world_model.shared.feed_forward[0].expand.weight[0, :32] = 0
         model.world_model.shared.feed_forward[0].expand.bias[0, :32] = -1
         model.agent.actor.norms[0].bias[0] = -100
-    after = policy.diagnose([batch, batch], ())['scalars']
+    after = policy.diagnose([batch, batch], {})['scalars']
     units = 32 + 2 * 64  # of the mixer and of two feed-forward layers
     assert after['dormant/shared'] >= 32 / units > before['dormant/shared']
     assert after['dormant/agent.actor'] >= 0.5 > before['dormant/agent.actor']
@@ -191,7 +191,7 @@ def test_tasks_that_ask_for_the_opposite_conflict_in_the_shared_transformer():
     )
     batch = random_batch((0, 0, 0, 2, 2, 2), 12)
     batch.obs[3:], batch.action[3:], batch.reward[3:] = batch.obs[:3], batch.action[:3], batch.reward[:3]
-    cosine = lambda: policy.diagnose([batch, batch], ())['conflict']['shared'][0, 2]
+    cosine = lambda: policy.diagnose([batch, batch], {})['conflict']['shared'][0, 2]
     assert cosine() > 0.5
     losses = policy._task_losses
     policy._task_losses = lambda terms: losses(terms) * torch.tensor([1.0, 1.0, -1.0])
@@ -209,7 +209,7 @@ def test_tasks_that_ask_for_the_opposite_conflict_in_the_shared_transformer():
 )
 def test_a_method_is_measured_in_what_it_has(model, tasks, parts):
     policy = tiny_policy(model=model, clustering='order', balance_weight=0.0)
-    diagnosis = policy.diagnose((random_batch(tasks, 8) for _ in range(2)), ())
+    diagnosis = policy.diagnose((random_batch(tasks, 8) for _ in range(2)), {})
     names = set(diagnosis['scalars'])
     assert set(diagnosis['conflict']) == parts == {name.split('/')[1] for name in names if 'conflict' in name}
     assert ('expert_use/entropy' in names) == ('dormant/experts' in names) == (model.get('num_experts') != 0)
@@ -238,7 +238,7 @@ def test_diagnosing_leaves_no_trace():
         one.learn_mode.forward(training_data())
     before = everything(policy)
     assert any(grad is not None and grad.any() for grad in before['grads'].values())
-    policy.diagnose((random_batch((0, 0, 1, 1, 2, 2), 8) for _ in range(2)), ())
+    policy.diagnose((random_batch((0, 0, 1, 1, 2, 2), 8) for _ in range(2)), {})
     assert differences(before, everything(policy)) == []
     for one in (policy, other):
         torch.manual_seed(2)
@@ -283,5 +283,6 @@ def test_without_a_matrix_there_is_no_picture(tmp_path, content):
     append_results(results, [Result('mow', 0, 'red', 0, 1, 1.0, None)])
     policy = SimpleNamespace(report=lambda batch: {})
     buffer = SimpleNamespace(sample_for_report=lambda count, rng: None)
-    write_report(str(tmp_path), results, policy, buffer, TASKS)
+    workers = SimpleNamespace(policy=policy, buffer=buffer, own=range(len(TASKS)), numbered=lambda batch: batch)
+    write_report(str(tmp_path), results, workers, TASKS)
     assert [path.name for path in (tmp_path / 'report').iterdir()] == ['curves.png']

@@ -193,7 +193,7 @@ def logged_names(folder: Path, monkeypatch) -> Set[str]:
         (mow, training_data(), training_data()['world_model']), (scalezero, dict(search=searched), searched)
     ):
         names |= set(policy._forward_learn(data))
-        diagnosis = policy.diagnose([batch, batch], [rewarded_play(batch.obs.shape[-1])] * 3)
+        diagnosis = policy.diagnose([batch, batch], dict.fromkeys(range(3), rewarded_play(batch.obs.shape[-1])))
         for episodes, references in (
             ({'return': np.zeros((3, 1))}, [None] * 3), ({'return': np.zeros((3, 1))}, [(0.0, 1.0)] * 3),
             ({name: np.zeros((3, 1)) for name in ('return', 'success_any', 'success_last')}, [None] * 3)

@@ -122,7 +122,7 @@ def test_another_replay_trains_and_resumes_a_run(tmp_path):
     folder = tmp_path / 'stopped'
     before = load(folder)
     assert before['env_step'] < 96 and [path.name for path in (folder / 'ckpt' / 'replay').iterdir()] == \
-        [before['replay']['file']]
+        [before['ranks'][0]['replay']['file']]
     train(config_of('stopped'), resume=str(folder))
     assert differences(load(folder)['policy'], load(tmp_path / 'whole')['policy']) == []
     assert (folder / 'results.csv').read_text() == (tmp_path / 'whole' / 'results.csv').read_text()

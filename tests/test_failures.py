@@ -44,7 +44,7 @@ class DyingEnv(two_task_env.TwoTaskEnv):
 
 def command(run_dir, config, monkeypatch, capsys, resume=None):
     """Run a configuration as the command line does; returns the exit code and what was written to the screen."""
-    monkeypatch.setattr(cli, 'set_up_screen', lambda: None)
+    monkeypatch.setattr(cli, 'set_up_screen', lambda shown: None)
     capsys.readouterr()
     code = cli._run('mow', config, resume)
     return code, capsys.readouterr().err.splitlines()

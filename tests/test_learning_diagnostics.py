@@ -69,7 +69,7 @@ def test_a_policy_answers_for_every_task_whose_play_is_long_enough_and_changes_n
     plays = [play(60, seed=k) for k in range(2)] + [play(5)]
     for k in range(2):
         plays[k].reward[:] = rewards[k]
-    scalars = policy.diagnose([], plays)['scalars']
+    scalars = policy.diagnose([], dict(enumerate(plays)))['scalars']
     assert torch.equal(torch.rand(4), expected), 'the random state has moved'
     assert all(torch.equal(value, before[name]) for name, value in policy._model.state_dict().items())
     found = {name.split('/', 2)[2].rsplit('/', 1)[0] for name in scalars if name.startswith('learning/')}
@@ -87,7 +87,7 @@ def test_a_planted_reward_model_is_recognised():
         head.out.bias[:, one + 1] = 1000.0
     point = float(policy._model.world_model.two_hot.bins[one + 1])
     policy._model.world_model.continuation_head.out.bias.data[:] = 1000.0
-    scalars = policy.diagnose([], [play(60, reward=1.0)] * 3)['scalars']
+    scalars = policy.diagnose([], dict.fromkeys(range(3), play(60, reward=1.0)))['scalars']
     of = lambda name: scalars[f'learning/red/{name}']
     assert of('reward/1_steps/recall') == of('reward/8_steps/recall') == of('reward/8_steps/precision') == 1.0
     assert of('imagination/actor') == pytest.approx(5 * point) == of('imagination/random')
@@ -102,7 +102,7 @@ def test_scalezero_answers_the_first_two_questions_with_signs_of_rewards_and_cha
         policy._model.reward_head.out.bias[:, -1] = 1000.0  # always a reward
         policy._model.value_head.out.bias[:, -1] = 1000.0
     plays = [play(steps, reward=50.0, size=size)] * 2 + [play(5, size=size)]
-    scalars = policy.diagnose([], plays)['scalars']
+    scalars = policy.diagnose([], dict(enumerate(plays)))['scalars']
     of = lambda name: scalars[f'learning/{policy.cfg.tasks[1]}/{name}']
     assert of('reward/1_steps/recall') == of('reward/8_steps/precision') == 1.0
     assert of('value/predicted') == pytest.approx(float(expand(torch.tensor(TINY['value_support'][1]))), rel=1e-4)

@@ -39,7 +39,7 @@ def test_a_run_ends_with_successes_and_resumes_bit_for_bit(tmp_path, monkeypatch
     assert all(not row['normalised'] for row in rows)
     assert (tmp_path / 'whole' / 'report' / 'open_loop_reach.mp4').exists()
     state = load(tmp_path / 'whole')
-    action = state['policy']['collect_memory']['action']
+    action = state['ranks'][0]['acting']['collect_memory']['action']
     assert action.shape[-1] == 4 and action.dtype == torch.float and 0 < action.abs().max() <= 1
 
     monkeypatch.setattr(ENTRY, 'write_report', lambda *_: None)

@@ -50,11 +50,12 @@ def parts(method):
         shared=world.shared is not None, task_head=world.task_head is not None,
         embedding=policy['model']['task_embedding_dim'] > 0, weighting=policy['task_weighting'],
         balance=policy['balance_weight'] > 0 and world.router is not None,
-        norm={type(module) for module in world.vae.modules()} & {nn.BatchNorm2d, nn.GroupNorm},
+        norm={kind for kind in NORMS if any(isinstance(module, kind) for module in world.vae.modules())},
         router_gradient=policy['model']['router_gradient'], clustering=policy['clustering']
     )
 
 
+NORMS = (nn.BatchNorm2d, nn.GroupNorm)
 NO_EXPERTS = dict(experts=0, router=False, balance=False)
 MULTITASK = dict(NO_EXPERTS, task_head=False, weighting='sum')
 
@@ -141,7 +142,7 @@ def test_the_method_reaches_the_results_and_a_resumed_run_keeps_it(tmp_path):
     parser.add_argument('--resume')
     arguments = parse(parser, ['--resume', str(run_dir), '--max-env-step', '96'])
     resumed = resumed_config(arguments)
-    kept = load(run_dir)['cost']
+    kept = load(run_dir)['ranks'][0]['cost']
     train(resumed, resume=str(run_dir))
     assert set(read_results(str(run_dir / 'results.csv')).method) == {'storm_multitask'}
     longer = read_run_record(str(run_dir))

@@ -219,9 +219,11 @@ def test_state_dict_continues_bit_for_bit():
         policy.learn_mode.forward(training_data(seed))
         act(policy, obs, list(range(6)))
     file = io.BytesIO()
-    torch.save(policy.learn_mode.state_dict(), file)
+    torch.save((policy.learn_mode.state_dict(), policy.acting_state()), file)
     file.seek(0)
-    other.learn_mode.load_state_dict(torch.load(file, weights_only=True))
+    learning, acting = torch.load(file, weights_only=True)
+    other.learn_mode.load_state_dict(learning)
+    other.load_acting_state(acting)
     logs, actions = [], []
     for one in (policy, other):
         torch.manual_seed(5)
@@ -267,6 +269,6 @@ def test_report_shows_every_task():
 
 
 @pytest.mark.unittest
-def test_multi_gpu_is_refused_for_now():
-    with pytest.raises(ValueError, match='multi_gpu is not supported yet'):
+def test_di_engines_way_to_several_processes_is_refused():
+    with pytest.raises(ValueError, match='torchrun alone starts several processes'):
         tiny_policy(multi_gpu=True)

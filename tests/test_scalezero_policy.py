@@ -211,6 +211,7 @@ def test_state_dict_continues_exactly_in_another_policy(stages):
     assert policy._model.stage == (1 if stages > 1 else 0)  # it began after update 3
     enter(policy)
     other.learn_mode.load_state_dict(copy.deepcopy(policy.learn_mode.state_dict()))
+    other.load_acting_state(copy.deepcopy(policy.acting_state()))
     for seed in range(3):
         for p in (policy, other):
             torch.manual_seed(3)
@@ -227,7 +228,7 @@ def test_state_dict_continues_exactly_in_another_policy(stages):
 def test_it_is_diagnosed_and_reports_its_experts():
     policy = tiny_scalezero_policy()
     before = copy.deepcopy(policy.learn_mode.state_dict())
-    diagnosis = policy.diagnose((random_search_batch(seed=seed) for seed in range(2)), ())
+    diagnosis = policy.diagnose((random_search_batch(seed=seed) for seed in range(2)), {})
     for name in ('dormant/encoder', 'dormant/backbone', 'latent_norm/latent/red', 'expert_use/entropy'):
         assert diagnosis['scalars'][name] >= 0, name
     assert set(diagnosis['conflict']) == {'encoder', 'backbone'}

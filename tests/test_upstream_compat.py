@@ -74,7 +74,7 @@ def test_the_backbone_is_frozen_in_later_stages():
         policy.learn_mode.forward(dict(search=random_search_batch()))
         moved = {name.split('.')[0] for name, p in policy._model.named_parameters() if not torch.equal(p, before[name])}
         assert ('backbone' in moved) == learns and 'policy_head' in moved
-        conflict = policy.diagnose([random_search_batch()], ())['conflict']
+        conflict = policy.diagnose([random_search_batch()], {})['conflict']
         assert ('backbone' in conflict) == learns and 'encoder' in conflict
 
 

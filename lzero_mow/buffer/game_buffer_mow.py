@@ -55,7 +55,12 @@ class MoWGameBuffer:
         # Seeded by numpy's global generator, hence by DI-engine's set_pkg_seed.
         self._rng = np.random.default_rng(np.random.randint(2 ** 31))
         self._shares = FairShares()
-        self._store = ShardStore({f'env{env_id:04d}': stream for env_id, stream in enumerate(self._streams)})
+        self._store = ShardStore(dict(zip(self._names(cfg.get('tasks', self._tasks)), self._streams)))
+
+    def _names(self, tasks: Sequence[str]) -> List[str]:
+        """Names of the streams by the numbers of their environments in the whole run, of all ranks' tasks."""
+        firsts = [list(tasks).index(task) * self._streams_per_task for task in self._tasks]
+        return [f'env{first + i:04d}' for first in firsts for i in range(self._streams_per_task)]
 
     def _more_fields(self) -> Fields:
         """See `StepStream`."""
@@ -114,7 +119,8 @@ class MoWGameBuffer:
         cfg = self._cfg
         batch = dict(world_model=self.sample_sequences(batch_size, cfg.batch_length, tasks=tasks), imagine=None)
         if cfg.imagine_source == 'replay':
-            batch['imagine'] = self.sample_sequences(cfg.imagine_batch_size, cfg.context_length, tasks=tasks)
+            rollouts = cfg.imagine_batch_size * len(self._tasks) // len(cfg.get('tasks', self._tasks))  # of this rank
+            batch['imagine'] = self.sample_sequences(rollouts, cfg.context_length, tasks=tasks)
         return batch
 
     def sample_for_report(self, n: int, rng: np.random.Generator) -> SequenceBatch:
@@ -180,20 +186,36 @@ class MoWGameBuffer:
         """
         return dict(
             tasks=self._tasks, capacity=self._capacity, rng=self._rng.bit_generator.state,
-            shares=self._shares.state_dict(), streams=[stream.state_dict() for stream in self._streams],
+            shares=self._shares.state_dict(),
+            streams={name: stream.state_dict() for name, stream in self._store.streams.items()},
             shards=self._store.save(folder)
         )
 
     def load(self, folder: Union[str, Path], manifest: Dict[str, Any]) -> None:
-        mine = dict(tasks=self._tasks, capacity=self._capacity, streams=len(self._streams))
-        saved = dict(tasks=manifest['tasks'], capacity=manifest['capacity'], streams=len(manifest['streams']))
-        if mine != saved:
+        streams, saved_streams = self._store.streams, manifest['streams']
+        mine = dict(tasks=self._tasks, capacity=self._capacity, streams=len(streams))
+        saved = dict(tasks=manifest['tasks'], capacity=manifest['capacity'], streams=len(saved_streams))
+        if mine != saved and not (manifest['rng'] is None and streams.keys() <= saved_streams.keys()):
             raise ValueError(f'the saved replay has {saved}, this run has {mine}: resume with the same tasks and sizes')
-        for stream, state in zip(self._streams, manifest['streams']):
-            stream.load_state_dict(state)
+        for name, stream in streams.items():
+            stream.load_state_dict(saved_streams[name])
         self._store.load(folder, manifest['shards'])
-        self._rng.bit_generator.state = manifest['rng']
-        self._shares.load_state_dict(manifest['shares'])
+        if manifest['rng'] is not None:
+            self._rng.bit_generator.state = manifest['rng']
+            self._shares.load_state_dict(manifest['shares'])
+
+    @staticmethod
+    def together(manifests: Sequence[Dict[str, Any]]) -> Dict[str, Any]:
+        """
+        The manifest of the replays of several ranks, for another number of them, each of which loads what is its own;
+        its randomness begins anew.
+        """
+        union = {
+            key: {name: value for manifest in manifests for name, value in manifest[key].items()}
+            for key in ('streams', 'shards')
+        }
+        tasks = [task for manifest in manifests for task in manifest['tasks']]
+        return dict(tasks=tasks, capacity=manifests[0]['capacity'], rng=None, shares=None, **union)
 
     @staticmethod
     def prune(folder: Union[str, Path], manifest: Dict[str, Any]) -> None:

@@ -20,13 +20,14 @@ class ShardStore:
     """
     Writes the streams of a replay into a folder, each time only the steps that are new since the last save. A shard
     ``<stream>_<start>_<stop>.npz`` holds the steps of that range of absolute indices, frames as `PackedFrames` keeps
-    them; it starts at a multiple of CHUNK, hence before the last one ends. It is written under another name, flushed to the disk and then renamed (``lzero_mow.utils.files``), so a file of that
-    name is always complete, whenever the process is killed. The index that ``save`` returns lists the shards of the
-    replay; it belongs in the checkpoint. ``prune`` removes files that no durable checkpoint names.
+    them; it starts at a multiple of CHUNK, hence before the last one ends. It is written under another name, flushed to
+    the disk and then renamed (``lzero_mow.utils.files``), so a file of that name is always complete, whenever the
+    process is killed. The index that ``save`` returns lists the shards of the replay; it belongs in the checkpoint.
+    ``prune`` removes files that no durable checkpoint names.
     """
 
     def __init__(self, streams: Dict[str, StepStream]) -> None:
-        self._streams = streams
+        self.streams = streams
         self._folder = None
         self._shards: Index = {}
 
@@ -39,7 +40,7 @@ class ShardStore:
         folder.mkdir(parents=True, exist_ok=True)
         if folder != self._folder:
             self._folder, self._shards = folder, {}
-        for name, stream in self._streams.items():
+        for name, stream in self.streams.items():
             shards = [shard for shard in self._shards.get(name, []) if shard[2] > stream.oldest]
             self._shards[name] = shards
             written = shards[-1][2] if shards else stream.oldest
@@ -59,7 +60,7 @@ class ShardStore:
         ValueError if a shard is missing, damaged or of another shape.
         """
         folder = Path(folder).resolve()
-        for name, stream in self._streams.items():
+        for name, stream in self.streams.items():
             position = stream.oldest
             for file_name, start, stop in index[name]:
                 if start > position:
@@ -71,7 +72,7 @@ class ShardStore:
                     f'the replay in {folder} lacks the steps from {position} of {name}: it cannot be resumed'
                 )
         self._folder = folder
-        self._shards = {name: [list(shard) for shard in index[name]] for name in self._streams}
+        self._shards = {name: [list(shard) for shard in index[name]] for name in self.streams}
 
 
 def prune(folder: Union[str, Path], index: Index) -> None:

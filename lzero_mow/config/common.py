@@ -38,7 +38,7 @@ class PolicyKeys(LightZeroKeys):
     # (list) Names of the tasks, filled in from `env.tasks`; (bool) train on the GPU, follows from `device`.
     tasks: Names = []
     cuda: bool = False
-    # (bool) DI-engine's switch for training on several GPUs; not supported yet, so it must stay False.
+    # (bool) DI-engine's switch for several processes, which stays False: torchrun starts them, and that is enough.
     multi_gpu: Literal[False] = False
     # (str) Device of the networks and of the observations: 'cpu', 'cuda', or 'auto', a GPU where there is one.
     device: Literal['auto', 'cpu', 'cuda'] = 'cpu'

@@ -5,14 +5,16 @@ import torch
 from ding.policy import Policy
 from ditk import logging
 
+from lzero_mow.multitask.diagnostics.conflict import together
 from lzero_mow.utils.memory import keep_freed_memory
+from lzero_mow.utils.ranks import gathered, joined
 from .reporting import write_report
 from .run import checkpoint
 from .run.interrupts import interruptible
 from .run.random_state import isolated_rng
 from .run.run import Run
-from .run.workers import on_device, resolve
-from .warm_up import gradient_batches, warm_up
+from .run.workers import check_ranks, on_device, resolve
+from .warm_up import warm_up
 
 DIAGNOSIS_BATCHES = 8  # over which the gradients of a diagnosis are summed
 
@@ -53,6 +55,15 @@ def train(
 ) -> Policy:
     """``train_multitask`` with the configuration as one checked tree, as on the command line."""
     keep_freed_memory()
+    with joined():
+        return _train(config, resume, model, model_path, max_train_iter)
+
+
+def _train(
+        config: dict, resume: Optional[str], model: Optional[torch.nn.Module], model_path: Optional[str],
+        max_train_iter: int
+) -> Policy:
+    check_ranks(config)
     config, max_env_step = on_device(config), config['max_env_step']
     # The inner one tells an interrupt from a failed environment before the run is closed, which logs failures.
     with interruptible(), Run(config, resume, model) as run, interruptible():
@@ -88,7 +99,7 @@ def train(
 def _evaluate(run: Run, env_step: int) -> None:
     run.progress.phase('evaluating')
     with isolated_rng(run.cfg.seed):
-        episodes = run.workers.evaluator.eval_tasks(run.schedule.train_iter, env_step)
+        episodes = run.workers.evaluate(run.schedule.train_iter, env_step)
     returns = episodes['return'].mean(axis=1).tolist()
     score = run.log.evaluation(env_step, episodes)
     run.note_times(env_step)
@@ -105,8 +116,8 @@ def _diagnose(run: Run, env_step: int) -> None:
     """Measure the networks' plasticity."""
     run.progress.phase('diagnosing')
     with isolated_rng(run.cfg.seed):
-        batches = gradient_batches(run.workers.buffer, run.cfg.policy, DIAGNOSIS_BATCHES)
-        diagnosis = run.workers.policy.diagnose(batches, run.workers.evaluator.plays)
+        batches = run.workers.gradient_batches(DIAGNOSIS_BATCHES)
+        diagnosis = together(gathered(run.workers.policy.diagnose(batches, run.workers.plays)))
     if diagnosis is not None:
         run.log.diagnosis(env_step, diagnosis)
 
@@ -114,7 +125,7 @@ def _diagnose(run: Run, env_step: int) -> None:
 def _report(run: Run) -> None:
     run.progress.phase('drawing')
     with isolated_rng(run.cfg.seed):
-        write_report(run.run_dir, run.log.results, run.workers.policy, run.workers.buffer, run.cfg.env.tasks)
+        write_report(run.run_dir, run.log.results, run.workers, run.cfg.env.tasks)
 
 
 def _collect(run: Run, epsilon: float) -> int:
@@ -126,8 +137,7 @@ def _collect(run: Run, epsilon: float) -> int:
     if epsilon < 1:
         run.cost.add('decision', workers.collector.deciding_seconds - seconds, workers.interactions() - decided)
     env_step = workers.env_step()
-    for env_id, episode_return, length in workers.collector.drain_episodes():
-        task_id = env_id // run.cfg.env.collector_env_num
+    for task_id, episode_return, length in workers.drain_episodes():
         run.log.episode(run.cfg.env.tasks[task_id], env_step, episode_return, length)
         run.progress.episode(task_id, episode_return)
     return steps
@@ -137,6 +147,7 @@ def _update(run: Run, updates: int) -> None:
     """Train the policy; a loss that is not finite ends the run before anything is saved."""
     workers, policy, env_step = run.workers, run.workers.policy, run.workers.env_step()
     run.progress.phase('training')
+    policy.share_task_state(workers.own)  # what the environments of other ranks' tasks allow
     with run.cost.measure('update', updates):
         for data in workers.samples(updates):
             run.log.update(env_step, policy.learn_mode.forward(data))

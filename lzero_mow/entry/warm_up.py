@@ -1,15 +1,12 @@
 """The first phase of a run: one module set learns from random play, then tasks are grouped (paper section 3.6)."""
 import csv
 import os
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Dict, List, Sequence
 
-import numpy as np
 import torch
 import yaml
 from ditk import logging
 
-from lzero_mow.buffer.batch import TaskBatch
-from lzero_mow.buffer.replay import Replay
 from lzero_mow.config.clusters import by_name
 from lzero_mow.report.pictures.cluster_map import write_cluster_map
 from lzero_mow.report.tables.similarity import write_similarity
@@ -62,9 +59,9 @@ def _train(run: Run, steps: int) -> None:
 def _group(run: Run) -> None:
     """Group the tasks with fresh batches, which don't affect the randomness of training, and record the clusters."""
     run.progress.phase('grouping tasks')
-    tasks, policy = list(run.cfg.env.tasks), run.cfg.policy
+    tasks = list(run.cfg.env.tasks)
     with isolated_rng(run.cfg.seed):
-        grouping = run.workers.policy.group_tasks(gradient_batches(run.workers.buffer, policy))
+        grouping = run.workers.policy.group_tasks(run.workers.gradient_batches(GRADIENT_BATCHES))
     if grouping is None:
         return
     with replacing(os.path.join(run.run_dir, CLUSTERS)) as temporary, open(temporary, 'w') as file:
@@ -76,17 +73,6 @@ def _group(run: Run) -> None:
     names = [[task for task, i in zip(tasks, grouping['clusters']) if i == cluster]
              for cluster in sorted(set(grouping['clusters']))]
     logging.info('clusters: %s', '; '.join(', '.join(group) for group in names))
-
-
-def gradient_batches(buffer: Replay, policy_cfg: Any, number: Optional[int] = None) -> Iterator[TaskBatch]:
-    """
-    Batches to measure gradients on (by default as many as group the tasks), about as large as an update's, with the
-    same number of sequences per task. Drawn by numpy's global state, without the buffer's own randomness.
-    """
-    rng = np.random.default_rng(np.random.randint(2 ** 31))
-    K = len(policy_cfg.tasks)
-    for _ in range(number or GRADIENT_BATCHES):
-        yield buffer.sample_for_report(-(-policy_cfg.batch_size // K) * K, rng)
 
 
 class Curve:

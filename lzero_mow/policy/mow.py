@@ -1,6 +1,6 @@
 """The `mow` policy: world-model update, imagination, agent update, and acting through LightZero's workers."""
 import copy
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 import torch
 from ding.utils import POLICY_REGISTRY
@@ -16,6 +16,7 @@ from lzero_mow.model.common.weighted_sum import weighted_sum, with_entropy_bonus
 from lzero_mow.model.mow.world_model import Routing
 from lzero_mow.model.mow.world_model_loss import balance_loss, weights_of_terms, world_model_terms
 from lzero_mow.multitask.diagnostics.mow import diagnose
+from lzero_mow.utils.ranks import own_tasks, summed, tasks_of_all_ranks, world_size
 from .acting_memory import ActingMemory
 from .decisions import ReadyEnvs
 from .mow_acting import act
@@ -63,7 +64,7 @@ class MoWPolicy(GroupingPolicy):
         self._updates += 1
         by_task, checked = {}, {}  # in the order of computation: the first value that is not finite is reported
         for part, terms in parts.items():
-            by_task.update({f'{part}/{name}': term for name, term in terms.items()})
+            by_task.update({f'{part}/{name}': term for name, term in summed(terms).items()})
             checked.update({**by_task, f'{part}/grad_norm': log[f'{part}/grad_norm'].reshape(1)})
         self._finite.note(checked, self._updates)
         log.update({name: value.mean() for name, value in by_task.items()})
@@ -88,15 +89,15 @@ class MoWPolicy(GroupingPolicy):
         if model.router is not None:
             usage = model.router.usage(model.embedding())
             balance = balance_loss(usage, model.num_tasks, model.router.experts_per_task)
-            loss = loss + cfg.balance_weight * balance
+            loss = loss + cfg.balance_weight * balance / world_size()  # the same on every rank
             log['world_model/balance'] = balance.detach()
             log['router/temperature'] = model.router.temperature
             model.router.step += 1
-        log['world_model/loss'] = loss.detach()
+        log['world_model/loss'] = summed({'loss': loss})['loss']
         log['world_model/grad_norm'] = clipped_step(self._optimizer, [loss], cfg.grad_clip)
         model.choose_experts()
         model.eval()
-        return {name: term.detach() for name, term in terms.items()}, log, latent.detach()
+        return {name: present * term.detach() for name, term in terms.items()}, log, latent.detach()
 
     def _task_losses(self, terms: Dict[str, Tensor]) -> Tensor:
         """L_k, (K,), from its terms."""
@@ -110,8 +111,9 @@ class MoWPolicy(GroupingPolicy):
         cfg, model = self._cfg, self._model
         with self._autocast():
             if cfg.imagine_source == 'batch':
+                rollouts = cfg.imagine_batch_size * len(own_tasks(len(cfg.tasks))) // len(cfg.tasks)  # of this rank
                 latent, action, tasks = context_windows(
-                    latent, batch.action, batch.task, cfg.context_length, cfg.imagine_batch_size
+                    latent, batch.action, batch.task, cfg.context_length, rollouts
                 )
                 routing = model.world_model.route(tasks)
             else:
@@ -126,10 +128,16 @@ class MoWPolicy(GroupingPolicy):
         cfg, agent = self._cfg, self._model.agent
         with self._autocast():
             terms, metrics = agent_terms(agent, rollout, routing, cfg)
-        loss = with_entropy_bonus(terms, cfg.agent_loss_weights).sum() / len(set(rollout.task))
+        loss = with_entropy_bonus(terms, cfg.agent_loss_weights).sum() / len(tasks_of_all_ranks(rollout.task))
         norm = clipped_step(self._agent_optimizer, [loss], cfg.agent_grad_clip)
         agent.update_slow_critic(cfg.critic_ema)
         return {name: value.detach() for name, value in {**terms, **metrics}.items()}, norm
+
+    def task_state(self) -> List[Tensor]:
+        """See the base class; where sigma and background of a task start depends on its first batch."""
+        world, scale, weights = self._model.world_model, self._model.agent.return_scale, self._model.task_weights
+        background = [] if world.background is None else [world.background.picture, world.background.started]
+        return [*super().task_state(), *background, weights.log_sigma, weights.started, scale.low, scale.high]
 
     def report(self, batch: SequenceBatch) -> Dict[str, Any]:
         """Open-loop predictions of one sequence per task, and the router's scores, 0 for experts that aren't chosen."""
@@ -138,10 +146,11 @@ class MoWPolicy(GroupingPolicy):
         pictures = dict(open_loop={self._cfg.tasks[k]: frame for k, frame in frames.items()}, context=context)
         if model.router is not None:
             scores, chosen = model.router.scores(model.embedding()).detach(), model.router.chosen
-            pictures['router'] = torch.zeros_like(scores).scatter_(1, chosen, scores.gather(1, chosen)).cpu().numpy()
+            shown = torch.zeros_like(scores).scatter_(1, chosen, scores.gather(1, chosen))
+            pictures['router'] = shown[sorted(set(batch.task))].cpu().numpy()
         return pictures
 
-    def diagnose(self, batches: Iterable[SequenceBatch], plays: Sequence[RecordedPlay]) -> Dict[str, Any]:
+    def diagnose(self, batches: Iterable[SequenceBatch], plays: Mapping[int, RecordedPlay]) -> Dict[str, Any]:
         """See `lzero_mow.multitask.diagnostics.mow.diagnose`."""
         batches = (batch.to(self._device) for batch in batches)
         with self._autocast():
@@ -154,11 +163,10 @@ class MoWPolicy(GroupingPolicy):
         return world_model + [f'agent/{name}' for name in agent]
 
     def _state_dict_learn(self) -> Dict[str, Any]:
-        """Everything that training changes: networks, optimizers, counters, acting memory."""
+        """Everything that learning changes: networks, optimizers, counters."""
         return dict(
             model=self._model.state_dict(), optimizer=self._optimizer.state_dict(),
-            agent_optimizer=self._agent_optimizer.state_dict(), updates=self._updates,
-            collect_memory=self._collect_memory.state_dict()
+            agent_optimizer=self._agent_optimizer.state_dict(), updates=self._updates
         )
 
     def _load_state_dict_learn(self, state_dict: Dict[str, Any]) -> None:
@@ -166,7 +174,6 @@ class MoWPolicy(GroupingPolicy):
         load_optimizer(self._optimizer, state_dict['optimizer'])
         load_optimizer(self._agent_optimizer, state_dict['agent_optimizer'])
         self._updates = state_dict['updates']
-        self._collect_memory.load_state_dict(state_dict['collect_memory'])
 
     # ------------------------------------------------------------------ collect and eval
 

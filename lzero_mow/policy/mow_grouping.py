@@ -11,6 +11,7 @@ from lzero_mow.config.clusters import BY_GRADIENT, assign
 from lzero_mow.model.mow.split import split
 from lzero_mow.multitask.clustering.grouping import cosine_similarities, group
 from lzero_mow.multitask.clustering.signatures import signatures
+from lzero_mow.utils.ranks import gathered
 from .multitask_policy import MultitaskPolicy
 
 
@@ -50,7 +51,7 @@ class GroupingPolicy(MultitaskPolicy):
                 similarity = self.task_similarity(batches)
                 clusters = group(similarity, cfg.clustering, cfg.model.num_clusters)
             else:
-                clusters = self._assigned(cfg)
+                clusters = gathered(self._assigned(cfg))[0]  # rank 0 draws
             self._split(clusters)
         return dict(clusters=list(world.cluster_of_task), similarity=similarity)
 

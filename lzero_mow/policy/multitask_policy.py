@@ -9,6 +9,7 @@ from easydict import EasyDict
 from torch import Tensor
 
 from lzero_mow.buffer.batch import RecordedPlay, TaskBatch
+from lzero_mow.utils.ranks import own_tasks, told_by_owners
 from .acting_memory import ActingMemory
 from .decisions import ReadyEnvs
 from .finite import FiniteWatch
@@ -31,7 +32,7 @@ class MultitaskPolicy(Policy):
             self, cfg: EasyDict, model: Optional[torch.nn.Module] = None, enable_field: Optional[List[str]] = None
     ) -> None:
         if cfg.get('multi_gpu'):
-            raise ValueError('policy.multi_gpu is not supported yet: train on one device')
+            raise ValueError('policy.multi_gpu is True: leave it False, torchrun alone starts several processes')
         self._finite = FiniteWatch(cfg.tasks)
         super().__init__(cfg, model, enable_field)
 
@@ -62,6 +63,17 @@ class MultitaskPolicy(Policy):
     def on_evaluation(self, returns: Mapping[str, float]) -> None:
         """Called after each evaluation, with the mean return of every task; it may change ``active_tasks``."""
 
+    def task_state(self) -> List[Tensor]:
+        """
+        Tensors (K, ...) that learning keeps for each task, and of which under several ranks only the task's own rank
+        has the row as it is: `share_task_state`.
+        """
+        return [self._action_table()]
+
+    def share_task_state(self, own: Sequence[int]) -> None:
+        """Called before updates and checkpoints, with the tasks of this rank: have others' rows from their ranks."""
+        told_by_owners(self.task_state(), own)
+
     def check_finite(self) -> None:
         """Called once per cycle of updates: raises if a value recorded in ``self._finite`` was not finite."""
         self._finite.check()
@@ -73,11 +85,11 @@ class MultitaskPolicy(Policy):
         Returns:
             - pictures (:obj:`dict`): Any of: 'open_loop', task name -> (3, L, C, H, W) array in [0, 1] with the rows
               true, imagined and difference, and with it 'context', the number of real frames at its start; 'router',
-              (K, E) weights of each task's experts.
+              (K', E) weights of the experts of each of the batch's tasks, ascending.
         """
         return {}
 
-    def diagnose(self, batches: Iterable[TaskBatch], plays: Sequence[RecordedPlay]) -> Optional[Dict[str, Any]]:
+    def diagnose(self, batches: Iterable[TaskBatch], plays: Mapping[int, RecordedPlay]) -> Optional[Dict[str, Any]]:
         """
         Overview:
             Measure, without changing anything, the networks' plasticity on real sequences of the tasks, and where
@@ -89,6 +101,14 @@ class MultitaskPolicy(Policy):
               the tasks' gradients. None for a policy that measures nothing.
         """
         return None
+
+    def acting_state(self) -> Dict[str, Any]:
+        """What acting in this rank's environments has changed, for exact resume."""
+        return dict(collect_memory=self._collect_memory.state_dict())
+
+    def load_acting_state(self, state: Dict[str, Any]) -> None:
+        """Go back to such a state."""
+        self._collect_memory.load_state_dict(state['collect_memory'])
 
     @property
     def target_networks(self) -> List[torch.nn.Module]:
@@ -123,7 +143,7 @@ class MultitaskPolicy(Policy):
         """
 
     def _memory(self, envs_per_task: int) -> ActingMemory:
-        num_envs, model = envs_per_task * len(self._cfg.tasks), self._cfg.model
+        num_envs, model = envs_per_task * len(own_tasks(len(self._cfg.tasks))), self._cfg.model
         action_dim = model.action_space_size if model.continuous_action_space else 0
         return ActingMemory(num_envs, *self._memory_sizes(), action_dim, self._device)
 
@@ -152,9 +172,9 @@ class MultitaskPolicy(Policy):
         return self._act(self._eval_memory, ready, epsilon=0.0, evaluating=True)
 
     def _ready(self, memory: ActingMemory, data: Tensor, action_mask: List, env_ids, timestep: List) -> ReadyEnvs:
-        env_ids = list(env_ids)
-        envs_per_task = len(memory.steps) // len(self._cfg.tasks)
-        tasks = [env_id // envs_per_task for env_id in env_ids]
+        env_ids, own = list(env_ids), own_tasks(len(self._cfg.tasks))
+        envs_per_task = len(memory.steps) // len(own)
+        tasks = [own[env_id // envs_per_task] for env_id in env_ids]
         legal = np.asarray(action_mask, dtype=bool).reshape(len(env_ids), -1)
         self._allow(tasks, legal)
         return ReadyEnvs(data.to(torch.uint8), legal, env_ids, tasks, timestep)

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from lzero_mow.model.common.grouped import GroupedLinear
+from lzero_mow.utils.ranks import sum_gradients
 
 
 def clipped_step(
@@ -12,15 +13,16 @@ def clipped_step(
         after_backward: Optional[Callable] = None
 ) -> Tensor:
     """
-    One optimizer step with the clipped gradients of the sum of `losses`, each of which is made when the one before has
-    been followed back; returns their norm before clipping.
+    One optimizer step with the clipped gradients of the sum of `losses` over all ranks, each of which is made when the
+    one before has been followed back; returns their norm before clipping.
     """
     optimizer.zero_grad(set_to_none=True)
     for loss in losses:
         loss.backward()
+    parameters = [p for group in optimizer.param_groups for p in group['params']]
+    sum_gradients(parameters)
     if after_backward is not None:
         after_backward()
-    parameters = [p for group in optimizer.param_groups for p in group['params']]
     norm = torch.nn.utils.clip_grad_norm_(parameters, max_norm)
     optimizer.step()
     return norm

@@ -1,7 +1,7 @@
 """The `scalezero` policy: one latent world model of all tasks, trained on the results of its own searches."""
 import copy
 from math import log
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 from lzero_mow.multitask.diagnostics.scalezero import diagnose, expert_layers, expert_shares
 from lzero_mow.multitask.dps.freeze import merged_copy
 from lzero_mow.multitask.dps.scaling import ParameterScaling
+from lzero_mow.utils.ranks import summed, tasks_of_all_ranks
 from .acting_memory import ActingMemory
 from .decisions import ReadyEnvs
 from .multitask_policy import MultitaskPolicy
@@ -60,39 +61,46 @@ class ScaleZeroPolicy(MultitaskPolicy):
         model.eval()
 
     def _forward_learn(self, data: Dict[str, SearchBatch]) -> Dict[str, Tensor]:
-        """One update on the 'search' sequences; returns a log, name -> number, still on the device."""
-        cfg, model, batch = self._cfg, self._model, data['search'].to(self._device)
+        """
+        One update on the 'search' sequences, None on a rank whose tasks all rest; returns a log, name -> number, still
+        on the device.
+        """
+        cfg, model, batch = self._cfg, self._model, None if data is None else data['search'].to(self._device)
         model.train()
-        alpha, present, clip = self._entropy_weight(), len(set(batch.task)), None
-        scale = 1 / present
+        alpha, tasks, clip = self._entropy_weight(), tasks_of_all_ranks(() if batch is None else batch.task), None
+        scale = 1 / len(tasks)
         if cfg.upstream_compat:  # upstream's steps depend on the number of tasks
             scale, clip = 1.0, encoder_clip(model, batch, self._updates)
-        terms: Dict[str, Tensor] = {}
+        names = (*cfg.loss_weights, 'entropy')
+        terms = {name: torch.zeros(model.num_tasks, device=self._device) for name in names}
         losses = (scale * self._task_losses(part, alpha).sum() for part in self._parts_of_terms(batch, terms))
         with self._scaling.solved_heads_frozen():
             norm = clipped_step(self._optimizer, losses, cfg.grad_clip, clip)
         model.eval()
-        self._update_entropy_weight(terms['entropy'], batch.task)
+        terms = summed(terms)
+        self._update_entropy_weight(terms['entropy'], tasks)
         self._update_target()
         self._updates += 1
         self._scaling.step(self._updates)
         self._merged = None
-        loss = self._task_losses(terms, alpha).sum() / present
+        loss = self._task_losses(terms, alpha).sum() / len(tasks)
         terms = {f'world_model/{name}': term for name, term in terms.items()}
         self._finite.note({**terms, 'world_model/grad_norm': norm.reshape(1)}, self._updates)
-        log = {name: term.sum() / present for name, term in terms.items()}
+        log = {name: term.sum() / len(tasks) for name, term in terms.items()}
         log.update({'world_model/loss': loss, 'world_model/grad_norm': norm})
         log['world_model/entropy_weight'] = alpha
-        for k in set(batch.task):
+        for k in sorted(tasks):
             log.update({f'task/{cfg.tasks[k]}/{name}': value[k] for name, value in terms.items()})
         return log
 
-    def _parts_of_terms(self, batch: SearchBatch, whole: Dict[str, Tensor]) -> Iterator[Dict[str, Tensor]]:
-        """The terms of one micro-batch after the other, which add up to those of the batch: these are left in `whole`."""
+    def _parts_of_terms(self, batch: Optional[SearchBatch], whole: Dict[str, Tensor]) -> Iterator[Dict[str, Tensor]]:
+        """The terms of one micro-batch after the other, which add up to the batch's: they are added to `whole`."""
+        if batch is None:
+            return
         counts = step_counts(batch, self._cfg)
         for part in batch.parts(self._cfg.micro_batch_size):
             terms = self._terms(part, counts)
-            whole.update({name: whole.get(name, 0) + term.detach() for name, term in terms.items()})
+            whole.update({name: whole[name] + term.detach() for name, term in terms.items()})
             yield terms
 
     def _terms(self, batch: SearchBatch, counts: Optional[Dict[str, Tensor]] = None) -> Dict[str, Tensor]:
@@ -117,7 +125,7 @@ class ScaleZeroPolicy(MultitaskPolicy):
         low, high = self._cfg.entropy_weight_bounds
         return self._log_alpha.detach().exp().clamp(low, high)
 
-    def _update_entropy_weight(self, entropy: Tensor, tasks: Sequence[int]) -> None:
+    def _update_entropy_weight(self, entropy: Tensor, tasks: Collection[int]) -> None:
         """Move alpha so that the policies' entropy (K,) follows a linearly falling share of its range."""
         cfg, model = self._cfg, self._model
         present = torch.tensor([k in tasks for k in range(model.num_tasks)]).to(self._device, non_blocking=True)
@@ -157,7 +165,7 @@ class ScaleZeroPolicy(MultitaskPolicy):
             return {}
         return dict(router=expert_shares(self._model, batch.to(self._device)).mean(0).cpu().numpy())
 
-    def diagnose(self, batches: Iterable[SearchBatch], plays: Sequence[RecordedPlay]) -> Dict[str, Any]:
+    def diagnose(self, batches: Iterable[SearchBatch], plays: Mapping[int, RecordedPlay]) -> Dict[str, Any]:
         """See `lzero_mow.multitask.diagnostics.scalezero.diagnose`."""
         batches = (batch.to(self._device) for batch in batches)
         losses_fn = lambda batch: self._task_losses(self._terms(batch), self._entropy_weight())
@@ -171,12 +179,11 @@ class ScaleZeroPolicy(MultitaskPolicy):
         return [f'world_model/{name}' for name in names]
 
     def _state_dict_learn(self) -> Dict[str, Any]:
-        """Everything that training changes: networks, optimizers, counters, acting memory, randomness of searches."""
+        """Everything that learning changes: networks, optimizers, counters."""
         return dict(
             model=self._model.state_dict(), target=self._target.state_dict(), optimizer=self._optimizer.state_dict(),
             log_alpha=self._log_alpha.detach(), alpha_optimizer=self._alpha_optimizer.state_dict(),
-            updates=self._updates, scaling=self._scaling.state_dict(), collect_memory=self._collect_memory.state_dict(),
-            rng=self._rng.bit_generator.state
+            updates=self._updates, scaling=self._scaling.state_dict()
         )
 
     def _load_state_dict_learn(self, state_dict: Dict[str, Any]) -> None:
@@ -188,8 +195,14 @@ class ScaleZeroPolicy(MultitaskPolicy):
             self._log_alpha.copy_(state_dict['log_alpha'])
         self._updates = state_dict['updates']
         self._scaling.load_state_dict(state_dict['scaling'])
-        self._collect_memory.load_state_dict(state_dict['collect_memory'])
-        self._rng.bit_generator.state = state_dict['rng']
+
+    def acting_state(self) -> Dict[str, Any]:
+        """See the base class; the searches draw random numbers of their own."""
+        return dict(super().acting_state(), rng=self._rng.bit_generator.state)
+
+    def load_acting_state(self, state: Dict[str, Any]) -> None:
+        super().load_acting_state(state)
+        self._rng.bit_generator.state = state['rng']
 
     def load_networks(self, networks: Dict[str, Tensor]) -> None:
         """See the base class; the slowly moving copy starts from them too, and their stage is adopted."""

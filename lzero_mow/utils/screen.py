@@ -1,5 +1,6 @@
 """The screen, shared by log lines and a run's live lines. Imports no torch."""
 import logging
+import os
 from pathlib import Path
 
 from rich.console import Console
@@ -12,11 +13,16 @@ WORKER_LOGGERS = ('collector_logger', 'evaluator_logger')
 SCREEN = Console(stderr=True)
 
 
-def set_up_screen() -> None:
+def is_first_process() -> bool:
+    """Whether this is the process that writes and shows, of those that torchrun has started, if it has."""
+    return int(os.environ.get('RANK', 0)) == 0
+
+
+def set_up_screen(shown: bool = True) -> None:
     """
     Send this package's log lines, and all warnings, to the screen: above the live lines on a terminal, as plain lines
     elsewhere. What DI-engine and LightZero log below that level stays in the run's log files. Only for command lines,
-    because it replaces the root logger's handlers.
+    because it replaces the root logger's handlers. A process that is not `shown` leaves the screen to another one.
     """
     if SCREEN.is_terminal:
         handler = RichHandler(console=SCREEN, show_path=False, log_time_format='%H:%M:%S')
@@ -27,6 +33,8 @@ def set_up_screen() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
+    handler.setLevel(logging.INFO if shown else logging.ERROR)
+    SCREEN.quiet = not shown
     logging.raiseExceptions = False  # if the disk is full, no traceback for each lost line
 
 

@@ -22,6 +22,7 @@ from lzero.mcts.buffer.game_segment import GameSegment
 from lzero.mcts.utils import prepare_observation
 from lzero.worker import MuZeroSegmentCollector
 
+from lzero_mow.utils.ranks import total
 from .collector_state import CollectorState
 from .env_health import close_environments, explained_failures, task_name, wait_until_ready
 from .env_stream import EnvStream
@@ -80,7 +81,8 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
     ) -> List[Any]:
         """
         Overview:
-            Step the environments together until enough segments are complete, by default one per environment.
+            Step the environments together until enough segments are complete, by default one per environment. Several
+            ranks step together too, and count the segments of all; one of them may have no environment to step.
         Arguments:
             - policy_kwargs (:obj:`Optional[Dict[str, float]]`): ``temperature`` (default 1), ``epsilon`` (default 0).
             - env_ids (:obj:`Optional[Sequence[int]]`): Step only these, the others wait; by default all.
@@ -91,10 +93,12 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
             - RuntimeError: If an environment dies or returns an abnormal step; names the environment and its task.
         """
         env_ids = range(self._env_num) if env_ids is None else env_ids
-        num_segments = num_segments or self._default_num_segments or len(env_ids)
+        num_segments = num_segments or self._default_num_segments or total(len(env_ids))
         policy_kwargs = {'temperature': 1.0, 'epsilon': 0.0, **(policy_kwargs or {})}
         self._close_interrupted_episodes()
-        while len(self.game_segment_pool) < num_segments:
+        while total(len(self.game_segment_pool)) < num_segments:
+            if not len(env_ids):
+                continue
             with self._timer:
                 ready_obs = wait_until_ready(self._env)
                 obs = {env_id: ready_obs[env_id] for env_id in env_ids}

@@ -1,6 +1,7 @@
 """Saving and restoring a collector between two `collect` calls."""
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Sequence
 
+import numpy as np
 from ding.envs import BaseEnvManager
 from ding.envs.env_manager.base_env_manager import EnvState
 from ditk import logging
@@ -52,6 +53,18 @@ class CollectorState:
             self._interrupted = True
         else:
             unpack_environments(state['environments'], self._env)
+
+    def load_counts(self, states: Sequence[Dict[str, Any]], env_ids: range) -> None:
+        """
+        Go on from the states that another number of ranks had, with the environments that have these numbers in the
+        run: new episodes begin, and the newest steps, fewer than two segments per environment, are lost.
+        """
+        steps = np.concatenate([unpack(state['plain']['_envsteps']) for state in states])
+        episodes = [unpack(flight)['episode_id'] for state in states for flight in state['flights']]
+        self._envsteps[:] = steps[env_ids.start:env_ids.stop]
+        self._total_envstep_count = int(self._envsteps.sum())
+        for stream, env_id in zip(self._streams, env_ids):
+            stream.episode_id = episodes[env_id] + 1
 
 
 def pack_environments(manager: BaseEnvManager) -> Optional[Dict[str, Any]]:

@@ -65,7 +65,8 @@ class MoWEvaluator(MuZeroEvaluator):
             .reshape(-1, each * self.policy_config.evaluator_env_num)
             for name in infos[0]
         }
-        self._logger.info('update %d, step %d: returns %s', train_iter, envstep, episodes['return'].tolist())
+        if self._logger is not None:  # as LightZero's evaluator has it on ranks other than 0
+            self._logger.info('update %d, step %d: returns %s', train_iter, envstep, episodes['return'].tolist())
         return episodes
 
     def _play(self, each: int) -> List[List[Dict[str, Any]]]:

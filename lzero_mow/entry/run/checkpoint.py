@@ -6,7 +6,7 @@ shards that ``latest`` lists) and ``ckpt/ckpt_best.pth.tar`` (the weights of the
 """
 import os
 import pickle
-from typing import Any, BinaryIO, Dict, Optional, Protocol
+from typing import Any, BinaryIO, Dict, Optional, Protocol, Sequence
 
 import torch
 
@@ -14,11 +14,14 @@ from lzero_mow.buffer.replay import Replay
 from lzero_mow.policy.multitask_policy import MultitaskPolicy
 from lzero_mow.utils.files import replacing
 from lzero_mow.utils.paths import LATEST
+from lzero_mow.utils.ranks import gathered, rank
 
-FORMAT = 9
+FORMAT = 10
 FOLDER = os.path.dirname(LATEST)
 BEST = os.path.join(FOLDER, 'ckpt_best.pth.tar')
 REPLAY = os.path.join(FOLDER, 'replay')
+# The parts of which each rank has its own; the others are the same everywhere.
+OF_RANK = ('acting', 'collector', 'replay', 'random', 'cost')
 # What the warm-up writes into the run folder.
 CURVE, CLUSTERS, SIMILARITY = WARM_UP = ('warm_up.csv', 'clusters.yaml', 'similarity.csv')
 
@@ -103,7 +106,8 @@ def save_run(run_dir: str, position: dict, parts: Dict[str, Part]) -> None:
     """
     Overview:
         Save a run: its parts, of which the replay writes new shards, then the checkpoint that lists them. Only then
-        are the shards removed that it does not list. A stop at any point leaves a checkpoint and all of its shards.
+        are the shards removed that it does not list. A stop at any point leaves a checkpoint and all of its shards. All
+        ranks call it: each writes its shards, and rank 0 the checkpoint.
     Arguments:
         - position (:obj:`dict`): What the checkpoint says besides its parts.
         - parts (:obj:`dict`): Name -> part; one of them is the 'replay', a ``ReplayFolder``.
@@ -111,8 +115,10 @@ def save_run(run_dir: str, position: dict, parts: Dict[str, Part]) -> None:
         - CheckpointError: if it cannot be written; the last one is untouched then.
     """
     states = {name: part.state_dict() for name, part in parts.items()}
-    write_atomically(dict(position, format=FORMAT, **states), os.path.join(run_dir, LATEST))
-    parts['replay'].prune()
+    of_ranks = gathered({name: states.pop(name) for name in OF_RANK})
+    if rank() == 0:
+        write_atomically(dict(position, format=FORMAT, ranks=of_ranks, **states), os.path.join(run_dir, LATEST))
+        parts['replay'].prune([own['replay'] for own in of_ranks])
 
 
 def load_run(run_dir: str) -> dict:
@@ -154,23 +160,32 @@ class ReplayFolder:
 
     def __init__(self, replay: Replay, run_dir: str) -> None:
         self._replay, self._folder = replay, os.path.join(run_dir, REPLAY)
-        self._manifest: dict = {}
 
     def state_dict(self) -> dict:
         """Write the shards that are new."""
         try:
             os.makedirs(self._folder, exist_ok=True)
-            self._manifest = self._replay.save(self._folder)
+            return self._replay.save(self._folder)
         except OSError as error:
             raise save_failure(self._folder, error) from error
-        return self._manifest
 
     def load_state_dict(self, state: dict) -> None:
         self._replay.load(self._folder, state)
 
-    def prune(self) -> None:
-        """Remove the shards that the last state does not list."""
-        self._replay.prune(self._folder, self._manifest)
+    def load_states(self, states: Sequence[dict]) -> None:
+        """Load what is this rank's from the states of another number of ranks."""
+        self.load_state_dict(self._replay.together(states))
+
+    def prune(self, states: Sequence[dict]) -> None:
+        """Remove the shards that the states of all ranks do not list."""
+        self._replay.prune(self._folder, states[0] if len(states) == 1 else self._replay.together(states))
+
+
+class ActingState:
+    """What a policy remembers of the environments that it acts in, as a part of a run."""
+
+    def __init__(self, policy: MultitaskPolicy) -> None:
+        self.state_dict, self.load_state_dict = policy.acting_state, policy.load_acting_state
 
 
 class WarmUpFiles:

@@ -10,6 +10,7 @@ from scipy.stats import bootstrap
 from lzero_mow.config.envs import evaluation_episodes
 from lzero_mow.config.suites import RANDOM
 from lzero_mow.report.tables.results import append_results, evaluation_rows
+from lzero_mow.utils.ranks import of_all_tasks, own_tasks
 from lzero_mow.worker.reference_play import play_tasks
 
 RANDOM_PLAY = 'random.csv'  # in the run folder, with the columns of results.csv
@@ -40,7 +41,9 @@ def random_play(env_cls: type, cfg: EasyDict, seed: int, run_dir: str) -> Option
     """
     if not hasattr(env_cls, f'{RANDOM}_action'):
         return None
-    ends = play_tasks(env_cls, cfg, RANDOM, seed, evaluation_episodes(cfg))
+    own = own_tasks(len(cfg.tasks))
+    own_cfg = EasyDict(cfg, tasks=cfg.tasks[own.start:own.stop])
+    ends = of_all_tasks(play_tasks(env_cls, own_cfg, RANDOM, seed, evaluation_episodes(cfg)))
     scores = env_cls.reference_scores(cfg)
     path = os.path.join(run_dir, RANDOM_PLAY)
     with suppress(FileNotFoundError):

@@ -2,6 +2,7 @@
 import contextlib
 import os
 import traceback
+from tempfile import TemporaryDirectory
 from typing import IO, Dict, Optional
 
 import numpy as np
@@ -15,6 +16,7 @@ from lzero_mow.report.tables.results import read_results
 from lzero_mow.report.tables.run_record import RunRecord, write_run_record
 from lzero_mow.report.tables.times import Times
 from lzero_mow.utils.files import locked
+from lzero_mow.utils.ranks import gathered, rank, total, world_size
 from lzero_mow.utils.screen import SCREEN
 from . import checkpoint
 from .cost import Cost
@@ -33,7 +35,8 @@ class Run:
         Everything a training loop works with. Use as a context manager: at the end environments and log are closed, and
         if the block fails a log line says how to go on.
     Attributes:
-        workers, log, progress, schedule, cost, cfg (the compiled config), run_dir.
+        workers, log, progress, schedule, cost, cfg (the compiled config), run_dir (of ranks other than 0, which only
+        write the replay's steps and read checkpoints in the run's folder, one that is thrown away).
     """
 
     def __init__(self, config: dict, resume: Optional[str] = None, model: Optional[torch.nn.Module] = None) -> None:
@@ -46,7 +49,9 @@ class Run:
             - ValueError: if the folder is in use already, or if the run to resume has other tasks or shapes.
             - CheckpointError: if there is nothing to resume.
         """
-        self.config, self.run_dir, self.cost = config, resume or config['exp_name'], Cost()
+        self.config, self._saved_dir, self.cost = config, resume or config['exp_name'], Cost()
+        self._scratch = None if rank() == 0 else TemporaryDirectory()
+        self.run_dir = self._saved_dir if self._scratch is None else self._scratch.name
         state = self._saved_state() if resume else None
         self.cfg = compile_run(config)
         self._env_cls = checked_env_cls(self.cfg.env)
@@ -79,12 +84,12 @@ class Run:
             save_config(self.config, total_config)  # only now: a run that cannot be resumed keeps its own
 
     def _saved_state(self) -> dict:
-        saved = load_run_config(self.run_dir)  # refuses a folder that is none of ours
-        state = checkpoint.load_run(self.run_dir)
-        check_identity(state['identity'], run_identity(self.config), f"resume '{self.run_dir}'")
+        saved = load_run_config(self._saved_dir)  # refuses a folder that is none of ours
+        state = checkpoint.load_run(self._saved_dir)
+        check_identity(state['identity'], run_identity(self.config), f"resume '{self._saved_dir}'")
         asked, reached = self.config['max_env_step'], state['env_step']
         if asked < min(reached, saved['max_env_step']):
-            raise ValueError(f"'{self.run_dir}' is at environment step {reached} already: --max-env-step is {asked}")
+            raise ValueError(f"'{self._saved_dir}' is at environment step {reached} already: --max-env-step is {asked}")
         return state
 
     @property
@@ -92,15 +97,29 @@ class Run:
         """What a checkpoint consists of, in the order in which a resumed run loads it."""
         workers = self.workers
         return dict(
-            policy=workers.policy.learn_mode, collector=workers.collector, workers=workers,
-            replay=checkpoint.ReplayFolder(workers.buffer, self.run_dir), schedule=self.schedule, log=self.log,
+            policy=workers.policy.learn_mode, acting=checkpoint.ActingState(workers.policy),
+            collector=workers.collector, workers=workers,
+            replay=checkpoint.ReplayFolder(workers.buffer, self._saved_dir), schedule=self.schedule, log=self.log,
             cost=self.cost, warm_up=checkpoint.WarmUpFiles(self.run_dir),
             random=RandomState()  # last, in case that loading the others draws random numbers
         )
 
     def _load(self, state: dict) -> None:
+        if rank() > 0:
+            self.log.copy_tables(self._saved_dir)
+        of_ranks, workers = state['ranks'], self.workers
+        same = len(of_ranks) == world_size()
         for name, part in self.parts.items():
-            part.load_state_dict(state[name])
+            if name not in checkpoint.OF_RANK:
+                part.load_state_dict(state[name])
+            elif same:
+                part.load_state_dict(of_ranks[rank()][name])
+            elif name == 'collector':
+                workers.regroup([own[name] for own in of_ranks])
+            elif name == 'replay':
+                part.load_states([own[name] for own in of_ranks])
+            elif name == 'cost' and rank() == 0:
+                part.load_state_dict(dict(of_ranks[0][name], cpu=sum(own[name]['cpu'] for own in of_ranks)))
         self.progress.evaluation(self.log.last_scores)
         self._saved_step = state['env_step']
         logging.info(
@@ -121,6 +140,7 @@ class Run:
         Raises:
             - CheckpointError: if it cannot be written; the last one is untouched then.
         """
+        self.workers.policy.share_task_state(self.workers.own)
         position = self._position()
         checkpoint.save_run(self.run_dir, position, self.parts)
         self._saved_step = position['env_step']
@@ -133,8 +153,8 @@ class Run:
         record = RunRecord(
             method=self.config['method'], seed=self.config['seed'], tasks=list(self.cfg.env.tasks), env_step=env_step,
             interactions=self.workers.interactions(), updates=self.schedule.warm_up_iter + self.schedule.train_iter,
-            cpu_seconds=round(cost['cpu'], 1), wall_seconds=round(cost['wall'], 1),
-            model_bytes=4 * sum(map(count_parameters, networks)), peak_memory_bytes=cost['peak_memory']
+            cpu_seconds=round(sum(gathered(cost['cpu'])), 1), wall_seconds=round(cost['wall'], 1),
+            model_bytes=4 * sum(map(count_parameters, networks)), peak_memory_bytes=total(cost['peak_memory'])
         )
         write_run_record(self.run_dir, record)
         self._show_what_was_learned()
@@ -159,6 +179,7 @@ class Run:
         """Write ``ckpt_best``, the networks alone, if no ``score`` so far was higher."""
         if score >= self.schedule.best_score:  # of equal ones, such as no success at all, the later
             self.schedule.best_score = score
+            self.workers.policy.share_task_state(self.workers.own)
             networks = {'model': self.workers.policy._model.state_dict()}
             best = dict(self._position(), format=checkpoint.FORMAT, score=score, policy=networks)
             checkpoint.write_atomically(best, os.path.join(self.run_dir, checkpoint.BEST))
@@ -178,7 +199,7 @@ class Run:
         """Show and log how far and how fast the run is."""
         env_step, train_iter = self.workers.env_step(), self.schedule.train_iter
         self.progress.step(env_step, train_iter)
-        transitions, interactions = self.workers.buffer.get_num_of_transitions(), self.workers.interactions()
+        transitions, interactions = total(self.workers.buffer.get_num_of_transitions()), self.workers.interactions()
         self.log.speed(env_step, train_iter, self.progress.steps_per_second, transitions, interactions)
 
     def __enter__(self) -> 'Run':
@@ -203,8 +224,11 @@ class Run:
                 with contextlib.suppress(*foreseen):
                     part.close()
         if isinstance(error, Exception):
-            with contextlib.suppress(OSError), open(os.path.join(self.run_dir, 'log', 'error.txt'), 'w') as file:
+            name = 'error.txt' if rank() == 0 else f'error_of_rank{rank()}.txt'
+            with contextlib.suppress(OSError), open(os.path.join(self._saved_dir, 'log', name), 'w') as file:
                 traceback.print_exception(kind, error, trace, file=file)
+        if self._scratch is not None:
+            self._scratch.cleanup()
 
 
 def lock_run(run_dir: str) -> IO:

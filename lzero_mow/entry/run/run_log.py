@@ -1,5 +1,7 @@
 """What a run records over environment steps: ``results.csv``, ``diagnostics.csv``, ``times.csv``, TensorBoard."""
+import contextlib
 import os
+import shutil
 from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
@@ -115,6 +117,12 @@ class RunLog:
         )
         for name, value in scalars.items():
             self.writer.add_scalar(f'run/{name}', value, env_step)
+
+    def copy_tables(self, folder: str) -> None:
+        """Begin with the tables in another run folder, which may be longer than a checkpoint says."""
+        for path in (self.results, self.diagnostics, self.times):
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copy(os.path.join(folder, os.path.basename(path)), path)
 
     def state_dict(self) -> dict:
         """

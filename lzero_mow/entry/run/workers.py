@@ -1,9 +1,10 @@
 """The parts of a run, built from LightZero's two configs, which name them in DI-engine's registries."""
+import itertools
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 from zlib import crc32
 
 import numpy as np
@@ -16,6 +17,7 @@ from ding.worker.collector.base_serial_collector import get_serial_collector_cls
 from ding.worker.replay_buffer.base_buffer import get_buffer_cls
 from easydict import EasyDict
 
+from lzero_mow.buffer.batch import RecordedPlay, TaskBatch
 from lzero_mow.buffer.prefetch import prefetched
 from lzero_mow.buffer.replay import Replay
 from lzero_mow.config.algorithms import ALGORITHMS
@@ -25,6 +27,7 @@ from lzero_mow.config.keys import DERIVED_KEYS
 from lzero_mow.config.tree import merge
 from lzero_mow.config.validate import validate
 from lzero_mow.policy.multitask_policy import MultitaskPolicy
+from lzero_mow.utils.ranks import gathered, of_all_tasks, own_tasks, rank, world_size
 from .scalar_writer import NoScalars
 
 COLLECTING, EVALUATING = 0, 1
@@ -32,30 +35,37 @@ COLLECTING, EVALUATING = 0, 1
 
 @dataclass
 class Workers:
-    """What a run consists of, besides its log."""
+    """
+    What a run consists of, besides its log. Environments and replay are those of this rank's tasks, ``own``: the
+    collector, the evaluator and the replay number these from 0, everything else has the numbers of the run.
+    """
     cfg: EasyDict
     policy: MultitaskPolicy
     collector: Any
     evaluator: Any
     buffer: Replay
+    own: range
 
     def __post_init__(self) -> None:
-        # Steps of each task that others took while it was not collected.
-        self._steps_idle = np.zeros(len(self.cfg.env.tasks), dtype=np.int64)
+        # Steps that each task took, and that others took while it was not collected.
+        self._steps_taken = np.zeros(len(self.cfg.env.tasks), dtype=np.int64)
+        self._steps_idle = np.zeros_like(self._steps_taken)
 
     def env_step(self) -> int:
         """
         The clock of a run: environment steps that every task has taken or was idle for. Tasks advance together; if
         environments reset in processes of their own, one may be a few steps ahead.
         """
-        return int((self._steps_taken() + self._steps_idle).min())
+        return int((self._steps_taken + self._steps_idle).min())
 
     def interactions(self) -> int:
         """Environment steps taken so far, all tasks together."""
-        return int(self._steps_taken().sum())
+        return int(self._steps_taken.sum())
 
-    def _steps_taken(self) -> np.ndarray:
-        return self.collector.envsteps.reshape(len(self.cfg.env.tasks), -1).sum(axis=1)
+    def note_steps(self) -> None:
+        """Count the steps that the collectors of all ranks have taken."""
+        own = self.collector.envsteps.reshape(len(self.own), -1).sum(axis=1)
+        self._steps_taken = np.concatenate(gathered(own))
 
     def collect(self, train_iter: int, epsilon: float, until: int) -> int:
         """
@@ -63,25 +73,71 @@ class Workers:
         of them took. If all tasks are idle, time advances to the next evaluation, which may reactivate some, or to the
         run's last step.
         """
-        before, taken, active = self.env_step(), self._steps_taken(), self.policy.active_tasks
+        before, taken, active = self.env_step(), self._steps_taken, self.policy.active_tasks
         if not active:
             self._steps_idle += min(self.cfg.policy.eval_freq, until - before)
             return 0
         envs_per_task = self.cfg.env.collector_env_num
-        env_ids = [task * envs_per_task + i for task in active for i in range(envs_per_task)]
+        env_ids = [task * envs_per_task + i for task in self._numbers(active) for i in range(envs_per_task)]
         segments = self.collector.collect(
-            num_segments=len(env_ids), train_iter=train_iter, policy_kwargs=dict(temperature=1.0, epsilon=epsilon),
-            env_ids=env_ids
+            num_segments=len(active) * envs_per_task, train_iter=train_iter,
+            policy_kwargs=dict(temperature=1.0, epsilon=epsilon), env_ids=env_ids
         )
         self.buffer.push_game_segments(segments)
+        self.note_steps()
         idle = [task for task in range(len(taken)) if task not in active]
-        self._steps_idle[idle] += (self._steps_taken() - taken)[active].min()
+        self._steps_idle[idle] += (self._steps_taken - taken)[active].min()
         return self.env_step() - before
 
+    def drain_episodes(self) -> List[Tuple[int, float, int]]:
+        """The episodes of all tasks that have ended since the last call: (task, raw return, length in steps)."""
+        per_task, drained = self.cfg.env.collector_env_num, self.collector.drain_episodes()
+        own = [(self.own[env_id // per_task], *rest) for env_id, *rest in drained]
+        return [episode for of_rank in gathered(own) for episode in of_rank]
+
+    def evaluate(self, train_iter: int, env_step: int) -> Dict[str, np.ndarray]:
+        """See `MoWEvaluator.eval_tasks`: the episodes of all tasks."""
+        return of_all_tasks(self.evaluator.eval_tasks(train_iter, env_step))
+
+    @property
+    def plays(self) -> Dict[int, RecordedPlay]:
+        """The beginning of an episode of the last evaluation, by task of this rank."""
+        return dict(zip(self.own, self.evaluator.plays))
+
+    def gradient_batches(self, number: int) -> Iterator[TaskBatch]:
+        """
+        Batches of this rank's tasks to measure gradients on, about as large as an update's, with the same number of
+        sequences per task. Drawn by numpy's global state, without the buffer's own randomness.
+        """
+        rng = np.random.default_rng(np.random.randint(2 ** 31))
+        per_task = -(-self.cfg.policy.batch_size // len(self.cfg.env.tasks))
+        for _ in range(number):
+            yield self.numbered(self.buffer.sample_for_report(per_task * len(self.own), rng))
+
     def samples(self, count: int) -> Iterator[Any]:
-        """The data of so many updates, of the tasks that are active now; a thread draws ahead, but no more than these."""
-        tasks = self.policy.active_tasks
-        return prefetched(lambda: self.buffer.sample(self.cfg.policy.batch_size, tasks), count)
+        """
+        The data of so many updates, of this rank's tasks that are active now: of a batch, which all ranks share, the
+        part of these tasks, None for none. A thread draws ahead, but no more than so many.
+        """
+        active, batch_size = self.policy.active_tasks, self.cfg.policy.batch_size
+        tasks = self._numbers(active)
+        if not tasks:
+            return itertools.repeat(None, count)
+        before = sum(task < self.own.start for task in active)  # those of lower ranks
+        share = batch_size * (before + len(tasks)) // len(active) - batch_size * before // len(active)
+        return prefetched(lambda: self.numbered(self.buffer.sample(share, tasks)), count)
+
+    def numbered(self, data: Any) -> Any:
+        """What the replay has drawn, a batch or a dict of them, with the run's numbers of the tasks."""
+        if world_size() == 1:
+            return data
+        if isinstance(data, dict):
+            return {name: batch and self.numbered(batch) for name, batch in data.items()}
+        return replace(data, task=tuple(self.own[task] for task in data.task))
+
+    def _numbers(self, tasks: Sequence[int]) -> List[int]:
+        """The numbers that collector, evaluator and replay have for those of some tasks that are this rank's."""
+        return [task - self.own.start for task in tasks if task in self.own]
 
     def state_dict(self) -> List[int]:
         """The steps that each task was idle for; collector, policy and replay are parts of their own."""
@@ -89,6 +145,12 @@ class Workers:
 
     def load_state_dict(self, state: List[int]) -> None:
         self._steps_idle[:] = state
+        self.note_steps()
+
+    def regroup(self, collectors: Sequence[dict]) -> None:
+        """Let the collector go on where those of another number of ranks stopped, whose states these are."""
+        per_task = self.cfg.env.collector_env_num
+        self.collector.load_counts(collectors, range(self.own.start * per_task, self.own.stop * per_task))
 
     def close(self) -> None:
         self.collector.close()
@@ -116,6 +178,15 @@ def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int
     )
     validate(config)
     return config
+
+
+def check_ranks(config: dict) -> None:
+    """ValueError if the run cannot be shared out over the processes that torchrun has started."""
+    tasks, ranks = len(config['env']['tasks']), world_size()
+    if ranks > tasks:
+        raise ValueError(f'torchrun has started {ranks} processes for {tasks} tasks: start at most one for each')
+    if ranks > 1 and config['policy'].get('upstream_compat'):
+        raise ValueError('policy.upstream_compat is True: it clips by the last task, which a single rank would have')
 
 
 def on_device(config: dict) -> dict:
@@ -155,7 +226,9 @@ def build_workers(cfg: EasyDict, create_cfg: dict, run_dir: str, model: Optional
     Build environments, policy, replay, collector and evaluator from the two configs, and seed everything; `model` takes
     the place of the one that the config describes. If a part fails, the environments are closed.
     """
-    env_fn, collector_cfgs, evaluator_cfgs = get_vec_env_setting(cfg.env)
+    own = own_tasks(len(cfg.env.tasks))
+    own_cfg = EasyDict(cfg.env, tasks=cfg.env.tasks[own.start:own.stop])
+    env_fn, collector_cfgs, evaluator_cfgs = get_vec_env_setting(own_cfg)
     collector_env = create_env_manager(cfg.env.manager, [partial(env_fn, cfg=c) for c in collector_cfgs])
     evaluator_env = create_env_manager(cfg.env.manager, [partial(env_fn, cfg=c) for c in evaluator_cfgs])
     with ExitStack() as on_failure:
@@ -164,7 +237,7 @@ def build_workers(cfg: EasyDict, create_cfg: dict, run_dir: str, model: Optional
         collector_env.seed(env_seeds(cfg.seed, COLLECTING, [c.task for c in collector_cfgs]))
         evaluation_seeds = env_seeds(cfg.seed, EVALUATING, [c.task for c in evaluator_cfgs])
         evaluator_env.seed(list(evaluation_seeds), dynamic_seed=False)  # the manager empties the list
-        workers = _build_on(cfg, EasyDict(create_cfg), run_dir, collector_env, evaluator_env, model)
+        workers = _build_on(cfg, EasyDict(create_cfg), run_dir, collector_env, evaluator_env, model, own)
         workers.evaluator.play_same(evaluation_seeds)
         on_failure.pop_all()
     return workers
@@ -172,7 +245,7 @@ def build_workers(cfg: EasyDict, create_cfg: dict, run_dir: str, model: Optional
 
 def _build_on(
         cfg: EasyDict, create_cfg: EasyDict, run_dir: str, collector_env: BaseEnvManager, evaluator_env: BaseEnvManager,
-        model: Optional[torch.nn.Module]
+        model: Optional[torch.nn.Module], own: range
 ) -> Workers:
     set_pkg_seed(cfg.seed, use_cuda=torch.cuda.is_available())
     policy = create_policy(cfg.policy, model=model, enable_field=['learn', 'collect', 'eval'])
@@ -181,17 +254,20 @@ def _build_on(
     buffer_cls = get_buffer_cls(create_cfg.replay_buffer)
     if not issubclass(buffer_cls, Replay):
         raise ValueError(f"replay '{create_cfg.replay_buffer.type}' lacks methods of {Replay.__module__}.Replay")
-    buffer = buffer_cls(cfg.policy, tasks=list(cfg.env.tasks))
+    if world_size() > 1:  # the same networks, but other random numbers on each rank
+        own_seed = np.random.SeedSequence([cfg.seed, rank()]).generate_state(1)[0] >> 1
+        set_pkg_seed(int(own_seed), use_cuda=torch.cuda.is_available())
+    buffer = buffer_cls(cfg.policy, tasks=list(cfg.env.tasks[own.start:own.stop]))
     # LightZero's workers log below './' + exp_name, which would break an absolute path.
     shared = dict(tb_logger=NoScalars(), exp_name=os.path.relpath(run_dir), policy_config=cfg.policy)
     collector = get_serial_collector_cls(create_cfg.collector)(env=collector_env, policy=policy.collect_mode, **shared)
     import_module(create_cfg.evaluator.get('import_names', []))
     evaluator_cls = SERIAL_EVALUATOR_REGISTRY.get(create_cfg.evaluator.type)
-    num_episodes = len(cfg.env.tasks) * evaluation_episodes(cfg.env)
+    num_episodes = len(own) * evaluation_episodes(cfg.env)
     evaluator = evaluator_cls(
         n_evaluator_episode=num_episodes, env=evaluator_env, policy=policy.eval_mode, **shared
     )
-    return Workers(cfg, policy, collector, evaluator, buffer)
+    return Workers(cfg, policy, collector, evaluator, buffer, own)
 
 
 def env_seeds(seed: int, purpose: int, tasks: Sequence[str]) -> List[int]:

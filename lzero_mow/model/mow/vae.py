@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from lzero_mow.model.common.categorical import unimix
 from lzero_mow.model.common.grouped import GroupedLinear, Groups
+from lzero_mow.utils.ranks import summed_with_gradient, world_size
 
 FINAL_SIZE = 4  # of the smallest feature map: 64 -> 32 -> 16 -> 8 -> 4
 
@@ -20,12 +21,30 @@ def conv_channels(stem_channels: int, size: int) -> List[int]:
 def norm_layer(kind: str, channels: int) -> nn.Module:
     """Of a feature map: 'batch', 'group' (16 channels, or the largest smaller power of two that fits), 'layer'."""
     if kind == 'batch':
-        return nn.BatchNorm2d(channels)
+        return BatchNorm(channels)
     if kind == 'group':
         return nn.GroupNorm(channels // gcd(channels, 16), channels)
     if kind == 'layer':
         return nn.GroupNorm(1, channels)
     raise ValueError(f"model.norm is '{kind}', choose 'batch', 'group' or 'layer'")
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch norm over the rows of all ranks, some of which may have none."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or world_size() == 1:
+            return super().forward(x)
+        count = summed_with_gradient(x.new_tensor([x.numel() / x.shape[1]])).clamp(min=1)
+        mean = summed_with_gradient(x.sum((0, 2, 3))) / count
+        centred = x - mean[:, None, None]
+        variance = summed_with_gradient(centred.square().sum((0, 2, 3))) / count
+        with torch.no_grad():
+            self.num_batches_tracked += 1
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), self.momentum)
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return centred * scale[:, None, None] + self.bias[:, None, None]
 
 
 class Encoder(nn.Module):
@@ -112,6 +131,10 @@ def _append_embedding(x: Tensor, embedding: Optional[Tensor]) -> Tensor:
 
 
 def _per_cluster(modules: nn.ModuleList, x: Tensor, clusters: Groups, prepare) -> Tensor:
-    """Each cluster's module on its slice of x: one call per cluster with rows."""
-    parts = [module(prepare(part)) for module, part in zip(modules, x.split(clusters.sizes)) if len(part)]
+    """
+    Each cluster's module on its slice of x: one call per cluster with rows; per cluster where statistics are those of
+    all ranks, because another one may have rows.
+    """
+    every = world_size() > 1 and modules[0].training
+    parts = [module(prepare(part)) for module, part in zip(modules, x.split(clusters.sizes)) if len(part) or every]
     return parts[0] if len(parts) == 1 else torch.cat(parts)

@@ -8,6 +8,7 @@ from lzero_mow.buffer.batch import SequenceBatch
 from lzero_mow.model.common.grouped import GroupedLayerNorm, GroupedLinear
 from lzero_mow.model.mow.world_model import WorldModel
 from lzero_mow.model.mow.world_model_loss import world_model_terms
+from lzero_mow.utils.ranks import summed
 
 # The parts of a world model of which each cluster has its own.
 CLUSTERED = ('vae', 'prior_head', 'reward_head', 'continuation_head')
@@ -42,9 +43,9 @@ def clustered_parameters(model: WorldModel) -> List[Tuple[nn.Parameter, int]]:
 
 def signatures(model: WorldModel, batches: Iterable[SequenceBatch], loss_fn: LossFn, free_bits: float) -> Tensor:
     """
-    g (K, S), from at least two batches with rows of every task. g_k is the gradient of L_k with respect to VAE and
-    predictors, averaged over batches and within each output channel, weighted layer by layer (see `signal_weighted`),
-    minus its mean over tasks, which does not tell them apart.
+    g (K, S), from at least two batches with rows of every task, each task on one rank. g_k is the gradient of L_k with
+    respect to VAE and predictors, averaged over batches and within each output channel, weighted layer by layer (see
+    `signal_weighted`), minus its mean over tasks, which does not tell them apart.
 
     The reasons, measured after short warm-ups as the adjusted Rand index against planted groups. Raw gradients: some
     layers are thousands of times as long as others, and the decoder's, hence colours, dominate: 1.0 for exact copies,
@@ -55,12 +56,16 @@ def signatures(model: WorldModel, batches: Iterable[SequenceBatch], loss_fn: Los
     """
     pairs = clustered_parameters(model)
     parameters = [parameter for parameter, _ in pairs]
-    rows = []  # for each batch and task, the layers' channel means
+    rows, tasks = [], []  # for each batch and task, the layers' channel means; the tasks
     for batch in batches:
+        tasks = sorted(set(batch.task))
         for _, gradients in task_gradients(model, batch, parameters, loss_fn, free_bits):
             rows.append([_channel_means(g, axis) for g, (_, axis) in zip(gradients, pairs)])
-    layers = [torch.stack(layer).unflatten(0, (-1, model.num_tasks)) for layer in zip(*rows)]  # (batches, K, channels)
-    g = torch.cat([signal_weighted(layer) for layer in layers], 1)
+    layers = [torch.stack(layer).unflatten(0, (-1, len(tasks))) for layer in zip(*rows)]  # (batches, tasks, channels)
+    own = torch.cat([signal_weighted(layer) for layer in layers], 1)
+    g = own.new_zeros(model.num_tasks, own.shape[1])
+    g[tasks] = own
+    g = summed({'g': g})['g']
     return g - g.mean(0)
 
 

@@ -1,5 +1,6 @@
 """Gradient conflict: whether tasks pull the weights they share in the same, in unrelated or in opposite directions."""
-from typing import Any, Dict, List, Mapping, Sequence
+from functools import reduce
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 import torch
@@ -61,6 +62,22 @@ def conflict(cosine: np.ndarray) -> Dict[str, float]:
     if not len(pairs):
         return {}
     return {'mean_cosine': float(pairs.mean()), 'negative_share': float((pairs < 0).mean())}
+
+
+def together(diagnoses: Sequence[Optional[Dict[str, Any]]]) -> Optional[Dict[str, Any]]:
+    """
+    The diagnosis of several ranks, from that of each on its own tasks: numbers that several have are averaged, and the
+    conflict between tasks on different ranks is not known.
+    """
+    if len(diagnoses) == 1 or diagnoses[0] is None:
+        return diagnoses[0]
+    names = dict.fromkeys(name for diagnosis in diagnoses for name in diagnosis['scalars'])
+    of_name = lambda name: [own['scalars'][name] for own in diagnoses if name in own['scalars']]
+    matrices = {}
+    for part in dict.fromkeys(part for diagnosis in diagnoses for part in diagnosis['conflict']):
+        of_ranks = (own['conflict'][part] for own in diagnoses if part in own['conflict'])
+        matrices[part] = reduce(lambda x, y: np.where(np.isnan(x), y, x), of_ranks)
+    return dict(scalars={name: float(np.mean(of_name(name))) for name in names}, conflict=matrices)
 
 
 def with_conflict(scalars: Dict[str, float], parts: Mapping[str, TaskGradients]) -> Dict[str, Any]:

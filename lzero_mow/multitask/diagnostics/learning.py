@@ -4,7 +4,7 @@ Where learning stops: four questions about play that a model was not trained on,
 Rewards, values and imagination are compared with what was really played; returns are discounted sums of a play's
 rewards.
 """
-from typing import Callable, Dict, Sequence
+from typing import Callable, Dict, Mapping, Sequence
 
 import numpy as np
 from scipy.stats import rankdata
@@ -36,7 +36,7 @@ class Windows:
 
 
 def of_each_task(
-        plays: Sequence[RecordedPlay], names: Sequence[str], context: int, following: int,
+        plays: Mapping[int, RecordedPlay], names: Sequence[str], context: int, following: int,
         measure: Callable[[Windows, RecordedPlay], Dict[str, float]]
 ) -> Dict[str, float]:
     """
@@ -44,7 +44,7 @@ def of_each_task(
     and `following` more. Numbers that are not finite are left out.
     """
     scalars = {}
-    for k, play in enumerate(plays):
+    for k, play in plays.items():
         if len(play) >= context + following:
             own = measure(Windows(k, play, context, following), play)
             scalars.update({f'learning/{names[k]}/{name}': own[name] for name in own if np.isfinite(own[name])})

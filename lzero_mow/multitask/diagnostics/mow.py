@@ -1,6 +1,6 @@
 """Diagnostics of MoW: units and states in one pass over real sequences, gradients of the tasks over several."""
 import copy
-from typing import Any, Dict, Iterable, List, Sequence
+from typing import Any, Dict, Iterable, List, Mapping, Sequence
 
 import torch
 from easydict import EasyDict
@@ -23,7 +23,8 @@ from .mow_learning import learning_scalars
 
 
 def diagnose(
-        model: MoWModel, batches: Iterable[SequenceBatch], plays: Sequence[RecordedPlay], loss_fn: LossFn, cfg: EasyDict
+        model: MoWModel, batches: Iterable[SequenceBatch], plays: Mapping[int, RecordedPlay], loss_fn: LossFn,
+        cfg: EasyDict
 ) -> Dict[str, Any]:
     """
     Measure a model in eval mode, between two updates, without changing it: weights, running statistics, gradients and

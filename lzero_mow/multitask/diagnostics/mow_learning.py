@@ -1,6 +1,6 @@
 """The four questions of `learning` for MoW: rewards, values, the actor in imagination, and play beside imagination."""
 from types import SimpleNamespace
-from typing import Dict, Sequence
+from typing import Dict, Mapping
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from .learning import AHEAD, Windows, of_each_task, predicted_rewards, valued
 
 
 @torch.no_grad()
-def learning_scalars(model: MoWModel, plays: Sequence[RecordedPlay], cfg: EasyDict) -> Dict[str, float]:
+def learning_scalars(model: MoWModel, plays: Mapping[int, RecordedPlay], cfg: EasyDict) -> Dict[str, float]:
     """
     Numbers by name, for each task whose play is long enough, ``learning/<task>/``:
     - ``reward/...`` and ``return/explained``: see `predicted_rewards`, after a context of real steps, the steps between

@@ -1,5 +1,5 @@
 """Diagnostics of ScaleZero: units, latents and use of experts in one pass, gradients of the tasks over several."""
-from typing import Any, Callable, Dict, Iterable, List, Sequence
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence
 
 import torch
 from easydict import EasyDict
@@ -17,7 +17,7 @@ from .scalezero_learning import learning_scalars
 
 
 def diagnose(
-        model: ScaleZeroModel, batches: Iterable[SearchBatch], plays: Sequence[RecordedPlay],
+        model: ScaleZeroModel, batches: Iterable[SearchBatch], plays: Mapping[int, RecordedPlay],
         losses_fn: Callable[[SearchBatch], Tensor], cfg: EasyDict
 ) -> Dict[str, Any]:
     """

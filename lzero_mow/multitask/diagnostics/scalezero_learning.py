@@ -1,6 +1,6 @@
 """The first two questions of `learning` for ScaleZero, which has no actor that could learn in imagination."""
 from dataclasses import replace
-from typing import Dict, Sequence
+from typing import Dict, Mapping
 
 import numpy as np
 import torch
@@ -12,14 +12,14 @@ from .learning import AHEAD, Windows, of_each_task, predicted_rewards, valued
 
 
 @torch.no_grad()
-def learning_scalars(model: ScaleZeroModel, plays: Sequence[RecordedPlay], cfg: EasyDict) -> Dict[str, float]:
+def learning_scalars(model: ScaleZeroModel, plays: Mapping[int, RecordedPlay], cfg: EasyDict) -> Dict[str, float]:
     """
     Numbers by name, for each task whose play is long enough, ``learning/<task>/``: ``reward/...`` and
     ``return/explained``, see `predicted_rewards`, and ``value/...``, see `valued`. Rewards are those that the model
     learns from: their signs with `clip_rewards`.
     """
     if cfg.clip_rewards:
-        plays = [replace(play, reward=np.sign(play.reward)) for play in plays]
+        plays = {k: replace(play, reward=np.sign(play.reward)) for k, play in plays.items()}
 
     def measure(windows: Windows, play: RecordedPlay) -> Dict[str, float]:
         device, longest = next(model.parameters()).device, cfg.model.max_steps

@@ -118,7 +118,7 @@ def warm_up(
     """
     from lzero_mow.entry.run.random_state import isolated_rng
     from lzero_mow.entry.run.workers import build_workers, compile_run, on_device
-    from lzero_mow.entry.warm_up import gradient_batches
+    from lzero_mow.entry.warm_up import GRADIENT_BATCHES
     with tempfile.TemporaryDirectory() as folder:
         cfg = compile_run(on_device(change(config, [{'seed': seed, 'exp_name': folder}])))
         workers = build_workers(cfg, config['create'], folder)
@@ -133,7 +133,7 @@ def warm_up(
                 done = length
                 policy.check_finite()
                 with isolated_rng(seed):
-                    similarity = policy.task_similarity(gradient_batches(workers.buffer, cfg.policy))
+                    similarity = policy.task_similarity(workers.gradient_batches(GRADIENT_BATCHES))
                 yield length, similarity
         finally:
             workers.close()
