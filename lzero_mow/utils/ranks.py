@@ -81,9 +81,10 @@ def tasks_of_all_ranks(tasks: Sequence[int]) -> Set[int]:
 
 def summed(tensors: Dict[str, Tensor]) -> Dict[str, Tensor]:
     """Tensors of one device and of numbers of one type, each added up over the processes in one call. No gradient."""
+    tensors = {name: x.detach() for name, x in tensors.items()}
     if world_size() == 1 or not tensors:
         return tensors
-    flat = torch.cat([x.detach().flatten() for x in tensors.values()])
+    flat = torch.cat([x.flatten() for x in tensors.values()])
     dist.all_reduce(flat)
     parts = flat.split([x.numel() for x in tensors.values()])
     return {name: part.view_as(x) for part, (name, x) in zip(parts, tensors.items())}
@@ -129,14 +130,15 @@ def sum_gradients(parameters: Sequence[Tensor]) -> None:
         return
     used = torch.tensor([p.grad is not None for p in parameters], dtype=torch.int32)
     dist.all_reduce(used)
-    bucket: List[Tensor] = []
+    bucket, size = [], 0
     for p in (p for p, count in zip(parameters, used.tolist()) if count):
         if p.grad is None:
             p.grad = torch.zeros_like(p)
-        if bucket and sum(grad.numel() for grad in bucket) + p.numel() > BUCKET:
+        if size + p.numel() > BUCKET:
             _sum_bucket(bucket)
-            bucket = []
+            bucket, size = [], 0
         bucket.append(p.grad)
+        size += p.numel()
     _sum_bucket(bucket)
 
 

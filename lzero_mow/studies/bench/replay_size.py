@@ -45,7 +45,7 @@ def frame_bytes(stream: StepStream) -> int:
     frames = stream.frames
     if not isinstance(frames, PackedFrames):
         return len(stream) * int(np.prod(frames.shape))
-    return sum(map(sys.getsizeof, frames.chunks(0, stream.total))) + 100 * len(frames.chunks(0, stream.total))
+    return sum(sys.getsizeof(chunk) + 100 for chunk in frames.chunks(0, stream.total))
 
 
 def sample(streams: List[StepStream], batches: List[Tuple[int, int]], rng: np.random.Generator) -> None:
