@@ -12,7 +12,8 @@ from helpers.models import random_batch
 from helpers.policies import TASKS, tiny_policy, training_data
 from helpers.tiny_run import differences, tiny_config, train
 from lzero_mow.entry.reporting import write_report
-from lzero_mow.model.common.grouped import ONE_GROUP, GroupedMLP, Groups
+from lzero_mow.model.common.grouped import GroupedMLP
+from lzero_mow.model.common.groups import ONE_GROUP, Groups
 from lzero_mow.multitask.diagnostics.conflict import TaskGradients, conflict
 from lzero_mow.multitask.diagnostics.dormant import DormantUnits
 from lzero_mow.multitask.diagnostics.expert_use import evenness, expert_use

@@ -57,7 +57,8 @@ def test_without_references_the_aggregate_is_of_returns(tmp_path):
 def test_updates_are_averaged(tmp_path):
     log = make_log(tmp_path)
     for i in range(5):
-        log.update(10 * i, {'world_model/loss': torch.tensor(float(i)), 'now and then': 1.0} if i % 2 else {'a': i})
+        now = torch.tensor(float(i))
+        log.update(10 * i, {'world_model/loss': now, 'now and then': torch.tensor(1.0)} if i % 2 else {'a': now})
     log.close()
     scalars = curves(tmp_path)
     assert scalars['world_model/loss'] == [(10, 1.0), (30, 3.0)]

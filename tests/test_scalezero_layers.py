@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from helpers.scalezero import random_frames, random_steps, tiny_scalezero
-from lzero_mow.model.common.grouped import Groups
+from lzero_mow.model.common.groups import Groups
 from lzero_mow.model.scalezero.moe import MoEFeedForward
 from lzero_mow.model.scalezero.norms import latent_norm
 from lzero_mow.model.scalezero.resnet import ResNet

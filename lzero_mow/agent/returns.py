@@ -18,9 +18,9 @@ def lambda_return(
     """
     mixed_value = value[:, 1:] if bootstrap == 'next' else value[:, :-1]
     one_step = reward + discount * continuation * (1 - lambda_) * mixed_value
-    returns, following = [], value[:, -1]
+    decay, returns, following = discount * lambda_ * continuation, [], value[:, -1]
     for t in reversed(range(reward.shape[1])):
-        following = one_step[:, t] + discount * lambda_ * continuation[:, t] * following
+        following = torch.addcmul(one_step[:, t], decay[:, t], following)
         returns.append(following)
     return torch.stack(returns[::-1], 1)
 

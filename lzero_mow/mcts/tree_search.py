@@ -6,7 +6,7 @@ import torch
 from easydict import EasyDict
 from torch import Tensor
 
-from lzero_mow.model.common.grouped import Groups
+from lzero_mow.model.common.groups import Groups
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 from .choices import AllActions, Choices, SampledActions
 from .nodes import NodeStore

@@ -1,5 +1,5 @@
 """Detects losses that are no longer finite: recorded without waiting for the device, checked once per cycle."""
-from typing import Dict, List
+from typing import Dict, List, Tuple
 
 import torch
 from torch import Tensor
@@ -10,22 +10,22 @@ class FiniteWatch:
 
     def __init__(self, tasks: List[str]) -> None:
         self._tasks = tasks
-        # Name -> (K,) update at which the term was first not finite, or -1; gradient norms are (1,).
-        self._first_bad: Dict[str, Tensor] = {}
+        # For each set of terms, by name and length, the update at which each number was first not finite, or -1.
+        self._first_bad: Dict[Tuple[Tuple[str, int], ...], Tensor] = {}
 
     def note(self, terms: Dict[str, Tensor], update: int) -> None:
         """Record one update's terms, (K,) or (1,) each, on the device."""
-        for name, value in terms.items():
-            first = self._first_bad.get(name, torch.full_like(value, -1))
-            self._first_bad[name] = torch.where((first < 0) & ~value.isfinite(), float(update), first)
+        names, values = tuple((name, len(value)) for name, value in terms.items()), torch.cat(list(terms.values()))
+        first = self._first_bad.get(names, torch.full_like(values, -1))
+        self._first_bad[names] = torch.where((first < 0) & ~values.isfinite(), float(update), first)
 
     def check(self) -> None:
         """Raise if a term was not finite, with its task and update. Waits for the device: called once per cycle."""
         if not self._first_bad:
             return
         labels = [
-            (f'task {self._tasks[k]}: ' if len(first) == len(self._tasks) else '') + name
-            for name, first in self._first_bad.items() for k in range(len(first))
+            (f'task {self._tasks[k]}: ' if length == len(self._tasks) else '') + name
+            for names in self._first_bad for name, length in names for k in range(length)
         ]
         first = torch.cat(list(self._first_bad.values())).tolist()
         bad = [(update, label) for update, label in zip(first, labels) if update >= 0]

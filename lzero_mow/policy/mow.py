@@ -22,6 +22,7 @@ from .decisions import ReadyEnvs
 from .mow_acting import act
 from .mow_grouping import GroupingPolicy
 from .optimise import clipped_step, load_optimizer
+from .update_log import log_of_tasks
 
 
 @POLICY_REGISTRY.register('mow')
@@ -67,10 +68,8 @@ class MoWPolicy(GroupingPolicy):
             by_task.update({f'{part}/{name}': term for name, term in summed(terms).items()})
             checked.update({**by_task, f'{part}/grad_norm': log[f'{part}/grad_norm'].reshape(1)})
         self._finite.note(checked, self._updates)
-        log.update({name: value.mean() for name, value in by_task.items()})
-        for k, task in enumerate(self._cfg.tasks):
-            log.update({f'task/{task}/{name}': value[k] for name, value in by_task.items()})
-        return log
+        tasks = self._cfg.tasks
+        return {**log, **log_of_tasks(by_task, tasks, range(len(tasks)))}
 
     def _update_world_model(self, batch: SequenceBatch) -> Tuple[Dict[str, Tensor], Dict[str, Tensor], Tensor]:
         """L = L_H + weight * L_bal (paper section 3.4); returns per-task terms, a log and the posterior sample."""

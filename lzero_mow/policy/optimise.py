@@ -25,6 +25,7 @@ def clipped_step(
         after_backward()
     norm = torch.nn.utils.clip_grad_norm_(parameters, max_norm)
     optimizer.step()
+    torch.autograd.graph.increment_version(parameters)  # torch's fused optimizers do not: for `KeptCast`
     return norm
 
 

@@ -25,6 +25,7 @@ from .multitask_policy import MultitaskPolicy
 from .optimise import clipped_step, decay_groups, load_optimizer
 from .scalezero_acting import act_by_search
 from .scalezero_upstream import doubled_weights, encoder_clip, upstream_config
+from .update_log import log_of_tasks
 
 
 @POLICY_REGISTRY.register('scalezero')
@@ -86,11 +87,8 @@ class ScaleZeroPolicy(MultitaskPolicy):
         loss = self._task_losses(terms, alpha).sum() / len(tasks)
         terms = {f'world_model/{name}': term for name, term in terms.items()}
         self._finite.note({**terms, 'world_model/grad_norm': norm.reshape(1)}, self._updates)
-        log = {name: term.sum() / len(tasks) for name, term in terms.items()}
-        log.update({'world_model/loss': loss, 'world_model/grad_norm': norm})
-        log['world_model/entropy_weight'] = alpha
-        for k in sorted(tasks):
-            log.update({f'task/{cfg.tasks[k]}/{name}': value[k] for name, value in terms.items()})
+        log = log_of_tasks(terms, cfg.tasks, tasks)
+        log.update({'world_model/loss': loss, 'world_model/grad_norm': norm, 'world_model/entropy_weight': alpha})
         return log
 
     def _parts_of_terms(self, batch: Optional[SearchBatch], whole: Dict[str, Tensor]) -> Iterator[Dict[str, Tensor]]:

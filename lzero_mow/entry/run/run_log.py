@@ -96,15 +96,19 @@ class RunLog:
         Add the metrics of one update to the running means, which are written every ``log_freq`` updates. Until then
         tensors stay on their device.
         """
-        for name, value in metrics.items():
-            value = value.detach() if isinstance(value, torch.Tensor) else torch.tensor(float(value))
-            self._sums[name] = self._sums[name] + value if name in self._sums else value
+        for name in metrics:
             self._counts[name] = self._counts.get(name, 0) + 1
+        known = [name for name in metrics if name in self._sums]
+        if known:
+            # A resumed run's sums are in main memory at first.
+            self._sums.update({name: self._sums[name].to(metrics[name].device) for name in known})
+            torch._foreach_add_([self._sums[name] for name in known], [metrics[name].detach() for name in known])
+        self._sums.update({name: x.detach().clone() for name, x in metrics.items() if name not in self._sums})
         self._updates += 1
         if self._updates < self._log_freq:
             return
-        for name, total in self._sums.items():
-            self.writer.add_scalar(name, float(total) / self._counts[name], env_step)
+        for name, total in zip(self._sums, torch.stack(list(self._sums.values())).tolist()):
+            self.writer.add_scalar(name, total / self._counts[name], env_step)
         self._sums, self._counts, self._updates = {}, {}, 0
 
     def speed(

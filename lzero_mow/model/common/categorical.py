@@ -17,7 +17,9 @@ def sample_straight_through(log_probs: Tensor) -> Tensor:
     threshold = torch.rand(*probs.shape[:-1], 1, device=probs.device)
     index = (probs.cumsum(-1) < threshold).sum(-1, keepdim=True).clamp(max=probs.shape[-1] - 1)
     one_hot = torch.zeros_like(probs).scatter_(-1, index, 1.0)
-    return (one_hot + probs - probs.detach()).flatten(-2)
+    if torch.is_grad_enabled():
+        one_hot = one_hot + probs - probs.detach()
+    return one_hot.flatten(-2)
 
 
 def kl_divergence(p_log_probs: Tensor, q_log_probs: Tensor) -> Tensor:

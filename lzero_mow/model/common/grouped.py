@@ -1,49 +1,18 @@
 """Layers with separate weights per group (a cluster, an expert or a task), which run all groups in one call.
 
-The rows of a batch are sorted by group, so that each group is a slice; weights are stacked over groups. The group of
-each row is known on the host, so nothing here waits for the device.
+The rows of a batch are sorted by group, so that each group is a slice; weights are stacked over groups.
 """
 import math
-from dataclasses import dataclass
-from typing import Optional, Sequence, Tuple
+from typing import Optional
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .groups import Groups
+from .kept_cast import KeptCast, product_dtype
 
-@dataclass(frozen=True)
-class Groups:
-    """Assignment of the R rows of a batch to G groups."""
-    sizes: Tuple[int, ...]  # rows in each of the G groups
-    order: Optional[Tensor]  # (R,) rows sorted by group; None if they already are
-    inverse: Optional[Tensor]  # (R,) position of each row after sorting
-    index: Optional[Tensor]  # (R,) group of each sorted row; None if there is only one group
-
-    @classmethod
-    def of(cls, group_of_row: Sequence[int], num_groups: int, device: torch.device) -> 'Groups':
-        """From the group of each row, given on the host."""
-        group_of_row = np.asarray(group_of_row)
-        order = np.argsort(group_of_row, kind='stable')
-        index = torch.from_numpy(group_of_row[order]).to(device, non_blocking=True)
-        sizes = tuple(np.bincount(group_of_row, minlength=num_groups).tolist())
-        if (order[1:] > order[:-1]).all():
-            return cls(sizes, None, None, index)
-        to_device = lambda x: torch.from_numpy(x).to(device, non_blocking=True)
-        return cls(sizes, to_device(order), to_device(np.argsort(order)), index)
-
-    def sort(self, x: Tensor) -> Tensor:
-        """Rows of x (R, ...) sorted by group."""
-        return x if self.order is None else x[self.order]
-
-    def unsort(self, x: Tensor) -> Tensor:
-        """Inverse of :meth:`sort`."""
-        return x if self.inverse is None else x[self.inverse]
-
-
-# For modules with one group: it has every row, so no sizes are needed.
-ONE_GROUP = Groups((), None, None, None)
+MULTIPLE = 8  # of the widths that the grouped product of a GPU takes
 
 
 class GroupedLinear(nn.Module):
@@ -54,20 +23,40 @@ class GroupedLinear(nn.Module):
         bound = 1 / math.sqrt(in_features)  # as torch.nn.Linear
         self.weight = nn.Parameter(torch.empty(groups, out_features, in_features).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(groups, out_features).uniform_(-bound, bound)) if bias else None
+        self._cast_weight, self._cast_bias = KeptCast(), KeptCast()
 
     def forward(self, x: Tensor, groups: Groups) -> Tensor:
         """x (R, ..., in), rows sorted by group -> (R, ..., out)."""
-        sizes, num_groups = groups.sizes, len(self.weight)
-        weights, biases = self.weight.unbind(), [None] * num_groups if self.bias is None else self.bias.unbind()
+        dtype, num_groups = product_dtype(x), len(self.weight)
+        bias = None if self.bias is None else self._cast_bias(self.bias, dtype)
+        if num_groups > 1 and x.is_cuda and dtype == torch.bfloat16:
+            return self._by_offsets(x.to(dtype), groups, bias)
+        weight = self._cast_weight(self.weight, dtype)
         if num_groups == 1:
-            return F.linear(x, weights[0], biases[0])
+            return F.linear(x, weight[0], None if bias is None else bias[0])
+        sizes = groups.sizes
         if len(set(sizes)) == 1:
             rows = x.reshape(num_groups, -1, x.shape[-1])
-            out = torch.bmm(rows, self.weight.transpose(1, 2)) if self.bias is None else \
-                torch.baddbmm(self.bias.unsqueeze(1), rows, self.weight.transpose(1, 2))
+            out = torch.bmm(rows, weight.transpose(1, 2)) if bias is None else \
+                torch.baddbmm(bias.unsqueeze(1), rows, weight.transpose(1, 2))
             return out.view(*x.shape[:-1], -1)
+        weights, biases = weight.unbind(), [None] * num_groups if bias is None else bias.unbind()
         parts = [F.linear(part, weights[g], biases[g]) for g, part in enumerate(x.split(sizes)) if len(part)]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _by_offsets(self, x: Tensor, groups: Groups, bias: Optional[Tensor]) -> Tensor:
+        """All groups in one product, of which only the device needs to know where they end."""
+        missing = [-width % MULTIPLE for width in self.weight.shape[:0:-1]]  # of in and out
+        weight = self._cast_weight(self.weight, x.dtype, (0, missing[0], 0, missing[1]))
+        rows = F.pad(x, (0, missing[0])) if missing[0] else x
+        rows = rows.reshape(-1, rows.shape[-1])
+        steps = len(rows) // len(x)
+        ends = groups.ends if steps == 1 else groups.ends * steps
+        out = F.grouped_mm(rows, weight.transpose(1, 2), offs=ends)[:, :self.weight.shape[1]]
+        out = out.unflatten(0, x.shape[:-1])
+        return out if bias is None else out + bias.index_select(0, groups.index).view(
+            len(x), *[1] * (x.dim() - 2), -1
+        )
 
 
 class GroupedLayerNorm(nn.Module):
@@ -84,7 +73,7 @@ class GroupedLayerNorm(nn.Module):
         if len(self.weight) == 1:
             return F.layer_norm(x, x.shape[-1:], self.weight[0], self.bias[0], self.eps)
         shape = (len(x), *[1] * (x.dim() - 2), x.shape[-1])
-        scale, shift = self.weight[groups.index].view(shape), self.bias[groups.index].view(shape)
+        scale, shift = (x.index_select(0, groups.index).view(shape) for x in (self.weight, self.bias))
         return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:], eps=self.eps), scale)
 
 

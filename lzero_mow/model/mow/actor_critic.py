@@ -2,12 +2,14 @@
 import copy
 from typing import Sequence, Union
 
+import numpy as np
 import torch
 from easydict import EasyDict
 from torch import Tensor, nn
 
 from lzero_mow.model.common.distributions import CategoricalPolicy, TruncatedNormalPolicy
-from lzero_mow.model.common.grouped import ONE_GROUP, GroupedMLP
+from lzero_mow.model.common.grouped import GroupedMLP
+from lzero_mow.model.common.groups import ONE_GROUP
 from lzero_mow.model.common.two_hot import TwoHot
 from .world_model import Routing
 
@@ -56,15 +58,18 @@ class ReturnScale(nn.Module):
         super().__init__()
         self.register_buffer('low', torch.zeros(num_tasks))
         self.register_buffer('high', torch.zeros(num_tasks))
+        self.register_buffer('levels', torch.tensor([0.05, 0.95]), persistent=False)
 
     @torch.no_grad()
     def update(self, returns: Tensor, tasks: Sequence[int], decay: float) -> None:
         """Update the averages with returns (N, H), whose tasks are ascending and known on the host."""
-        counts = torch.bincount(torch.as_tensor(tasks), minlength=len(self.low))
-        rows = returns.split(counts.tolist())
-        padded = nn.utils.rnn.pad_sequence([row.flatten() for row in rows], True, float('nan'))  # (K, longest)
-        low, high = (torch.nanquantile(padded, level, dim=1) for level in (0.05, 0.95))
-        seen = (counts > 0).to(low.device, non_blocking=True)
+        counts = np.bincount(tasks, minlength=len(self.low))
+        place = np.arange(counts.max())
+        row = np.where(place < counts[:, None], (counts.cumsum() - counts)[:, None] + place, -1)  # (K, longest)
+        row = torch.from_numpy(row).to(returns.device, non_blocking=True)
+        of_task = returns[row].masked_fill((row < 0).unsqueeze(-1), float('nan')).flatten(1)
+        low, high = torch.nanquantile(of_task, self.levels, dim=1)
+        seen = row[:, 0] >= 0
         self.low.copy_(torch.where(seen, torch.lerp(low, self.low, decay), self.low))
         self.high.copy_(torch.where(seen, torch.lerp(high, self.high, decay), self.high))
 

@@ -42,8 +42,9 @@ class TaskRouter(nn.Module):
         return self.temperature_start ** left
 
     def log_scores(self, embedding: Tensor) -> Tensor:
-        """ln S: (K, E) task embeddings -> (K, N_e)."""
-        return unimix(self.mlp(embedding) / self.temperature, UNIFORM_SHARE)
+        """ln S: (K, E) task embeddings -> (K, N_e). In float32, as J is: two scores may be close."""
+        with torch.autocast(embedding.device.type, enabled=False):
+            return unimix(self.mlp(embedding) / self.temperature, UNIFORM_SHARE)
 
     def scores(self, embedding: Tensor) -> Tensor:
         """S: (K, E) task embeddings -> (K, N_e); rows sum to 1."""

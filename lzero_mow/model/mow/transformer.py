@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from easydict import EasyDict
 from torch import Tensor, nn
 
-from lzero_mow.model.common.grouped import GroupedLayerNorm, GroupedLinear, GroupedReLU, Groups
+from lzero_mow.model.common.grouped import GroupedLayerNorm, GroupedLinear, GroupedReLU
+from lzero_mow.model.common.groups import Groups
 
 
 class KVCache:

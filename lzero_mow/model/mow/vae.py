@@ -7,7 +7,8 @@ from easydict import EasyDict
 from torch import Tensor, nn
 
 from lzero_mow.model.common.categorical import unimix
-from lzero_mow.model.common.grouped import GroupedLinear, Groups
+from lzero_mow.model.common.grouped import GroupedLinear
+from lzero_mow.model.common.groups import Groups
 from lzero_mow.utils.ranks import summed_with_gradient, world_size
 
 FINAL_SIZE = 4  # of the smallest feature map: 64 -> 32 -> 16 -> 8 -> 4
@@ -110,7 +111,8 @@ class VAEBank(nn.Module):
         features = _per_cluster(self.encoders, obs, clusters, lambda x: _as_float(x.flatten(0, 1)))
         embedding = None if embedding is None else clusters.sort(embedding)
         features = _append_embedding(features.view(batch, length, -1), embedding)
-        logits = clusters.unsort(self.posterior_head(features, clusters))
+        with torch.autocast(features.device.type, enabled=False):  # bfloat16 would give the KL twenty times the error
+            logits = clusters.unsort(self.posterior_head(features.float(), clusters))
         return unimix(logits.unflatten(-1, self.latent_shape), self.unimix_share)
 
     def decode(self, latent: Tensor, embedding: Optional[Tensor], clusters: Groups) -> Tensor:

@@ -9,7 +9,8 @@ from easydict import EasyDict
 from torch import Tensor, nn
 
 from lzero_mow.model.common.categorical import unimix
-from lzero_mow.model.common.grouped import ONE_GROUP, GroupedLinear, GroupedMLP, Groups
+from lzero_mow.model.common.grouped import GroupedLinear, GroupedMLP
+from lzero_mow.model.common.groups import ONE_GROUP, Groups
 from lzero_mow.model.common.two_hot import TwoHot
 from .background import Background
 from .router import TaskRouter
@@ -157,8 +158,10 @@ class WorldModel(nn.Module):
         """Concatenated outputs of the chosen experts, ordered by expert: (B, L, step) -> (B, L, n * D)."""
         out = self.experts(step[routing.sequence], routing.experts, cache and cache.experts)
         out = routing.experts.unsort(out).unflatten(0, (len(step), -1))  # (B, n, L, D)
-        gates = self.router.gates(self.embedding())[routing.task]  # (B, n)
-        return (out * gates[:, :, None, None]).transpose(1, 2).flatten(2)
+        if torch.is_grad_enabled():  # they are 1, and have a gradient
+            gates = self.router.gates(self.embedding()).index_select(0, routing.task)  # (B, n)
+            out = out * gates[:, :, None, None]
+        return out.transpose(1, 2).flatten(2)
 
     def prior(self, hidden: Tensor, routing: Routing) -> Tensor:
         """Next latent: (B, L, hidden_dim) -> (B, L, categories, classes) log-probabilities."""

@@ -51,7 +51,7 @@ def world_model_terms(
     )
     if predicted.task is not None:
         task = routing.task.unsqueeze(1).expand(-1, latent.shape[1])  # (B, L)
-        terms['task'] = by_task(F.cross_entropy(predicted.task.transpose(1, 2), task, reduction='none'))
+        terms['task'] = by_task(F.cross_entropy(predicted.task.float().transpose(1, 2), task, reduction='none'))
     return terms, latent
 
 

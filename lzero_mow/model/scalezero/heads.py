@@ -3,7 +3,8 @@ from typing import Optional
 
 from torch import Tensor, nn
 
-from lzero_mow.model.common.grouped import GroupedGELU, GroupedLayerNorm, GroupedLinear, Groups
+from lzero_mow.model.common.grouped import GroupedGELU, GroupedLayerNorm, GroupedLinear
+from lzero_mow.model.common.groups import Groups
 
 
 class TaskHead(nn.Module):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lzero_mow.buffer.search_batch import SearchBatch
 from lzero_mow.model.common.distributions import CategoricalPolicy, TruncatedNormalPolicy
-from lzero_mow.model.common.grouped import Groups
+from lzero_mow.model.common.groups import Groups
 from .n_step import is_whole, n_step_return
 from .norms import SIM_GROUP
 from .scalezero_model import ScaleZeroModel

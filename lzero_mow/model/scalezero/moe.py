@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lzero_mow.model.common.grouped import GroupedSiLU, Groups
+from lzero_mow.model.common.grouped import GroupedSiLU
+from lzero_mow.model.common.groups import Groups
 from .staged_linear import StagedLinear, Staging
 
 
@@ -66,7 +67,8 @@ class MoEFeedForward(nn.Module):
 
     def route(self, rows: Tensor) -> Tuple[Tensor, Tensor]:
         """Tokens (N, D) -> weights and ids of the chosen experts, (N, k) each."""
-        logits = self.router(rows)  # (N, E)
+        with torch.autocast(rows.device.type, enabled=False):  # in bfloat16 other experts would be chosen
+            logits = self.router(rows.float())  # (N, E)
         if self.router_norm == 'all':
             return F.softmax(logits, dim=-1).topk(self.experts_per_token)
         chosen, experts = logits.topk(self.experts_per_token)
@@ -79,8 +81,7 @@ class MoEFeedForward(nn.Module):
         expert_of_pair, order = experts.flatten().sort(stable=True)  # (N k,) (token, choice) pairs by expert
         tokens_of_expert = (expert_of_pair.unsqueeze(1) == self.expert_ids).sum(0)  # (E,)
         self.share = tokens_of_expert / len(order)
-        # The only wait for the device: the host has to know the number of rows per expert.
-        groups = Groups(tuple(tokens_of_expert.tolist()), None, None, expert_of_pair)
+        groups = Groups(None, None, expert_of_pair, tokens_of_expert)
         token_of_pair = order // self.experts_per_token
         out = self.experts(rows.index_select(0, token_of_pair), groups) * weights.flatten()[order].unsqueeze(-1)
         shared = torch.zeros_like(rows) if self.shared is None else self.shared(rows)

@@ -2,7 +2,8 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lzero_mow.model.common.grouped import ONE_GROUP, GroupedLayerNorm, Groups
+from lzero_mow.model.common.grouped import GroupedLayerNorm
+from lzero_mow.model.common.groups import ONE_GROUP, Groups
 
 SIM_GROUP = 8  # dimension of a simplex of SimNorm
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from lzero_mow.config.scalezero import SCALEZERO_MODEL_CONFIG
 from lzero_mow.config.tree import merge
 from lzero_mow.model.common.distributions import CategoricalPolicy, TruncatedNormalPolicy
-from lzero_mow.model.common.grouped import ONE_GROUP, Groups
+from lzero_mow.model.common.groups import ONE_GROUP, Groups
 from .backbone import Backbone
 from .heads import TaskHead
 from .init import init_weights

@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lzero_mow.model.common.grouped import ONE_GROUP, GroupedLinear, Groups
+from lzero_mow.model.common.grouped import GroupedLinear
+from lzero_mow.model.common.groups import ONE_GROUP, Groups
 
 SCALE_RANGE = 0.2
 DOWN_STD = 0.01

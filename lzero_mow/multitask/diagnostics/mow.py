@@ -10,7 +10,7 @@ from lzero_mow.agent.actor_critic_loss import agent_terms
 from lzero_mow.agent.imagination import ImaginedRollout, context_windows, imagine
 from lzero_mow.buffer.batch import RecordedPlay, SequenceBatch
 from lzero_mow.model.common.categorical import sample_straight_through
-from lzero_mow.model.common.grouped import ONE_GROUP
+from lzero_mow.model.common.groups import ONE_GROUP
 from lzero_mow.model.common.weighted_sum import with_entropy_bonus
 from lzero_mow.model.mow.mow_model import MoWModel
 from lzero_mow.model.mow.world_model import WorldModel

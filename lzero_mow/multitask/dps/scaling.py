@@ -50,11 +50,15 @@ class ParameterScaling:
         """
         solved = [k for k, task in enumerate(self._tasks) if task in self._solved.solved]
         heads = [p for head in self._model.task_heads() for p in head.parameters()] if solved else []
-        kept = [p.detach()[solved].clone() for p in heads]
+        if not heads:
+            yield
+            return
+        solved = torch.tensor(solved).to(heads[0].device, non_blocking=True)
+        kept = [p.detach().index_select(0, solved) for p in heads]
         yield
         with torch.no_grad():
             for parameter, rows in zip(heads, kept):
-                parameter[solved] = rows
+                parameter.index_copy_(0, solved, rows)
 
     def step(self, updates: int) -> None:
         """Begin the next stage if it is time, given the updates so far."""

@@ -1,0 +1,56 @@
+"""Products in bfloat16, as a GPU makes them, on the CPU."""
+import copy
+
+import pytest
+import torch
+
+from lzero_mow.model.common.grouped import GroupedLinear
+from lzero_mow.model.common.groups import Groups
+from lzero_mow.model.common.kept_cast import KeptCast
+from lzero_mow.policy.optimise import clipped_step
+
+CPU = torch.device('cpu')
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('bias', [False, True])
+@pytest.mark.parametrize('width', [(16, 8), (13, 7)])
+def test_one_product_of_all_groups_is_that_of_each(bias, width):
+    torch.manual_seed(0)
+    layer, groups = GroupedLinear(4, *width, bias=bias), Groups.of([0, 0, 0, 2, 2, 2, 2, 2, 3], 4, CPU)
+    x, found = torch.randn(9, 2, width[0]), []
+    for product in (layer, lambda x, groups: layer._by_offsets(x.bfloat16(), groups, layer.bias)):
+        layer.zero_grad()
+        rows = x.clone().requires_grad_()
+        out = product(rows, groups).float()
+        out.square().sum().backward()
+        found.append([out.detach(), rows.grad, *(p.grad.clone() for p in layer.parameters())])
+    for one_by_one, at_once in zip(*found):
+        assert at_once.shape == one_by_one.shape
+        torch.testing.assert_close(at_once, one_by_one, rtol=0.05, atol=0.05 * one_by_one.abs().max().item())
+    assert (found[1][2][1] == 0).all()  # no row belongs to group 1
+
+
+@pytest.mark.unittest
+def test_a_copy_is_kept_until_the_parameter_learns():
+    layer, cast = GroupedLinear(2, 3, 3), KeptCast()
+    with torch.no_grad():
+        first = cast(layer.weight, torch.bfloat16)
+        assert cast(layer.weight, torch.bfloat16) is first
+        assert copy.deepcopy(cast)(layer.weight, torch.bfloat16) is not first
+    optimizer = torch.optim.Adam(layer.parameters(), lr=1.0, fused=True)
+    clipped_step(optimizer, [layer(torch.ones(2, 3), Groups.of([0, 1], 2, CPU)).sum()], 10.0)
+    with torch.no_grad():
+        second = cast(layer.weight, torch.bfloat16)
+        assert not torch.equal(second, first) and torch.equal(second, layer.weight.bfloat16())
+        other = GroupedLinear(2, 3, 3).weight
+        assert torch.equal(cast(other, torch.bfloat16), other.bfloat16())
+
+
+@pytest.mark.unittest
+def test_a_copy_that_learns_passes_gradients_on():
+    weight, cast = torch.ones(2, 3, 3, requires_grad=True), KeptCast()
+    with torch.no_grad():
+        cast(weight, torch.bfloat16)
+    cast(weight, torch.bfloat16).float().sum().backward()
+    assert torch.equal(weight.grad, torch.ones_like(weight))
