@@ -139,7 +139,7 @@ def test_an_assignment_says_how_many_clusters_there_are(tmp_path, preset, method
 @pytest.mark.parametrize(
     'name, message', [
         ('lptop', "unknown preset 'lptop': did you mean 'laptop'?"),
-        ('zzz', "unknown preset 'zzz': there are paper, laptop, overnight, storm, debug"),
+        ('zzz', "unknown preset 'zzz': there are paper, paper_small_batch, laptop, overnight, storm, debug"),
     ]
 )
 def test_unknown_preset(name, message):

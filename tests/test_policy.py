@@ -8,6 +8,9 @@ import torch
 
 from helpers.models import random_batch
 from helpers.policies import TASKS, tiny_policy, training_data
+from lzero_mow.agent import imagination
+from lzero_mow.model.common.distributions import CategoricalPolicy
+from lzero_mow.model.mow import world_model_loss
 from lzero_mow.model.mow.world_model_loss import world_model_terms
 from lzero_mow.policy import mow
 from lzero_mow.policy.mow_acting import previous_hidden
@@ -79,6 +82,29 @@ def test_a_new_term_needs_a_weight_and_is_learned_with_one(monkeypatch):
     assert 'world_model/embedding' in policy._monitor_vars_learn()
     with pytest.raises(ValueError, match=r"no weight for \[\], no term for \['misspelt'\]"):
         tiny_policy(loss_weights={**weights, 'misspelt': 1.0}).learn_mode.forward(training_data())
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('source', ['replay', 'batch'])
+@pytest.mark.parametrize('parts', [1, 2])
+def test_an_update_in_parts_is_the_whole_one(source, parts, monkeypatch):
+    """Nothing is drawn, so that rounding alone can differ."""
+    for module in (world_model_loss, imagination, mow):
+        monkeypatch.setattr(module, 'sample_straight_through', lambda log_probs: log_probs.exp().flatten(-2))
+    monkeypatch.setattr(CategoricalPolicy, 'sample', lambda self: torch.zeros_like(self.entropy(), dtype=torch.long))
+    logs, weights = [], []
+    for tasks_at_a_time in (None, parts):
+        policy = tiny_policy(
+            model=dict(norm='group', dropout=0.0), micro_batch_tasks=tasks_at_a_time, imagine_source=source
+        )
+        torch.manual_seed(0)
+        logs.append(policy.learn_mode.forward(training_data()))
+        policy.check_finite()
+        weights.append(torch.cat([p.grad.flatten() for p in policy._model.parameters() if p.grad is not None]))
+    assert list(logs[0]) == list(logs[1]) and len(weights[0]) == len(weights[1])
+    for name, value in logs[0].items():
+        torch.testing.assert_close(logs[1][name], value, rtol=1e-4, atol=1e-5, msg=lambda text: f'{name}: {text}')
+    torch.testing.assert_close(weights[1], weights[0], rtol=1e-3, atol=1e-3 * float(weights[0].abs().max()))
 
 
 @pytest.mark.unittest

@@ -98,7 +98,9 @@ def test_what_cannot_be_shared_out_is_refused(monkeypatch):
         workers.check_ranks(dict(env=dict(tasks=['a', 'b']), policy={}))
     with pytest.raises(ValueError, match='policy.upstream_compat is True'):
         workers.check_ranks(dict(env=dict(tasks=['a', 'b', 'c']), policy=dict(upstream_compat=True)))
-    workers.check_ranks(dict(env=dict(tasks=['a', 'b', 'c']), policy=dict(upstream_compat=False)))
+    with pytest.raises(ValueError, match='policy.micro_batch_tasks is 1 and 3 processes share 4 tasks unevenly'):
+        workers.check_ranks(dict(env=dict(tasks=['a', 'b', 'c', 'd']), policy=dict(micro_batch_tasks=1)))
+    workers.check_ranks(dict(env=dict(tasks=['a', 'b', 'c']), policy=dict(upstream_compat=False, micro_batch_tasks=1)))
 
 
 @pytest.mark.unittest

@@ -1,11 +1,18 @@
 """SequenceBatch: what the replay hands to the policy."""
 from dataclasses import dataclass, replace
-from typing import Iterator, Optional, Tuple, TypeVar, Union
+from typing import Iterator, List, Optional, Sequence, Tuple, TypeVar, Union
 
 import numpy as np
 import torch
 
 Batch = TypeVar('Batch', bound='TaskBatch')
+
+
+def rows_of_tasks(task: Sequence[int], number: int) -> List[slice]:
+    """The rows of `number` groups of whole tasks, from the ascending task of each row."""
+    ends = np.flatnonzero(np.diff([*task, -1])) + 1  # of each task's rows
+    ends = [0, *(int(group[-1]) for group in np.array_split(ends, number))]
+    return [slice(start, end) for start, end in zip(ends, ends[1:])]
 
 
 class TaskBatch:
@@ -24,6 +31,10 @@ class TaskBatch:
         """The batch in parts of `size` rows, the last one of what is left; None for the whole at once."""
         size = size or len(self.task)
         return (self._rows(slice(start, start + size)) for start in range(0, len(self.task), size))
+
+    def parts_of_tasks(self: Batch, number: int) -> List[Batch]:
+        """The batch in `number` parts of whole tasks: neighbours, as many in each or one fewer."""
+        return [self._rows(rows) for rows in rows_of_tasks(self.task, number)]
 
     def _rows(self: Batch, rows: slice) -> Batch:
         return replace(self, **{name: value[rows] for name, value in vars(self).items() if value is not None})

@@ -90,6 +90,10 @@ class MoWKeys(PolicyKeys):
     # (int) Sequences in a training batch, shared out over the tasks, and steps in a sequence, L.
     batch_size: Count = 52
     batch_length: Count = 64
+    # (int or None) Tasks of a process whose sequences and rollouts go through the networks at a time, so that a GPU need
+    # not hold the activations of all: the same gradients but for batch norm, whose statistics are then those of a part.
+    # None for all at once.
+    micro_batch_tasks: Optional[Count] = None
     # (int) Steps that LightZero's collector gathers in a segment; `collect` returns about that many per task.
     game_segment_length: Annotated[Count, FIXED] = 16
     # (int) Fixed. Steps of the next segment that pad a segment; MoW needs none, LightZero at least these.

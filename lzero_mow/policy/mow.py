@@ -1,6 +1,6 @@
 """The `mow` policy: world-model update, imagination, agent update, and acting through LightZero's workers."""
 import copy
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 from ding.utils import POLICY_REGISTRY
@@ -9,20 +9,22 @@ from torch import Tensor
 from lzero_mow.agent.actor_critic_loss import agent_terms
 from lzero_mow.agent.imagination import ImaginedRollout, context_windows, imagine
 from lzero_mow.agent.open_loop import open_loop
-from lzero_mow.buffer.batch import RecordedPlay, SequenceBatch
+from lzero_mow.buffer.batch import RecordedPlay, SequenceBatch, rows_of_tasks
 from lzero_mow.config.mow import MOW_CONFIG
 from lzero_mow.model.common.categorical import sample_straight_through
 from lzero_mow.model.common.weighted_sum import weighted_sum, with_entropy_bonus
 from lzero_mow.model.mow.world_model import Routing
 from lzero_mow.model.mow.world_model_loss import balance_loss, weights_of_terms, world_model_terms
 from lzero_mow.multitask.diagnostics.mow import diagnose
-from lzero_mow.utils.ranks import own_tasks, summed, tasks_of_all_ranks, world_size
+from lzero_mow.utils.ranks import own_tasks, summed, world_size
 from .acting_memory import ActingMemory
 from .decisions import ReadyEnvs
 from .mow_acting import act
 from .mow_grouping import GroupingPolicy
 from .optimise import clipped_step, load_optimizer
-from .update_log import log_of_tasks
+from .update_log import Totals, log_of_tasks
+
+Context = Tuple[Tensor, Tensor, Sequence[int]]  # latents (N, C, latent), the actions between them, tasks
 
 
 @POLICY_REGISTRY.register('mow')
@@ -56,12 +58,12 @@ class MoWPolicy(GroupingPolicy):
         starts from replay, 'imagine' sequences; without `warmup_agent` the warm-up trains the world model alone.
         Returns a log, name -> number, still on the device.
         """
-        batch = data['world_model'].to(self._device)
-        losses, log, latent = self._update_world_model(batch)
-        parts = {'world_model': losses}
+        batch, parts, log = data['world_model'].to(self._device), {}, {}
+        parts['world_model'], log['world_model/grad_norm'], latent, metrics = self._update_world_model(batch)
+        log.update(metrics)
         if self._cfg.warmup_agent or self._updates >= self._cfg.warmup_steps:
-            rollout, routing = self._imagine(batch, latent, data['imagine'])
-            parts['agent'], log['agent/grad_norm'] = self._update_agent(rollout, routing)
+            contexts = self._contexts(batch, latent, data['imagine'])
+            parts['agent'], log['agent/grad_norm'] = self._update_agent(self._imagined(contexts))
         self._updates += 1
         by_task, checked = {}, {}  # in the order of computation: the first value that is not finite is reported
         for part, terms in parts.items():
@@ -71,66 +73,92 @@ class MoWPolicy(GroupingPolicy):
         tasks = self._cfg.tasks
         return {**log, **log_of_tasks(by_task, tasks, range(len(tasks)))}
 
-    def _update_world_model(self, batch: SequenceBatch) -> Tuple[Dict[str, Tensor], Dict[str, Tensor], Tensor]:
-        """L = L_H + weight * L_bal (paper section 3.4); returns per-task terms, a log and the posterior sample."""
-        cfg, model = self._cfg, self._model.world_model
+    def _update_world_model(self, batch: SequenceBatch) -> Tuple[Dict[str, Tensor], Tensor, Tensor, Dict[str, Tensor]]:
+        """
+        L = L_H + weight * L_bal (paper section 3.4); returns per-task terms, the gradient's norm, the posterior sample
+        and numbers to log.
+        """
+        cfg, model, terms, latents = self._cfg, self._model.world_model, Totals(), []
+        metrics = Totals()
         model.train()
-        routing = model.route(batch.task)
         if model.background is not None:
             model.background.start(batch.obs, batch.task)
-        with self._autocast():
-            terms, latent = world_model_terms(model, batch, routing, cfg.free_bits)
-        losses = self._task_losses(terms)
-        present = torch.zeros_like(losses).index_fill_(0, routing.task, 1.0)  # (K,)
-        loss = self._model.task_weights(losses, present) if cfg.task_weighting == 'harmonious' else \
-            (present * losses).sum()
-        log = {}
+
+        def losses() -> Iterator[Tensor]:
+            if model.router is not None:
+                usage = model.router.usage(model.embedding())
+                balance = balance_loss(usage, model.num_tasks, model.router.experts_per_task)
+                metrics.add({'world_model/balance': balance, 'router/temperature': model.router.temperature})
+                yield cfg.balance_weight * balance / world_size()  # the same on every rank
+            for part in batch.parts_of_tasks(self._micro_batches):
+                routing = model.route(part.task)
+                with self._autocast():
+                    of_part, latent = world_model_terms(model, part, routing, cfg.free_bits)
+                latents.append(latent.detach())
+                task_losses = self._task_losses(of_part)
+                present = torch.zeros_like(task_losses).index_fill_(0, routing.task, 1.0)  # (K,)
+                terms.add({name: present * term for name, term in of_part.items()})
+                yield self._model.task_weights(task_losses, present) if cfg.task_weighting == 'harmonious' else \
+                    (present * task_losses).sum()
+
+        loss, norm = clipped_step(self._optimizer, losses(), cfg.grad_clip)
+        metrics.add({'world_model/loss': summed({'loss': loss})['loss']})
         if model.router is not None:
-            usage = model.router.usage(model.embedding())
-            balance = balance_loss(usage, model.num_tasks, model.router.experts_per_task)
-            loss = loss + cfg.balance_weight * balance / world_size()  # the same on every rank
-            log['world_model/balance'] = balance.detach()
-            log['router/temperature'] = model.router.temperature
             model.router.step += 1
-        log['world_model/loss'] = summed({'loss': loss})['loss']
-        log['world_model/grad_norm'] = clipped_step(self._optimizer, [loss], cfg.grad_clip)
         model.choose_experts()
         model.eval()
-        return {name: present * term.detach() for name, term in terms.items()}, log, latent.detach()
+        return terms, norm, torch.cat(latents), metrics
 
     def _task_losses(self, terms: Dict[str, Tensor]) -> Tensor:
         """L_k, (K,), from its terms."""
         return weighted_sum(terms, self._world_model_weights)
 
-    @torch.no_grad()
-    def _imagine(
-            self, batch: SequenceBatch, latent: Tensor, fresh: Optional[SequenceBatch]
-    ) -> Tuple[ImaginedRollout, Routing]:
-        """Contexts from the training batch's latents or from fresh sequences, continued by the agent."""
-        cfg, model = self._cfg, self._model
-        with self._autocast():
-            if cfg.imagine_source == 'batch':
-                rollouts = cfg.imagine_batch_size * len(own_tasks(len(cfg.tasks))) // len(cfg.tasks)  # of this rank
-                latent, action, tasks = context_windows(
-                    latent, batch.action, batch.task, cfg.context_length, rollouts
-                )
-                routing = model.world_model.route(tasks)
-            else:
-                fresh = fresh.to(self._device)
-                routing = model.world_model.route(fresh.task)
-                latent = sample_straight_through(model.world_model.encode(fresh.obs, routing))
-                action, tasks = fresh.action[:, :-1], fresh.task
-            return imagine(model.world_model, model.agent, latent, action, tasks, routing, cfg.horizon), routing
+    @property
+    def _micro_batches(self) -> int:
+        """The number of parts in which an update goes through the networks, the same on every rank."""
+        most = -(-len(self._cfg.tasks) // world_size())
+        return -(-most // (self._cfg.micro_batch_tasks or most))
 
-    def _update_agent(self, rollout: ImaginedRollout, routing: Routing) -> Tuple[Dict[str, Tensor], Tensor]:
-        """Train actor and critics on one imagined rollout (paper section 3.5); returns the terms and gradient norm."""
-        cfg, agent = self._cfg, self._model.agent
-        with self._autocast():
-            terms, metrics = agent_terms(agent, rollout, routing, cfg)
-        loss = with_entropy_bonus(terms, cfg.agent_loss_weights).sum() / len(tasks_of_all_ranks(rollout.task))
-        norm = clipped_step(self._agent_optimizer, [loss], cfg.agent_grad_clip)
+    @torch.no_grad()
+    def _contexts(self, batch: SequenceBatch, latent: Tensor, fresh: Optional[SequenceBatch]) -> Iterator[Context]:
+        """Where imagination starts, part by part: in the training batch's latents or in fresh sequences."""
+        cfg, model = self._cfg, self._model.world_model
+        if cfg.imagine_source == 'batch':
+            rollouts = cfg.imagine_batch_size * len(own_tasks(len(cfg.tasks))) // len(cfg.tasks)  # of this rank
+            latent, action, task = context_windows(latent, batch.action, batch.task, cfg.context_length, rollouts)
+            for rows in rows_of_tasks(task, self._micro_batches):
+                yield latent[rows], action[rows], task[rows]
+            return
+        for part in fresh.parts_of_tasks(self._micro_batches):
+            part = part.to(self._device)
+            with self._autocast():
+                latent = sample_straight_through(model.encode(part.obs, model.route(part.task)))
+            yield latent, part.action[:, :-1], part.task
+
+    @torch.no_grad()
+    def _imagined(self, contexts: Iterable[Context]) -> Iterator[Tuple[ImaginedRollout, Routing]]:
+        """The contexts, continued by the agent."""
+        model = self._model
+        for latent, action, task in contexts:
+            routing = model.world_model.route(task)
+            with self._autocast():
+                rollout = imagine(model.world_model, model.agent, latent, action, task, routing, self._cfg.horizon)
+            yield rollout, routing
+
+    def _update_agent(self, rollouts: Iterable[Tuple[ImaginedRollout, Routing]]) -> Tuple[Dict[str, Tensor], Tensor]:
+        """Train actor and critics on imagined rollouts (paper section 3.5); returns the terms and gradient norm."""
+        cfg, agent, totals = self._cfg, self._model.agent, Totals()
+
+        def losses() -> Iterator[Tensor]:
+            for rollout, routing in rollouts:
+                with self._autocast():
+                    terms, metrics = agent_terms(agent, rollout, routing, cfg)
+                totals.add({**terms, **metrics})
+                yield with_entropy_bonus(terms, cfg.agent_loss_weights).sum() / len(cfg.tasks)
+
+        _, norm = clipped_step(self._agent_optimizer, losses(), cfg.agent_grad_clip)
         agent.update_slow_critic(cfg.critic_ema)
-        return {name: value.detach() for name, value in {**terms, **metrics}.items()}, norm
+        return totals, norm
 
     def task_state(self) -> List[Tensor]:
         """See the base class; where sigma and background of a task start depends on its first batch."""

@@ -1,5 +1,5 @@
 """Optimizer steps, shared by all policies."""
-from typing import Any, Callable, Dict, Iterable, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -11,14 +11,16 @@ from lzero_mow.utils.ranks import sum_gradients
 def clipped_step(
         optimizer: torch.optim.Optimizer, losses: Iterable[Tensor], max_norm: float,
         after_backward: Optional[Callable] = None
-) -> Tensor:
+) -> Tuple[Tensor, Tensor]:
     """
     One optimizer step with the clipped gradients of the sum of `losses` over all ranks, each of which is made when the
-    one before has been followed back; returns their norm before clipping.
+    one before has been followed back; returns the sum of this rank's, and the gradients' norm before clipping.
     """
     optimizer.zero_grad(set_to_none=True)
+    told = []
     for loss in losses:
         loss.backward()
+        told.append(loss.detach())
     parameters = [p for group in optimizer.param_groups for p in group['params']]
     sum_gradients(parameters)
     if after_backward is not None:
@@ -26,7 +28,7 @@ def clipped_step(
     norm = torch.nn.utils.clip_grad_norm_(parameters, max_norm)
     optimizer.step()
     torch.autograd.graph.increment_version(parameters)  # torch's fused optimizers do not: for `KeptCast`
-    return norm
+    return torch.stack(told).sum() if told else norm.new_zeros(()), norm
 
 
 def decay_groups(model: nn.Module, weight_decay: float) -> List[Dict[str, Any]]:

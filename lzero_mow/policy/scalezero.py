@@ -25,7 +25,7 @@ from .multitask_policy import MultitaskPolicy
 from .optimise import clipped_step, decay_groups, load_optimizer
 from .scalezero_acting import act_by_search
 from .scalezero_upstream import doubled_weights, encoder_clip, upstream_config
-from .update_log import log_of_tasks
+from .update_log import Totals, log_of_tasks
 
 
 @POLICY_REGISTRY.register('scalezero')
@@ -73,10 +73,10 @@ class ScaleZeroPolicy(MultitaskPolicy):
         if cfg.upstream_compat:  # upstream's steps depend on the number of tasks
             scale, clip = 1.0, encoder_clip(model, batch, self._updates)
         names = (*cfg.loss_weights, 'entropy')
-        terms = {name: torch.zeros(model.num_tasks, device=self._device) for name in names}
+        terms = Totals({name: torch.zeros(model.num_tasks, device=self._device) for name in names})
         losses = (scale * self._task_losses(part, alpha).sum() for part in self._parts_of_terms(batch, terms))
         with self._scaling.solved_heads_frozen():
-            norm = clipped_step(self._optimizer, losses, cfg.grad_clip, clip)
+            _, norm = clipped_step(self._optimizer, losses, cfg.grad_clip, clip)
         model.eval()
         terms = summed(terms)
         self._update_entropy_weight(terms['entropy'], tasks)
@@ -91,14 +91,14 @@ class ScaleZeroPolicy(MultitaskPolicy):
         log.update({'world_model/loss': loss, 'world_model/grad_norm': norm, 'world_model/entropy_weight': alpha})
         return log
 
-    def _parts_of_terms(self, batch: Optional[SearchBatch], whole: Dict[str, Tensor]) -> Iterator[Dict[str, Tensor]]:
+    def _parts_of_terms(self, batch: Optional[SearchBatch], whole: Totals) -> Iterator[Dict[str, Tensor]]:
         """The terms of one micro-batch after the other, which add up to the batch's: they are added to `whole`."""
         if batch is None:
             return
         counts = step_counts(batch, self._cfg)
         for part in batch.parts(self._cfg.micro_batch_size):
             terms = self._terms(part, counts)
-            whole.update({name: whole[name] + term.detach() for name, term in terms.items()})
+            whole.add(terms)
             yield terms
 
     def _terms(self, batch: SearchBatch, counts: Optional[Dict[str, Tensor]] = None) -> Dict[str, Tensor]:

@@ -187,6 +187,11 @@ def check_ranks(config: dict) -> None:
         raise ValueError(f'torchrun has started {ranks} processes for {tasks} tasks: start at most one for each')
     if ranks > 1 and config['policy'].get('upstream_compat'):
         raise ValueError('policy.upstream_compat is True: it clips by the last task, which a single rank would have')
+    if config['policy'].get('micro_batch_tasks') == 1 and tasks % ranks and tasks > ranks:
+        raise ValueError(
+            f'policy.micro_batch_tasks is 1 and {ranks} processes share {tasks} tasks unevenly: set 2 or more, or start '
+            f'a number of processes that divides {tasks}'
+        )
 
 
 def on_device(config: dict) -> dict:

@@ -29,7 +29,7 @@ class GroupedLinear(nn.Module):
         """x (R, ..., in), rows sorted by group -> (R, ..., out)."""
         dtype, num_groups = product_dtype(x), len(self.weight)
         bias = None if self.bias is None else self._cast_bias(self.bias, dtype)
-        if num_groups > 1 and x.is_cuda and dtype == torch.bfloat16:
+        if num_groups > 1 and x.is_cuda and dtype == torch.bfloat16 and hasattr(F, 'grouped_mm'):  # torch 2.10
             return self._by_offsets(x.to(dtype), groups, bias)
         weight = self._cast_weight(self.weight, dtype)
         if num_groups == 1:

@@ -32,7 +32,7 @@ def mow(preset: str, num_tasks: int, continuous: bool = False, **overrides: Any)
     cfg.model.update(small, task_embedding_dim=min(8, cfg.model.task_embedding_dim))
     cfg.model.num_clusters = min(cfg.model.num_clusters, num_tasks)
     cfg.update(cuda=True, device='cuda', collector_env_num=1, evaluator_env_num=1, imagine_batch_size=2 * num_tasks)
-    cfg.update(batch_length=10, **overrides)
+    cfg.update(batch_size=2 * num_tasks, batch_length=10, micro_batch_tasks=None, **overrides)
     if continuous:
         cfg.model.update(continuous_action_space=True, action_space_size=4)
     random = lambda rows, steps: with_actions(random_sequences(rows, steps, num_tasks), cfg.model)
