@@ -64,6 +64,8 @@ setup(
         'minatar': ['MinAtar==1.0.15'],
         # The suite metaworld. It needs packaging and does not say so.
         'metaworld': ['metaworld==3.1.1', 'mujoco==3.3.0', 'packaging'],
+        # python -m lzero_mow experiment --launcher slurm.
+        'slurm': ['submitit>=1.5'],
         'test': ['pytest>=7', 'pytest-timeout', 'pytest-xdist', 'hypothesis', 'atarihns', 'codespell'],
         'style': ['yapf==0.29.0'],
     },

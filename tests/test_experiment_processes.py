@@ -5,13 +5,13 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from threading import Thread
 
 import pytest
 
 from helpers.experiments import held_by_another_process, make_plan
 from lzero_mow.studies.experiment import command as experiment
-from lzero_mow.studies.experiment import processes
+from lzero_mow.studies.experiment import local, runs
 from lzero_mow.studies.experiment.jobs import plan_jobs
 from lzero_mow.utils.files import locked
 
@@ -36,10 +36,11 @@ class Fakes:
 
     def __init__(self, folder, monkeypatch):
         self.folder, self.ended = folder, []
-        monkeypatch.setattr(processes, 'POLL_SECONDS', 0.01)
+        monkeypatch.setattr(runs, 'POLL_SECONDS', 0.01)
         fake = [sys.executable, '-c', FAKE]
-        monkeypatch.setattr(processes, 'command', lambda job, plan: [*fake, job.method, str(folder)])
-        monkeypatch.setattr(processes, 'is_finished', lambda job: not job.method.startswith('fails'))
+        monkeypatch.setattr(runs, 'command', lambda job, plan: [*fake, job.method, str(folder)])
+        monkeypatch.setattr(runs, 'is_finished', lambda job: False)
+        monkeypatch.setattr(local, 'is_finished', lambda job: not job.method.startswith('fails'))
 
     def jobs(self, *names):
         job, = plan_jobs(make_plan(self.folder / 'runs'))
@@ -61,7 +62,7 @@ def test_a_failed_run_does_not_stop_the_others(tmp_path, monkeypatch):
     fakes = Fakes(tmp_path, monkeypatch)
     fakes.go('a', 'fails', 'b')
     finished = []
-    failed = processes.run_jobs(fakes.jobs('a', 'fails', 'b'), None, 2, 1, lambda: finished.append(1))
+    failed = local.run_jobs(fakes.jobs('a', 'fails', 'b'), None, 2, 1, lambda: finished.append(1))
     assert [job.method for job in failed] == ['fails'] and len(finished) == 2
     assert fakes.seen('started') == {'a', 'b', 'fails'}
     assert Path(failed[0].log).is_file()
@@ -72,15 +73,14 @@ def test_a_failed_run_does_not_stop_the_others(tmp_path, monkeypatch):
 def test_only_so_many_at_once_and_an_interrupt_ends_them(tmp_path, monkeypatch, signum):
     fakes = Fakes(tmp_path, monkeypatch)
 
-    def interrupt_when_two_have_started(seconds):
-        time.sleep(seconds)
-        if len(fakes.seen('started')) == 2:
-            os.kill(os.getpid(), signum)
+    def interrupt_when_two_have_started():
+        while len(fakes.seen('started')) < 2:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signum)
 
-    clock = SimpleNamespace(sleep=interrupt_when_two_have_started, monotonic=time.monotonic)
-    monkeypatch.setattr(processes, 'time', clock)
+    Thread(target=interrupt_when_two_have_started).start()
     with pytest.raises(KeyboardInterrupt):
-        processes.run_jobs(fakes.jobs('a', 'b', 'c'), None, 2, 1, lambda: None)
+        local.run_jobs(fakes.jobs('a', 'b', 'c'), None, 2, 1, lambda: None)
     assert fakes.seen('started') == fakes.seen('interrupted') == {'a', 'b'}
 
 
@@ -92,7 +92,7 @@ def test_threads_are_divided_among_the_jobs(tmp_path, monkeypatch):
         calls.append((at_once, threads))
         return []
 
-    monkeypatch.setattr(experiment, 'run_jobs', run_jobs)
+    monkeypatch.setattr(experiment.local, 'run_jobs', run_jobs)
     monkeypatch.setattr(experiment.os, 'sched_getaffinity', lambda _: set(range(8)))
     arguments = ['atari', '--preset', 'debug', '--methods', 'mow', 'mow_no_balance', '--runs', str(tmp_path / 'runs')]
     arguments += ['--output', str(tmp_path)]

@@ -1,7 +1,9 @@
 """
-``python -m lzero_mow experiment SUITE --methods ... --seeds ...``: methods x seeds, as processes of this machine.
+``python -m lzero_mow experiment SUITE --methods ... --seeds ...``: methods x seeds, as processes of this machine or as
+jobs of a SLURM cluster.
 
     python -m lzero_mow experiment minatar --methods mow storm storm_multitask random --seeds 0 1 2
+    python -m lzero_mow experiment atari --methods mow scalezero --seeds 0 1 2 --launcher slurm --slurm gpus_per_node=1
 
 What has ended is skipped and what was cut off goes on, so that the same command again finishes the rest. Other methods
 or seeds later, or at the same time, add to the tables.
@@ -19,16 +21,16 @@ from lzero_mow.utils.exit_codes import FAILED, INTERRUPTED
 from lzero_mow.utils.files import locked
 from lzero_mow.utils.screen import set_up_screen
 from .jobs import Job, Plan, is_finished, plan_jobs
-from .processes import run_jobs
+from . import local, slurm
 
 PROG = 'python -m lzero_mow experiment'
 # The options where neither a script nor the command line sets them.
 DEFAULTS = dict(
-    methods=None, seeds=['0'], preset=None, games=[], jobs=0, runs=os.path.join('data_mow', 'experiment'),
+    methods=None, seeds=['0'], preset=None, games=[], jobs=0, launcher='local', slurm=[], runs=os.path.join('data_mow', 'experiment'),
     output=os.path.join('data_mow', 'experiment'), random_episodes=100, compare=None
 )
 # What the help calls an empty default.
-UNSET = {'preset': f"{DEFAULT_PRESETS[1]}, or the suite's first", 'games': "the preset's", 'compare': 'none'}
+UNSET = {'slurm': ' '.join(f'{key}={value}' for key, value in slurm.DEFAULTS.items()), 'preset': f"{DEFAULT_PRESETS[1]}, or the suite's first", 'games': "the preset's", 'compare': 'none'}
 
 
 def main(argv: Optional[Sequence[str]] = None, settings: Optional[Dict[str, Any]] = None) -> int:
@@ -42,6 +44,7 @@ def main(argv: Optional[Sequence[str]] = None, settings: Optional[Dict[str, Any]
     with ExitStack() as locks:
         try:
             plan = _plan(arguments)
+            options = _slurm_options(arguments)
             jobs = plan_jobs(plan)
             for method in plan.methods:
                 locks.enter_context(_lock(plan, method))
@@ -52,7 +55,7 @@ def main(argv: Optional[Sequence[str]] = None, settings: Optional[Dict[str, Any]
         except ValueError as error:
             parser.error(' '.join(str(error).split()))
         try:
-            return _run(plan, jobs, tasks, arguments)
+            return _run(plan, jobs, tasks, options, arguments)
         except KeyboardInterrupt:
             logging.info('interrupted: the same command goes on from the last checkpoints')
             return INTERRUPTED
@@ -64,7 +67,7 @@ def _parser(settings: Dict[str, Any]) -> Parser:
     default = {**DEFAULTS, **settings}
     parser = Parser(
         prog=None if settings else PROG,
-        description='Run methods x seeds as processes of this machine, and write their tables.'
+        description='Run methods x seeds as processes of this machine or as jobs of a cluster, and write their tables.'
     )
 
     def option(name: str, text: str, **kwargs: Any) -> None:
@@ -88,6 +91,8 @@ def _parser(settings: Dict[str, Any]) -> Parser:
     option('preset', "of the suite's file in config/")
     option('games', 'the tasks, by name, or a named list of them', nargs='+', metavar='GAME')
     option('jobs', 'runs at once, which share the cores; 0: as many as there are cores', type=int, metavar='N')
+    option('launcher', 'processes of this machine, or jobs of a SLURM cluster', choices=('local', 'slurm'))
+    option('slurm', 'what sbatch is told, as submitit names it: partition=gpu', nargs='+', metavar='KEY=VALUE')
     option('runs', 'where the run folders are, below SUITE/METHOD', metavar='DIR')
     option('output', 'where SUITE/METHOD.csv and SUITE/runs.csv go', metavar='DIR')
     option('random-episodes', 'of random play and of experts, per task and seed', type=int, metavar='N')
@@ -115,16 +120,34 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     )
 
 
-def _run(plan: Plan, jobs: List[Job], tasks: Sequence[str], arguments: argparse.Namespace) -> int:
+def _slurm_options(arguments: argparse.Namespace) -> Optional[Dict[str, Any]]:
+    """What a cluster's jobs are told; None for processes of this machine."""
+    if arguments.launcher == 'slurm':
+        return slurm.parse_options(arguments.slurm)
+    if arguments.slurm:
+        raise ValueError('--slurm is for --launcher slurm')
+    return None
+
+
+def _run(
+        plan: Plan, jobs: List[Job], tasks: Sequence[str], options: Optional[Dict[str, Any]],
+        arguments: argparse.Namespace
+) -> int:
     from .tables import write_tables
     due = [job for job in jobs if not is_finished(job)]
     cores = len(os.sched_getaffinity(0))
     at_once = max(1, min(arguments.jobs or cores, len(due)))
     threads = max(1, cores // at_once)
     finished = len(jobs) - len(due)
-    logging.info('%d runs, %d of them finished; %d at once with %d threads each', len(jobs), finished, at_once, threads)
     write = lambda: write_tables(plan, tasks, arguments.output)
-    failed = run_jobs(due, plan, at_once, threads, write)
+    if options is None:
+        how = f'{at_once} at once with {threads} threads each'
+        start = lambda: local.run_jobs(due, plan, at_once, threads, write)
+    else:
+        how = 'the others as jobs of SLURM'
+        start = lambda: slurm.run_jobs(due, plan, arguments.jobs, options, write)
+    logging.info('%d runs, %d of them finished; %s', len(jobs), finished, how)
+    failed = start() if due else []
     write()
     for job in failed:
         logging.error('%s failed: see %s', job, job.log)

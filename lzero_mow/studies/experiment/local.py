@@ -1,0 +1,50 @@
+"""Runs as processes of this machine, several at once. Light: imports no torch."""
+import signal
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from typing import Callable, Dict, List, Sequence
+
+from .jobs import Job, Plan, is_finished
+from .progress import JobsProgress
+from .runs import Run
+
+
+def run_jobs(jobs: Sequence[Job], plan: Plan, at_once: int, threads: int, on_finished: Callable) -> List[Job]:
+    """
+    Run jobs in their order, ``at_once`` processes with ``threads`` threads each. One that fails does not stop the
+    others: returned are those that did not reach their end. ``on_finished`` is called whenever a run has reached it.
+    KeyboardInterrupt after Ctrl-C or SIGTERM, when all processes have ended.
+    """
+    runs, failed = [Run(job, plan, threads) for job in jobs], []
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
+    with JobsProgress(len(jobs)) as progress, ThreadPoolExecutor(at_once) as pool:
+
+        def start(run: Run) -> None:
+            progress.note_start(run.job)
+            run()
+
+        futures: Dict[Future, Job] = {pool.submit(start, run): run.job for run in runs}
+        try:
+            for future in as_completed(futures):
+                if not note_end(futures[future], future.exception(), progress, on_finished):
+                    failed.append(futures[future])
+        finally:
+            for run in runs:
+                run.stop()
+            pool.shutdown(cancel_futures=True)
+            signal.signal(signal.SIGTERM, previous)
+    return failed
+
+
+def note_end(job: Job, error: Exception, progress: JobsProgress, on_finished: Callable) -> bool:
+    """Say how a job has ended; returns whether it has reached its end."""
+    if isinstance(error, BlockingIOError):
+        progress.note_end(job, 'is being trained by another process')
+    elif error is not None:
+        progress.note_end(job, f'failed: {error}')
+    elif is_finished(job):
+        progress.note_end(job, 'finished')
+        on_finished()
+        return True
+    else:
+        progress.note_end(job, f'failed: see {job.log}')
+    return False

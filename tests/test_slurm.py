@@ -1,0 +1,78 @@
+"""Runs as jobs of a cluster: what is refused, how a job ends early and goes on, and the way through submitit."""
+import shutil
+import sys
+import threading
+import time
+
+import pytest
+import submitit
+
+from helpers.experiments import make_plan
+from lzero_mow.studies.experiment import command as experiment
+from lzero_mow.studies.experiment import runs, slurm
+from lzero_mow.studies.experiment.jobs import is_finished, plan_jobs
+
+STOPS_WHEN_TOLD = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
+print('at work', flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.unittest
+@pytest.mark.parametrize('option', ['partition', 'partition=', 'partitions=gpu'])
+def test_options_that_sbatch_does_not_take_are_one_line(option):
+    with pytest.raises(ValueError, match=f"--slurm takes KEY=VALUE, got '{option}'; the keys are account, .*partition"):
+        slurm.parse_options([option])
+
+
+@pytest.mark.unittest
+def test_options_are_over_the_defaults(monkeypatch):
+    monkeypatch.setattr(shutil, 'which', lambda name: '/usr/bin/sbatch')
+    options = slurm.parse_options(['partition=gpu', 'time=60', 'gpus_per_node=1'])
+    assert options == {**slurm.DEFAULTS, 'partition': 'gpu', 'time': 60, 'gpus_per_node': 1}
+    monkeypatch.setattr(shutil, 'which', lambda name: None)
+    with pytest.raises(ValueError, match='finds no sbatch'):
+        slurm.parse_options([])
+
+
+@pytest.mark.unittest
+def test_without_submitit_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'submitit', None)
+    with pytest.raises(ValueError, match=r"pip install 'lzero_mow\[slurm\]'"):
+        slurm.parse_options([])
+
+
+@pytest.mark.unittest
+def test_options_of_a_cluster_need_the_cluster(capsys):
+    with pytest.raises(SystemExit):
+        experiment.main(['atari', '--methods', 'mow', '--slurm', 'partition=gpu'])
+    assert '--slurm is for --launcher slurm' in capsys.readouterr().err
+
+
+@pytest.mark.unittest
+def test_a_job_whose_time_is_over_ends_its_run_and_is_queued_again(tmp_path, monkeypatch):
+    job, = plan_jobs(make_plan(tmp_path / 'runs'))
+    monkeypatch.setattr(runs, 'command', lambda job, plan: [sys.executable, '-c', STOPS_WHEN_TOLD])
+    run = runs.Run(job, make_plan(tmp_path / 'runs'), 1)
+    thread = threading.Thread(target=run)
+    thread.start()
+    until = time.monotonic() + 20
+    while not (run._process and 'at work' in open(job.log).read()) and time.monotonic() < until:
+        time.sleep(0.05)
+    again = run.checkpoint()
+    thread.join(20)
+    assert run._process.returncode == 130
+    assert isinstance(again, submitit.helpers.DelayedSubmission) and again.function.job is job
+
+
+@pytest.mark.unittest
+def test_an_experiment_goes_through_submitit(tmp_path, monkeypatch, capsys):
+    """Its executor of processes in place of SLURM's."""
+    monkeypatch.setattr(submitit, 'SlurmExecutor', submitit.LocalExecutor)
+    monkeypatch.setattr(slurm, 'POLL_SECONDS', 0.1)
+    plan = make_plan(tmp_path / 'runs', methods=('random', ), random_episodes=1)
+    jobs, finished = plan_jobs(plan), []
+    failed = slurm.run_jobs(jobs, plan, 0, dict(slurm.DEFAULTS), lambda: finished.append(1))
+    assert failed == [] and len(finished) == len(jobs) and all(is_finished(job) for job in jobs)
