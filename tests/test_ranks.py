@@ -51,7 +51,7 @@ def test_every_task_has_one_rank(number, monkeypatch):
 
 
 @pytest.mark.unittest
-@pytest.mark.parametrize('method, norm', [('mow', 'batch'), ('scalezero', 'none')])
+@pytest.mark.parametrize('method, norm', [('mow', 'batch'), ('mow', 'group'), ('scalezero', 'none')])
 def test_two_ranks_learn_what_one_learns(method, norm, tmp_path):
     """
     20 updates without dropout and draws, a cluster's tasks on two ranks: only sums are rounded differently. Adam turns

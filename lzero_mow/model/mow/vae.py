@@ -36,16 +36,22 @@ class BatchNorm(nn.BatchNorm2d):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or world_size() == 1:
             return super().forward(x)
-        count = summed_with_gradient(x.new_tensor([x.numel() / x.shape[1]])).clamp(min=1)
-        mean = summed_with_gradient(x.sum((0, 2, 3))) / count
-        centred = x - mean[:, None, None]
-        variance = summed_with_gradient(centred.square().sum((0, 2, 3))) / count
+        # Sums around what the mean has been lately, so that one call suffices and a variance is no small difference of
+        # large numbers.
+        centre, channels = self.running_mean.clone(), x.shape[1]
+        around = x.float() - centre[:, None, None]
+        rows = around.new_full((1, ), x.numel() / channels)
+        sums = summed_with_gradient(torch.cat([rows, around.sum((0, 2, 3)), around.square().sum((0, 2, 3))]))
+        count, first, second = sums.split([1, channels, channels])
+        count = count.detach().clamp(min=1)
+        offset = first / count
+        mean, variance = centre + offset, (second / count - offset.square()).clamp(min=0)
         with torch.no_grad():
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), self.momentum)
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        return centred * scale[:, None, None] + self.bias[:, None, None]
+        return ((around - offset[:, None, None]) * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 
 
 class Encoder(nn.Module):
