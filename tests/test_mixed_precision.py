@@ -3,7 +3,12 @@ import copy
 
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounter
 
+from helpers.models import random_latent, tiny_model
+from lzero_mow.agent import imagination
+from lzero_mow.entry.run.workers import on_device
+from lzero_mow.model.common import grouped
 from lzero_mow.model.common.grouped import GroupedLinear
 from lzero_mow.model.common.groups import Groups
 from lzero_mow.model.common.kept_cast import KeptCast
@@ -54,3 +59,30 @@ def test_a_copy_that_learns_passes_gradients_on():
         cast(weight, torch.bfloat16)
     cast(weight, torch.bfloat16).float().sum().backward()
     assert torch.equal(weight.grad, torch.ones_like(weight))
+
+
+@pytest.mark.unittest
+def test_one_graph_imagines_all_steps_whoever_uses_which_expert(monkeypatch):
+    """As on a GPU: neither the place in the sequence nor the sizes of groups are values that a graph is made for."""
+    monkeypatch.setattr(grouped, 'takes_offsets', lambda x, dtype: dtype == torch.bfloat16)
+    model, tasks = tiny_model(), (0, 0, 1, 1, 2, 2)
+    world, graphs = model.world_model, CompileCounter()
+    compiled = torch.compile(imagination.imagined_step, fullgraph=True, backend=graphs)
+    latent, action = random_latent(6, 4, model), torch.zeros(6, 3, dtype=torch.long)
+    for experts in ([0, 1], [1, 3], [2, 3]), ([0, 1], [0, 1], [0, 1]):
+        world.router.chosen_on_host, rollouts = list(experts), []
+        for step in (imagination.imagined_step, compiled):
+            torch.manual_seed(0)
+            with torch.autocast('cpu', torch.bfloat16):
+                routing = world.route(tasks)
+                rollouts.append(imagination.imagine(world, model.agent, latent, action, tasks, routing, 5, step))
+        for eager, graph in zip(*rollouts):
+            assert eager == graph if isinstance(eager, tuple) else torch.equal(eager, graph)
+    assert graphs.frame_count == 1
+    torch.compiler.reset()
+
+
+@pytest.mark.unittest
+def test_a_cpu_does_not_compile():
+    with pytest.raises(ValueError, match='policy.compile is True: it is for GPUs'):
+        on_device(dict(policy=dict(device='cpu', compile=True)))

@@ -6,13 +6,13 @@ State 0                s_0 = [z_{C-1}, h_{C-2}]                   what acting se
 Imagined, i = 0..H-1   a_i ~ pi(s_i), h_i from (z_i, a_i), r_i and c_i from h_i, z_{i+1} ~ prior(h_i),
                        s_{i+1} = [z_{i+1}, h_i]
 """
-from typing import TYPE_CHECKING, NamedTuple, Sequence, Tuple
+from typing import TYPE_CHECKING, Callable, NamedTuple, Sequence, Tuple
 
 import torch
 from torch import Tensor
 
 from lzero_mow.model.common.categorical import sample_straight_through
-from lzero_mow.model.mow.world_model import Routing, WorldModel
+from lzero_mow.model.mow.world_model import DynamicsCache, Routing, WorldModel
 
 if TYPE_CHECKING:
     from lzero_mow.model.mow.actor_critic import ActorCritic
@@ -27,10 +27,19 @@ class ImaginedRollout(NamedTuple):
     task: Tuple[int, ...]  # N task ids on the host, ascending
 
 
+def imagined_step(
+        model: WorldModel, agent: 'ActorCritic', latent: Tensor, hidden: Tensor, routing: Routing, cache: DynamicsCache
+) -> Tuple[Tensor, Tensor, Tensor]:
+    """a_i, z_{i+1} and h_i, (N, 1, ...) each, from z_i and h_{i-1}."""
+    action = agent.policy(torch.cat([latent, hidden], -1), routing).sample()
+    hidden = model.dynamics(latent, action, routing, cache)
+    return action, sample_straight_through(model.prior(hidden, routing)), hidden
+
+
 @torch.no_grad()
 def imagine(
         model: WorldModel, agent: 'ActorCritic', latent: Tensor, action: Tensor, tasks: Sequence[int], routing: Routing,
-        horizon: int
+        horizon: int, step: Callable = imagined_step
 ) -> ImaginedRollout:
     """
     Overview:
@@ -40,15 +49,15 @@ def imagine(
         - latent (:obj:`Tensor`): (N, C, latent), C >= 2.
         - action (:obj:`Tensor`): (N, C - 1) or (N, C - 1, A), the actions between them.
         - tasks (:obj:`Sequence`): N task ids, ascending; routing (:obj:`Routing`): `model.route(tasks)`.
+        - step (:obj:`Callable`): `imagined_step` or what `torch.compile` has made of it, for all steps but the first.
     """
     cache = model.new_cache(latent.shape[1] - 1 + horizon)
     hidden = model.dynamics(latent[:, :-1], action, routing, cache)[:, -1:]
-    latent = latent[:, -1:]
-    states, actions = [torch.cat([latent, hidden], -1)], []
-    for _ in range(horizon):
-        actions.append(agent.policy(states[-1], routing).sample())
-        hidden = model.dynamics(latent, actions[-1], routing, cache)
-        latent = sample_straight_through(model.prior(hidden, routing))
+    latent, actions = latent[:, -1:], []
+    states = [torch.cat([latent, hidden], -1)]
+    for i in range(horizon):
+        action, latent, hidden = (step if i else imagined_step)(model, agent, latent, hidden, routing, cache)
+        actions.append(action)
         states.append(torch.cat([latent, hidden], -1))
     state = torch.cat(states, 1)
     hidden = state[:, 1:, model.latent_dim:]  # h_i, which predicts r_i and c_i

@@ -7,7 +7,7 @@ from ding.utils import POLICY_REGISTRY
 from torch import Tensor
 
 from lzero_mow.agent.actor_critic_loss import agent_terms
-from lzero_mow.agent.imagination import ImaginedRollout, context_windows, imagine
+from lzero_mow.agent.imagination import ImaginedRollout, context_windows, imagine, imagined_step
 from lzero_mow.agent.open_loop import open_loop
 from lzero_mow.buffer.batch import RecordedPlay, SequenceBatch, rows_of_tasks
 from lzero_mow.config.mow import MOW_CONFIG
@@ -49,6 +49,7 @@ class MoWPolicy(GroupingPolicy):
         agent = [p for p in model.agent.parameters() if p.requires_grad]
         self._agent_optimizer = torch.optim.Adam(agent, lr=cfg.agent_learning_rate, eps=cfg.agent_eps, fused=True)
         self._world_model_weights = weights_of_terms(model.world_model, cfg.loss_weights)
+        self._imagined_step = torch.compile(imagined_step, fullgraph=True) if cfg.compile else imagined_step
         self._updates = 0
         model.eval()
 
@@ -142,7 +143,10 @@ class MoWPolicy(GroupingPolicy):
         for latent, action, task in contexts:
             routing = model.world_model.route(task)
             with self._autocast():
-                rollout = imagine(model.world_model, model.agent, latent, action, task, routing, self._cfg.horizon)
+                rollout = imagine(
+                    model.world_model, model.agent, latent, action, task, routing, self._cfg.horizon,
+                    self._imagined_step
+                )
             yield rollout, routing
 
     def _update_agent(self, rollouts: Iterable[Tuple[ImaginedRollout, Routing]]) -> Tuple[Dict[str, Tensor], Tensor]:

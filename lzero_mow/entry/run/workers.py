@@ -201,6 +201,8 @@ def on_device(config: dict) -> dict:
         device = 'cuda' if has_gpu else 'cpu'
     elif device != 'cpu' and not has_gpu:
         raise ValueError(f'policy.device is {device} but torch finds no usable GPU: try --device cpu')
+    if device == 'cpu' and config['policy'].get('compile'):
+        raise ValueError('policy.compile is True: it is for GPUs, and costs more than it saves on a CPU')
     return dict(config, policy=dict(config['policy'], device=device, cuda=device.startswith('cuda')))
 
 

@@ -15,6 +15,11 @@ from .kept_cast import KeptCast, product_dtype
 MULTIPLE = 8  # of the widths that the grouped product of a GPU takes
 
 
+def takes_offsets(x: Tensor, dtype: torch.dtype) -> bool:
+    """Whether there is a product of all groups at once for x."""
+    return x.is_cuda and dtype == torch.bfloat16 and hasattr(F, 'grouped_mm')  # torch 2.10
+
+
 class GroupedLinear(nn.Module):
     """One linear layer per group: the rows of group g are multiplied by weight[g]."""
 
@@ -29,7 +34,7 @@ class GroupedLinear(nn.Module):
         """x (R, ..., in), rows sorted by group -> (R, ..., out)."""
         dtype, num_groups = product_dtype(x), len(self.weight)
         bias = None if self.bias is None else self._cast_bias(self.bias, dtype)
-        if num_groups > 1 and x.is_cuda and dtype == torch.bfloat16 and hasattr(F, 'grouped_mm'):  # torch 2.10
+        if num_groups > 1 and takes_offsets(x, dtype):
             return self._by_offsets(x.to(dtype), groups, bias)
         weight = self._cast_weight(self.weight, dtype)
         if num_groups == 1:

@@ -28,6 +28,8 @@ class KeptCast:
     def __call__(self, parameter: Tensor, dtype: torch.dtype, padding: Sequence[int] = ()) -> Tensor:
         if parameter.dtype == dtype and not any(padding):
             return parameter
+        if torch.compiler.is_compiling():  # a graph that is called when the copy has been made
+            return self._copy
         state, learning = (parameter._version, parameter.device, dtype), torch.is_grad_enabled()
         if not learning and self._of() is parameter and self._state == state:
             return self._copy

@@ -14,23 +14,37 @@ from lzero_mow.model.common.groups import Groups
 
 
 class KVCache:
-    """Keys and values of the past steps, allocated once for `max_length` steps, when the first are appended."""
+    """
+    Keys and values of the past steps, in memory for `max_length` steps. How many there are is known on the device alone,
+    so that each further step is the same work: one graph for `torch.compile`.
+    """
 
-    def __init__(self, num_layers: int, max_length: int) -> None:
-        self.num_layers, self.max_length, self.length = num_layers, max_length, 0
-        self.keys: Optional[Tensor] = None  # (layers, R, heads, max_length, head_width)
+    def __init__(self, num_layers: int, max_length: int, device: torch.device) -> None:
+        self.num_layers = num_layers
+        self.slots = torch.arange(max_length, device=device)
+        self.length = torch.zeros((), dtype=torch.long, device=device)
+        self.keys: Optional[Tensor] = None  # (layers, R, heads, max_length, head_width), when the first are appended
         self.values: Optional[Tensor] = None
+        self.mask: Optional[Tensor] = None  # (max_length, max_length) 0 for what a step may attend to, else -inf
 
-    def append(self, layer: int, key: Tensor, value: Tensor) -> Tuple[Tensor, Tensor]:
-        """Store a layer's keys and values (R, heads, L, head_width); returns all of them so far."""
+    def next_slots(self, steps: int) -> Tensor:
+        """(L,) places of L new steps."""
+        return self.length + self.slots[:steps]
+
+    def append(self, layer: int, key: Tensor, value: Tensor, slots: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+        """
+        Store a layer's keys and values (R, heads, L, head_width); returns those of all places, and the mask (L,
+        max_length) of the new steps.
+        """
         if self.keys is None:
             rows, heads, _, head_width = key.shape
-            self.keys = key.new_empty(self.num_layers, rows, heads, self.max_length, head_width)
-            self.values = torch.empty_like(self.keys)
-        end = self.length + key.shape[2]
-        self.keys[layer, :, :, self.length:end] = key
-        self.values[layer, :, :, self.length:end] = value
-        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+            self.keys = key.new_zeros(self.num_layers, rows, heads, len(self.slots), head_width)
+            self.values = torch.zeros_like(self.keys)
+            self.mask = key.new_full((len(self.slots), len(self.slots)), float('-inf')).triu(1)
+        keys, values = self.keys[layer], self.values[layer]
+        keys.index_copy_(2, slots, key)
+        values.index_copy_(2, slots, value)
+        return keys, values, self.mask.index_select(0, slots)
 
 
 class CausalAttention(nn.Module):
@@ -43,18 +57,17 @@ class CausalAttention(nn.Module):
         self.out = GroupedLinear(groups, width, width, bias=False)
         self.norm = GroupedLayerNorm(groups, width, eps=1e-6)
 
-    def forward(self, x: Tensor, groups: Groups, layer: int, cache: Optional[KVCache]) -> Tensor:
+    def forward(
+            self, x: Tensor, groups: Groups, layer: int, cache: Optional[KVCache], slots: Optional[Tensor]
+    ) -> Tensor:
         rows, length, width = x.shape
         heads = self.query_key_value(x, groups).view(rows, length, 3, self.num_heads, -1)
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (R, heads, L, head_width)
-        past = 0 if cache is None else cache.length
+        mask = None
         if cache is not None:
-            key, value = cache.append(layer, key, value)
-        # A single new step may attend to all; the first block is causal; later blocks need a shifted mask.
-        shifted = past and length > 1
-        mask = torch.ones(length, past + length, dtype=torch.bool, device=x.device).tril(past) if shifted else None
+            key, value, mask = cache.append(layer, key, value, slots)
         attended = F.scaled_dot_product_attention(
-            query, key, value, mask, self.dropout if self.training else 0.0, is_causal=past == 0 and length > 1
+            query, key, value, mask, self.dropout if self.training else 0.0, is_causal=cache is None
         )
         attended = self.out(attended.transpose(1, 2).reshape(rows, length, width), groups)
         return self.norm(x + F.dropout(attended, self.dropout, self.training), groups)
@@ -105,23 +118,30 @@ class Transformer(nn.Module):
         self.feed_forward = nn.ModuleList(FeedForward(groups, width, cfg.dropout) for _ in layers)
 
     def new_cache(self, max_length: int) -> KVCache:
-        """A cache for sequences of at most `max_length` steps."""
-        return KVCache(len(self.attention), max_length)
+        """A cache for sequences of at most `max_length` steps; ValueError if the transformer has not so many."""
+        self._check(max_length)
+        return KVCache(len(self.attention), max_length, self.position.device)
+
+    def _check(self, steps: int) -> None:
+        if steps > self.max_length:
+            raise ValueError(f'sequence of {steps} steps, but model.max_length is {self.max_length}')
 
     def forward(self, x: Tensor, groups: Groups, cache: Optional[KVCache] = None) -> Tensor:
         """
         x (R, L, in_features), rows sorted by group -> h (R, L, width). With a cache, x continues the cached steps and
-        is added to them. ValueError if a sequence grows beyond `max_length`.
+        is added to them. ValueError if a sequence is longer than `max_length`.
         """
-        start = 0 if cache is None else cache.length
-        end = start + x.shape[1]
-        if end > self.max_length:
-            raise ValueError(f'sequence of {end} steps, but model.max_length is {self.max_length}')
-        position = self.position[:, start:end]
-        x = self.mixer(x, groups) + (position if len(position) == 1 else position[groups.index])
+        steps, slots = x.shape[1], None
+        if cache is None:
+            self._check(steps)
+            position = self.position[:, :steps]
+        else:
+            slots = cache.next_slots(steps)
+            position = self.position.index_select(1, slots)
+        x = self.mixer(x, groups) + (position if len(position) == 1 else position.index_select(0, groups.index))
         x = self.norm(x, groups)
         for layer, (attention, feed_forward) in enumerate(zip(self.attention, self.feed_forward)):
-            x = feed_forward(attention(x, groups, layer, cache), groups)
+            x = feed_forward(attention(x, groups, layer, cache, slots), groups)
         if cache is not None:
-            cache.length = end
+            cache.length += steps
         return x
