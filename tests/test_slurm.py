@@ -1,4 +1,5 @@
 """Runs as jobs of a cluster: what is refused, how a job ends early and goes on, and the way through submitit."""
+import os
 import shutil
 import sys
 import threading
@@ -65,6 +66,19 @@ def test_a_job_whose_time_is_over_ends_its_run_and_is_queued_again(tmp_path, mon
     thread.join(20)
     assert run._process.returncode == 130
     assert isinstance(again, submitit.helpers.DelayedSubmission) and again.function.job is job
+
+
+@pytest.mark.unittest
+def test_what_sbatch_says_against_it_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / 'sbatch').write_text('#!/bin/sh\necho more >&2\necho "sbatch: error: invalid partition" >&2\nexit 1\n')
+    (tmp_path / 'srun').write_text('#!/bin/sh\n')
+    for name in ('sbatch', 'srun'):
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv('PATH', f'{tmp_path}:{os.environ["PATH"]}')
+    plan = make_plan(tmp_path / 'runs')
+    with pytest.raises(OSError) as failed:
+        slurm.run_jobs(plan_jobs(plan), plan, 0, slurm.parse_options(['partition=none']), lambda: None)
+    assert failed.value.strerror == 'sbatch: error: invalid partition'
 
 
 @pytest.mark.unittest

@@ -1,4 +1,5 @@
 """Runs as jobs of a SLURM cluster, through submitit. Light: imports no torch."""
+import errno
 import logging
 import os
 import shutil
@@ -45,18 +46,23 @@ def run_jobs(
     """
     Put jobs into the queue, of which at most ``at_once`` run at a time (0: as many as the cluster lets), and wait for
     them. One whose time is over, or that others push aside, is queued again and goes on from its last checkpoint.
-    Returns and ``on_finished`` as in `local.run_jobs`. After Ctrl-C they stay in the queue.
+    Returns and ``on_finished`` as in `local.run_jobs`. After Ctrl-C they stay in the queue. OSError if sbatch refuses
+    them.
     """
     from submitit import SlurmExecutor
+    from submitit.core.utils import FailedJobError
     from submitit.helpers import as_completed
     logging.getLogger('submitit').setLevel(logging.ERROR)  # clusters without accounting would fill the screen
     folder = os.path.join(plan.runs, suite_name(plan.suite), 'slurm', '%j')
     executor = SlurmExecutor(folder, max_num_timeout=MAX_TIMEOUTS)
     executor.update_parameters(job_name='lzero_mow', array_parallelism=at_once or len(jobs), **options)
-    with executor.batch():
-        queued = [executor.submit(Run(job, plan, options['cpus_per_task'])) for job in jobs]
+    try:
+        with executor.batch():
+            queued = [executor.submit(Run(job, plan, options['cpus_per_task'])) for job in jobs]
+    except FailedJobError as error:
+        raise OSError(errno.ECANCELED, str(error).strip().splitlines()[-1], 'sbatch') from error
     by_id, failed = {entry.job_id: job for entry, job in zip(queued, jobs)}, []
-    array = queued[0].job_id.partition('_')[0] if queued else ''
+    array = queued[0].job_id.partition('_')[0]
     with JobsProgress(len(jobs)) as progress:
         for entry in queued:
             progress.note_start(by_id[entry.job_id], f'job {entry.job_id}')
