@@ -170,6 +170,11 @@ class MoWPolicy(GroupingPolicy):
         background = [] if world.background is None else [world.background.picture, world.background.started]
         return [*super().task_state(), *background, weights.log_sigma, weights.started, scale.low, scale.high]
 
+    def share_task_state(self, own: Sequence[int]) -> None:
+        """See the base class; a cluster's statistics are where its tasks are."""
+        super().share_task_state(own)
+        self._model.world_model.vae.share_statistics()
+
     def report(self, batch: SequenceBatch) -> Dict[str, Any]:
         """Open-loop predictions of one sequence per task, and the router's scores, 0 for experts that aren't chosen."""
         model, context = self._model.world_model, self._cfg.context_length

@@ -51,6 +51,11 @@ def own_tasks(num_tasks: int) -> range:
     return range(rank() * num_tasks // world_size(), (rank() + 1) * num_tasks // world_size())
 
 
+def owner(task: int, num_tasks: int) -> int:
+    """The rank of a task."""
+    return next(r for r in range(world_size()) if task < (r + 1) * num_tasks // world_size())
+
+
 def total(number: int) -> int:
     """A number of each rank, added up."""
     if world_size() == 1:

@@ -1,6 +1,6 @@
 """The VAE bank: one categorical VAE per task cluster (paper section 3.2), with STORM's encoder and decoder."""
 from math import gcd
-from typing import List, Optional
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from easydict import EasyDict
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from lzero_mow.model.common.categorical import unimix
 from lzero_mow.model.common.grouped import GroupedLinear
 from lzero_mow.model.common.groups import Groups
-from lzero_mow.utils.ranks import summed_with_gradient, world_size
+from lzero_mow.utils.ranks import owner, rank, summed, summed_with_gradient, world_size
 
 FINAL_SIZE = 4  # of the smallest feature map: 64 -> 32 -> 16 -> 8 -> 4
 
@@ -31,10 +31,11 @@ def norm_layer(kind: str, channels: int) -> nn.Module:
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch norm over the rows of all ranks, some of which may have none."""
+    """Batch norm over the rows of all ranks, some of which may have none, or of the only rank that has any."""
+    over_ranks = False
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or world_size() == 1:
+        if not self.training or not self.over_ranks:
             return super().forward(x)
         # Sums around what the mean has been lately, so that one call suffices and a variance is no small difference of
         # large numbers.
@@ -107,6 +108,30 @@ class VAEBank(nn.Module):
         self.posterior_head = GroupedLinear(cfg.num_clusters, features, latent_dim)
         self.decoders = nn.ModuleList(Decoder(latent_dim + cfg.task_embedding_dim, *frame) for _ in clusters)
 
+    def share_out(self, cluster_of_task: Sequence[int]) -> None:
+        """Note which clusters' tasks lie on several ranks: the statistics of batch norm are then those of all."""
+        K = len(cluster_of_task)
+        owners = [{owner(k, K) for k in range(K) if cluster_of_task[k] == i} for i in range(len(self.encoders))]
+        self._only_rank = [next(iter(ranks)) if len(ranks) == 1 else None for ranks in owners]
+        for norm, only in self._batch_norms():
+            norm.over_ranks = only is None
+
+    def _batch_norms(self) -> Iterator[Tuple[BatchNorm, Optional[int]]]:
+        """Each with the rank that alone has rows of its cluster, None for several."""
+        for pair, only in zip(zip(self.encoders, self.decoders), self._only_rank):
+            yield from ((norm, only) for part in pair for norm in part.modules() if isinstance(norm, BatchNorm))
+
+    @torch.no_grad()
+    def share_statistics(self) -> None:
+        """Have the statistics of clusters that only another rank sees from there."""
+        if world_size() == 1:
+            return
+        mine = [(buffer, only == rank()) for norm, only in self._batch_norms() if only is not None
+                for buffer in norm.buffers()]
+        told = summed({str(i): buffer.double() * of_me for i, (buffer, of_me) in enumerate(mine)})
+        for buffer, value in zip((buffer for buffer, _ in mine), told.values()):
+            buffer.copy_(value)
+
     def encode(self, obs: Tensor, embedding: Optional[Tensor], clusters: Groups) -> Tensor:
         """
         (B, L, C, size, size), uint8 or what `Background` leaves of it, and e_k (B, E) -> posterior (B, L, categories,
@@ -140,9 +165,12 @@ def _append_embedding(x: Tensor, embedding: Optional[Tensor]) -> Tensor:
 
 def _per_cluster(modules: nn.ModuleList, x: Tensor, clusters: Groups, prepare) -> Tensor:
     """
-    Each cluster's module on its slice of x: one call per cluster with rows; per cluster where statistics are those of
-    all ranks, because another one may have rows.
+    Each cluster's module on its slice of x: one call per cluster with rows, or with statistics of all ranks, because
+    another one may have rows.
     """
-    every = world_size() > 1 and modules[0].training
-    parts = [module(prepare(part)) for module, part in zip(modules, x.split(clusters.sizes)) if len(part) or every]
+    waited_for = lambda module: module.training and any(getattr(part, 'over_ranks', False) for part in module.layers)
+    parts = [
+        module(prepare(part)) for module, part in zip(modules, x.split(clusters.sizes))
+        if len(part) or waited_for(module)
+    ]
     return parts[0] if len(parts) == 1 else torch.cat(parts)

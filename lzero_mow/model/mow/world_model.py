@@ -61,6 +61,7 @@ class WorldModel(nn.Module):
         self.task_embedding = nn.Parameter(torch.randn(cfg.num_tasks, embedding_dim)) if embedding_dim else None
         self.background = Background(cfg.num_tasks, cfg.observation_shape) if cfg.background else None
         self.vae = VAEBank(cfg)
+        self.vae.share_out(self.cluster_of_task)
         step_dim = self.latent_dim + cfg.action_space_size + embedding_dim
         self.experts = self.router = self.shared = None
         if cfg.num_experts:
@@ -90,6 +91,7 @@ class WorldModel(nn.Module):
         """Set i_k; there are modules for these clusters already."""
         self.cluster_of_task, self.num_clusters = list(cluster_of_task), len(self.vae.encoders)
         self.clusters.copy_(torch.tensor(self.cluster_of_task))
+        self.vae.share_out(self.cluster_of_task)
 
     def choose_experts(self) -> None:
         """Compute the experts J from the current weights; to be called after they change."""
