@@ -80,7 +80,7 @@ class TruncatedNormalPolicy:
     def entropy_range(legal: Tensor) -> Tuple[Tensor, Tensor]:
         """Entropies of the narrowest and the widest policy with mean 0, (...) each, for legal (..., A)."""
         size = legal.sum(-1).float()
-        entropy_per_dim = lambda deviation: TruncatedNormalPolicy(size.new_tensor([0.0, deviation])).entropy()
+        entropy_per_dim = lambda deviation: TruncatedNormalPolicy(torch.tensor([0.0, deviation])).entropy()
         return size * entropy_per_dim(-math.inf), size * entropy_per_dim(math.inf)
 
     def sample(self) -> Tensor:
