@@ -61,7 +61,7 @@ def test_losses_that_are_not_finite_are_looked_for_once(paper):
 
 
 @pytest.mark.unittest
-@pytest.mark.parametrize('scenario, launches', [('storm', 2450), ('continuous', 5400)])
+@pytest.mark.parametrize('scenario, launches', [('storm', 2550), ('continuous', 5550)])
 def test_other_forms_of_mow(scenario, launches):
     found = played(scenario)
     for phase in ('first update', 'update'):

@@ -46,7 +46,8 @@ def setup_argument(name: str):
 def declared_requirements() -> list:
     """What the package imports: all of install_requires, and the extras of single commands and suites."""
     extras = setup_argument('extras_require')
-    lines = [*setup_argument('install_requires'), *extras['eval'], *extras['minatar'], *extras['metaworld']]
+    imported = (extras[name] for name in ('eval', 'minatar', 'metaworld', 'slurm'))
+    lines = [*setup_argument('install_requires'), *(line for lines in imported for line in lines)]
     return [Requirement(line) for line in lines]
 
 

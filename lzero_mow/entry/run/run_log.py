@@ -2,7 +2,7 @@
 import contextlib
 import os
 import shutil
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 import numpy as np
 import torch
@@ -91,23 +91,26 @@ class RunLog:
         self.writer.add_scalar(f'collect/{task}/episode_return', episode_return, env_step)
         self.writer.add_scalar(f'collect/{task}/episode_length', length, env_step)
 
-    def update(self, env_step: int, metrics: Dict[str, torch.Tensor]) -> None:
+    def update(self, env_step: int, metrics: Dict[str, Union[torch.Tensor, float]]) -> None:
         """
         Add the metrics of one update to the running means, which are written every ``log_freq`` updates. Until then
         tensors stay on their device.
         """
+        metrics = {name: torch.as_tensor(value).detach().float() for name, value in metrics.items()}
         for name in metrics:
             self._counts[name] = self._counts.get(name, 0) + 1
         known = [name for name in metrics if name in self._sums]
         if known:
             # A resumed run's sums are in main memory at first.
             self._sums.update({name: self._sums[name].to(metrics[name].device) for name in known})
-            torch._foreach_add_([self._sums[name] for name in known], [metrics[name].detach() for name in known])
-        self._sums.update({name: x.detach().clone() for name, x in metrics.items() if name not in self._sums})
+            torch._foreach_add_([self._sums[name] for name in known], [metrics[name] for name in known])
+        self._sums.update({name: x.clone() for name, x in metrics.items() if name not in self._sums})
         self._updates += 1
         if self._updates < self._log_freq:
             return
-        for name, total in zip(self._sums, torch.stack(list(self._sums.values())).tolist()):
+        device = next(iter(self._sums.values())).device
+        totals = torch.stack([total.to(device) for total in self._sums.values()])  # numbers of the host among them
+        for name, total in zip(self._sums, totals.tolist()):
             self.writer.add_scalar(name, total / self._counts[name], env_step)
         self._sums, self._counts, self._updates = {}, {}, 0
 
