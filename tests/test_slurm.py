@@ -22,10 +22,16 @@ time.sleep(60)
 
 
 @pytest.mark.unittest
-@pytest.mark.parametrize('option', ['partition', 'partition=', 'partitions=gpu'])
+@pytest.mark.parametrize('option', ['partition', 'partition=', 'partitions=gpu', 'job_name=x', 'nodes=2'])
 def test_options_that_sbatch_does_not_take_are_one_line(option):
     with pytest.raises(ValueError, match=f"--slurm takes KEY=VALUE, got '{option}'; the keys are account, .*partition"):
         slurm.parse_options([option])
+
+
+@pytest.mark.unittest
+def test_a_time_is_in_minutes():
+    with pytest.raises(ValueError, match="--slurm time is a whole number of minutes, got '12:00:00'"):
+        slurm.parse_options(['time=12:00:00'])
 
 
 @pytest.mark.unittest

@@ -27,7 +27,8 @@ def clipped_step(
         after_backward()
     norm = torch.nn.utils.clip_grad_norm_(parameters, max_norm)
     optimizer.step()
-    torch.autograd.graph.increment_version(parameters)  # torch's fused optimizers do not: for `KeptCast`
+    for parameter in parameters:  # torch's fused optimizers do not: for `KeptCast`
+        torch.autograd.graph.increment_version(parameter)
     return torch.stack(told).sum() if told else norm.new_zeros(()), norm
 
 

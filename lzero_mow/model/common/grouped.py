@@ -16,8 +16,13 @@ MULTIPLE = 8  # of the widths that the grouped product of a GPU takes
 
 
 def takes_offsets(x: Tensor, dtype: torch.dtype) -> bool:
-    """Whether there is a product of all groups at once for x."""
-    return x.is_cuda and dtype == torch.bfloat16 and hasattr(F, 'grouped_mm')  # torch 2.10
+    """
+    Whether there is a product of all groups at once for x, that reads their ends on the device: torch 2.10 on cards of
+    compute capability 9 and 10 (Hopper, Blackwell's large ones); on others torch loops over them and waits each time.
+    """
+    if not (x.is_cuda and dtype == torch.bfloat16 and hasattr(F, 'grouped_mm')):
+        return False
+    return torch.cuda.get_device_capability(x.device)[0] in (9, 10)
 
 
 class GroupedLinear(nn.Module):

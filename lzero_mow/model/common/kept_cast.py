@@ -30,7 +30,7 @@ class KeptCast:
             return parameter
         if torch.compiler.is_compiling():  # a graph that is called when the copy has been made
             return self._copy
-        state, learning = (parameter._version, parameter.device, dtype), torch.is_grad_enabled()
+        state, learning = (parameter._version, parameter.device, dtype, tuple(padding)), torch.is_grad_enabled()
         if not learning and self._of() is parameter and self._state == state:
             return self._copy
         copy = parameter.to(dtype)

@@ -112,7 +112,7 @@ class VAEBank(nn.Module):
         """Note which clusters' tasks lie on several ranks: the statistics of batch norm are then those of all."""
         K = len(cluster_of_task)
         owners = [{owner(k, K) for k in range(K) if cluster_of_task[k] == i} for i in range(len(self.encoders))]
-        self._only_rank = [next(iter(ranks)) if len(ranks) == 1 else None for ranks in owners]
+        self._only_rank = [None if len(ranks) > 1 else next(iter(ranks), 0) for ranks in owners]
         for norm, only in self._batch_norms():
             norm.over_ranks = only is None
 

@@ -43,7 +43,7 @@ def _rewards(
 ) -> Dict[str, float]:
     """What is predicted of the rewards that the real actions brought."""
     world, context = model.world_model, cfg.context_length
-    cache = world.new_cache(context + AHEAD)
+    cache = world.new_cache(context + AHEAD - 1)
     hidden = [world.dynamics(latent, action[:, :context], routing, cache)[:, -1:]]
     for t in range(context, context + AHEAD - 1):
         latent = sample_straight_through(world.prior(hidden[-1], routing))

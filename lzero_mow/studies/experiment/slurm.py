@@ -5,8 +5,6 @@ import os
 import shutil
 from typing import Any, Callable, Dict, List, Sequence
 
-import yaml
-
 from lzero_mow.config.suites import suite_name
 from .jobs import Job, Plan
 from .local import note_end
@@ -15,6 +13,12 @@ from .runs import Run
 
 # Of a job, where --slurm does not say: minutes, cores, memory, and seconds from the word to stop to its end.
 DEFAULTS = dict(time=1440, cpus_per_task=4, mem='16G', signal_delay_s=90)
+NUMBERS = {'time', 'cpus_per_task', 'cpus_per_gpu', 'gpus_per_node', 'gpus_per_task', 'num_gpus', 'signal_delay_s'}
+# A run is one process on one machine, and these are lists, or follow from other options.
+NOT_OURS = {
+    'job_name', 'array_parallelism', 'nodes', 'ntasks_per_node', 'setup', 'teardown', 'additional_parameters',
+    'srun_args', 'use_srun', 'map_count', 'stderr_to_stdout'
+}
 MAX_TIMEOUTS = 1000  # a run goes on in as many jobs as it takes
 POLL_SECONDS = 10.0
 
@@ -28,13 +32,15 @@ def parse_options(options: Sequence[str]) -> Dict[str, Any]:
         from submitit import SlurmExecutor
     except ImportError as error:
         raise ValueError("--launcher slurm needs submitit: pip install 'lzero_mow[slurm]'") from error
-    known = SlurmExecutor._valid_parameters()
+    known = SlurmExecutor._valid_parameters() - NOT_OURS
     chosen = dict(DEFAULTS)
     for option in options:
         key, _, value = option.partition('=')
         if key not in known or not value:
             raise ValueError(f"--slurm takes KEY=VALUE, got '{option}'; the keys are {', '.join(sorted(known))}")
-        chosen[key] = yaml.safe_load(value)
+        if key in NUMBERS and not value.isdigit():
+            raise ValueError(f"--slurm {key} is a whole number{' of minutes' if key == 'time' else ''}, got '{value}'")
+        chosen[key] = int(value) if key in NUMBERS else value
     if shutil.which('sbatch') is None:
         raise ValueError('--launcher slurm finds no sbatch: start it on a machine that submits jobs')
     return chosen
