@@ -44,13 +44,13 @@ class BatchNorm(nn.BatchNorm2d):
         rows = around.new_full((1, ), x.numel() / channels)
         sums = summed_with_gradient(torch.cat([rows, around.sum((0, 2, 3)), around.square().sum((0, 2, 3))]))
         count, first, second = sums.split([1, channels, channels])
-        count = count.detach().clamp(min=1)
+        momentum, count = self.momentum * (count.detach() > 0), count.detach().clamp(min=1)  # 0 without any row
         offset = first / count
         mean, variance = centre + offset, (second / count - offset.square()).clamp(min=0)
         with torch.no_grad():
             self.num_batches_tracked += 1
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), self.momentum)
+            self.running_mean.lerp_(mean, momentum)
+            self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), momentum)
         scale = self.weight * torch.rsqrt(variance + self.eps)
         return ((around - offset[:, None, None]) * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 

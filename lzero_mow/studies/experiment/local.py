@@ -37,14 +37,14 @@ def run_jobs(jobs: Sequence[Job], plan: Plan, at_once: int, threads: int, on_fin
 
 def note_end(job: Job, error: Exception, progress: JobsProgress, on_finished: Callable) -> bool:
     """Say how a job has ended; returns whether it has reached its end."""
-    if isinstance(error, BlockingIOError):
-        progress.note_end(job, 'is being trained by another process')
-    elif error is not None:
-        progress.note_end(job, f'failed: {error}')
-    elif is_finished(job):
+    if is_finished(job):
         progress.note_end(job, 'finished')
         on_finished()
         return True
+    if isinstance(error, BlockingIOError):
+        progress.note_end(job, 'is being trained by another process')
+    elif error is not None:
+        progress.note_end(job, f'failed: {(str(error).strip() or repr(error)).splitlines()[-1]}')
     else:
         progress.note_end(job, f'failed: see {job.log}')
     return False
