@@ -23,4 +23,3 @@ def lambda_return(
         following = torch.addcmul(one_step[:, t], decay[:, t], following)
         returns.append(following)
     return torch.stack(returns[::-1], 1)
-

@@ -20,17 +20,21 @@ from lzero_mow.config.suites import load_suite, method_names, references, suite_
 from lzero_mow.utils.exit_codes import FAILED, INTERRUPTED
 from lzero_mow.utils.files import locked
 from lzero_mow.utils.screen import set_up_screen
-from .jobs import Job, Plan, is_finished, plan_jobs
 from . import local, slurm
+from .jobs import Job, Plan, is_finished, plan_jobs
 
 PROG = 'python -m lzero_mow experiment'
 # The options where neither a script nor the command line sets them.
 DEFAULTS = dict(
-    methods=None, seeds=['0'], preset=None, games=[], jobs=0, launcher='local', slurm=[], runs=os.path.join('data_mow', 'experiment'),
-    output=os.path.join('data_mow', 'experiment'), random_episodes=100, compare=None
+    methods=None, seeds=['0'], preset=None, games=[], jobs=0, launcher='local', slurm=[],
+    runs=os.path.join('data_mow', 'experiment'), output=os.path.join('data_mow', 'experiment'), random_episodes=100,
+    compare=None
 )
 # What the help calls an empty default.
-UNSET = {'slurm': ' '.join(f'{key}={value}' for key, value in slurm.DEFAULTS.items()), 'preset': f"{DEFAULT_PRESETS[1]}, or the suite's first", 'games': "the preset's", 'compare': 'none'}
+UNSET = {
+    'slurm': ' '.join(f'{key}={value}' for key, value in slurm.DEFAULTS.items()),
+    'preset': f"{DEFAULT_PRESETS[1]}, or the suite's first", 'games': "the preset's", 'compare': 'none'
+}
 
 
 def main(argv: Optional[Sequence[str]] = None, settings: Optional[Dict[str, Any]] = None) -> int:
