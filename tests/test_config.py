@@ -204,6 +204,7 @@ def test_unknown_preset(name, message):
         ('policy.batch_length=3', 'policy.context_length is 3: it must be less than policy.batch_length'),
         ('policy.batch_size=3', 'policy.batch_size is 3 for 4 tasks'),
         ('policy.imagine_batch_size=3', 'policy.imagine_batch_size is 3 for 4 tasks'),
+        ('policy.imagine_batch_size=7', "policy.imagine_source is 'batch' and policy.imagine_batch_size 7 less than"),
         (
             'policy.replay_buffer_size=9 env.collector_env_num=1 policy.batch_size=4',
             'policy.batch_length is 10 but the replay keeps 9 steps'

@@ -8,6 +8,9 @@ import torch
 from helpers.policies import tiny_policy, training_data
 from helpers.scalezero_policy import random_search_batch, tiny_scalezero_policy
 from helpers.tiny_run import load, tiny_config, train
+from lzero_mow.model.common import distributions
+from lzero_mow.model.common.grouped import GroupedLinear, has_grouped_product
+from lzero_mow.model.common.groups import Groups
 
 CLOSE = dict(rtol=1e-3, atol=1e-4)
 
@@ -27,6 +30,35 @@ def test_scalezero_updates_alike():
         logs = [p.learn_mode.forward(dict(search=random_search_batch())) for p in (policy, other)]
         for name, value in logs[0].items():
             torch.testing.assert_close(logs[1][name].cpu(), value, **CLOSE, msg=lambda text: f'{name}: {text}')
+
+
+@pytest.mark.gputest
+def test_mow_updates_alike(monkeypatch):
+    """With the same random numbers, which are drawn on the CPU for both."""
+    rand, draw = torch.rand, distributions._draw
+    monkeypatch.setattr(torch, 'rand', lambda *shape, device=None, **more: rand(*shape, **more).to(device))
+    monkeypatch.setattr(distributions, '_draw', lambda probs: draw(probs.cpu()).to(probs.device))
+    make = lambda **overrides: tiny_policy(model=dict(dropout=0.0), **overrides)
+    policy, logs = make(), []
+    for p in (policy, on_gpu(policy, make)):
+        torch.manual_seed(0)
+        logs.append(p.learn_mode.forward(training_data()))
+    for name, value in logs[0].items():
+        torch.testing.assert_close(logs[1][name].cpu(), value.cpu(), **CLOSE, msg=lambda text: f'{name}: {text}')
+
+
+@pytest.mark.gputest
+def test_one_product_of_all_groups_is_that_of_each():
+    if not has_grouped_product(torch.device('cuda')):
+        pytest.skip('no grouped product: torch before 2.10, or a GPU of compute capability other than 9 and 10')
+    torch.manual_seed(0)
+    layer, tasks, x = GroupedLinear(4, 13, 7), [0, 0, 0, 2, 2, 2, 2, 2, 3], torch.randn(9, 2, 13)
+    expected = layer(x, Groups.of(tasks, 4, torch.device('cpu')))
+    groups = Groups.of(tasks, 4, torch.device('cuda'))
+    with torch.autocast('cuda', torch.bfloat16):
+        out = layer.cuda()(x.cuda(), groups)
+    assert out.dtype == torch.bfloat16
+    torch.testing.assert_close(out.cpu().float(), expected, rtol=0.05, atol=0.05)
 
 
 @pytest.mark.gputest

@@ -84,7 +84,7 @@ def planted(request, tmp_path_factory):
     run_dir = tmp_path_factory.mktemp(request.param) / 'run'
     model = dict(num_clusters=3 if request.param == 'gradient' else 5, stem_channels=4, categories=8, classes=8)
     policy = dict(
-        clustering=request.param, warmup_steps=60, batch_size=24, imagine_batch_size=6, train_start_after_envsteps=288,
+        clustering=request.param, warmup_steps=60, batch_size=24, imagine_batch_size=24, train_start_after_envsteps=288,
         learning_rate=1e-3, log_freq=20, imagine_source='batch', model=model
     )
     config = tiny_config(run_dir, 'planted_mow', TASKS, max_env_step=300, policy=policy)

@@ -78,7 +78,8 @@ class GoalGame:
 @pytest.mark.unittest
 @pytest.mark.parametrize('manager', ['base', 'subprocess'])
 def test_every_evaluation_plays_all_its_goals_once(tmp_path, monkeypatch, manager):
-    from lzero_mow.entry.run.workers import build_workers, compile_run, resolve
+    from lzero_mow.entry.run.run_config import compile_run, resolve
+    from lzero_mow.entry.run.workers import build_workers
     monkeypatch.setattr(MetaWorldMoWEnv, '_new_game', lambda self: GoalGame())  # processes that are forked have it too
     config = config_of(tmp_path)
     config['env'].update(evaluator_env_num=2, evaluation_episodes=6, max_episode_steps=1)

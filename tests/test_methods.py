@@ -156,7 +156,7 @@ def test_the_method_reaches_the_results_and_a_resumed_run_keeps_it(tmp_path):
 @pytest.mark.unittest
 def test_another_policy_keeps_its_name(tmp_path):
     main_config, create_config = lightzero_configs(tiny_config(tmp_path))
-    from lzero_mow.entry.run.workers import resolve
+    from lzero_mow.entry.run.run_config import resolve
     assert resolve(main_config, create_config, 0, 96)['method'] == 'mow'
     del main_config['method']
     assert resolve(main_config, create_config, 0, 96)['method'] == 'mow', 'configs written by hand have none'
@@ -164,7 +164,7 @@ def test_another_policy_keeps_its_name(tmp_path):
 
 @pytest.mark.unittest
 def test_a_pair_may_start_from_the_policys_default_config(tmp_path):
-    from lzero_mow.entry.run.workers import resolve
+    from lzero_mow.entry.run.run_config import resolve
     from lzero_mow.policy.mow import MoWPolicy
     main_config, create_config = lightzero_configs(tiny_config(tmp_path))
     main_config.policy = MoWPolicy.default_config()
@@ -176,7 +176,8 @@ def test_a_pair_may_start_from_the_policys_default_config(tmp_path):
 
 @pytest.mark.unittest
 def test_a_tasks_episodes_do_not_depend_on_the_other_tasks(tmp_path):
-    from lzero_mow.entry.run.workers import COLLECTING, EVALUATING, build_workers, compile_run, env_seeds, resolve
+    from lzero_mow.entry.run.run_config import compile_run, resolve
+    from lzero_mow.entry.run.workers import COLLECTING, EVALUATING, build_workers, env_seeds
     seen = {}
     for tasks in (['Direct', 'Shifted'], ['Shifted']):
         model = {} if len(tasks) > 1 else dict(num_clusters=1)

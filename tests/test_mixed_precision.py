@@ -1,5 +1,6 @@
 """Products in bfloat16, as a GPU makes them, on the CPU."""
 import copy
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -7,7 +8,7 @@ from torch._dynamo.testing import CompileCounter
 
 from helpers.models import random_latent, tiny_model
 from lzero_mow.agent import imagination
-from lzero_mow.entry.run.workers import on_device
+from lzero_mow.entry.run.run_config import on_device
 from lzero_mow.model.common import grouped
 from lzero_mow.model.common.grouped import GroupedLinear
 from lzero_mow.model.common.groups import Groups
@@ -83,6 +84,26 @@ def test_one_graph_imagines_all_steps_whoever_uses_which_expert(monkeypatch):
 
 
 @pytest.mark.unittest
-def test_a_cpu_does_not_compile():
+def test_parts_of_any_size_need_three_graphs(monkeypatch):
+    """Of one row, of the first size, and of all others."""
+    monkeypatch.setattr(grouped, 'takes_offsets', lambda x, dtype: dtype == torch.bfloat16)
+    model, graphs = tiny_model(), CompileCounter()
+    world, compiled = model.world_model, torch.compile(imagination.imagined_step, fullgraph=True, backend=graphs)
+    for tasks in ((0, 0, 1), (0, 0, 1, 2), (1, 2), (2, ), (0, 1, 1, 1, 2), (1, 1)):
+        latent, action = random_latent(len(tasks), 4, model), torch.zeros(len(tasks), 3, dtype=torch.long)
+        with torch.autocast('cpu', torch.bfloat16):
+            imagination.imagine(world, model.agent, latent, action, tasks, world.route(tasks), 3, compiled)
+    assert graphs.frame_count <= 3
+    torch.compiler.reset()
+
+
+@pytest.mark.unittest
+def test_a_device_without_the_grouped_product_does_not_compile(monkeypatch):
+    config = lambda device, bf16: dict(policy=dict(device=device, compile=True, bf16=bf16))
     with pytest.raises(ValueError, match='policy.compile is True: it is for GPUs'):
-        on_device(dict(policy=dict(device='cpu', compile=True)))
+        on_device(config('cpu', True))
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    for generation, bf16, message in ((8, True, 'capability 9 or 10'), (9, False, 'needs policy.bf16'), (9, True, None)):
+        monkeypatch.setattr(torch.cuda, 'get_device_capability', lambda device: (generation, 0))
+        with pytest.raises(ValueError, match=message) if message else nullcontext():
+            on_device(config('cuda', bf16))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lzero_mow.entry.run import checkpoint, workers
+from lzero_mow.entry.run import checkpoint, run_config
 from lzero_mow.report.tables.results import read_results
 from lzero_mow.utils import ranks
 
@@ -93,14 +93,14 @@ def test_a_run_resumes_with_as_many_ranks_exactly_and_with_others(tmp_path):
 
 @pytest.mark.unittest
 def test_what_cannot_be_shared_out_is_refused(monkeypatch):
-    monkeypatch.setattr(workers, 'world_size', lambda: 3)
+    monkeypatch.setattr(run_config, 'world_size', lambda: 3)
     with pytest.raises(ValueError, match='torchrun has started 3 processes for 2 tasks'):
-        workers.check_ranks(dict(env=dict(tasks=['a', 'b']), policy={}))
+        run_config.check_ranks(dict(env=dict(tasks=['a', 'b']), policy={}))
     with pytest.raises(ValueError, match='policy.upstream_compat is True'):
-        workers.check_ranks(dict(env=dict(tasks=['a', 'b', 'c']), policy=dict(upstream_compat=True)))
+        run_config.check_ranks(dict(env=dict(tasks=['a', 'b', 'c']), policy=dict(upstream_compat=True)))
     with pytest.raises(ValueError, match='policy.micro_batch_tasks is 1 and 3 processes share 4 tasks unevenly'):
-        workers.check_ranks(dict(env=dict(tasks=['a', 'b', 'c', 'd']), policy=dict(micro_batch_tasks=1)))
-    workers.check_ranks(dict(env=dict(tasks=['a', 'b', 'c']), policy=dict(upstream_compat=False, micro_batch_tasks=1)))
+        run_config.check_ranks(dict(env=dict(tasks=['a', 'b', 'c', 'd']), policy=dict(micro_batch_tasks=1)))
+    run_config.check_ranks(dict(env=dict(tasks=['a', 'b', 'c']), policy=dict(upstream_compat=False, micro_batch_tasks=1)))
 
 
 @pytest.mark.unittest

@@ -1,6 +1,8 @@
 """Runs as jobs of a cluster: what is refused, how a job ends early and goes on, and the way through submitit."""
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -10,7 +12,7 @@ import submitit
 
 from helpers.experiments import make_plan
 from lzero_mow.studies.experiment import command as experiment
-from lzero_mow.studies.experiment import runs, slurm
+from lzero_mow.studies.experiment import cluster_run, runs, slurm
 from lzero_mow.studies.experiment.jobs import is_finished, plan_jobs
 
 STOPS_WHEN_TOLD = """
@@ -59,19 +61,74 @@ def test_options_of_a_cluster_need_the_cluster(capsys):
 
 
 @pytest.mark.unittest
-def test_a_job_whose_time_is_over_ends_its_run_and_is_queued_again(tmp_path, monkeypatch):
+def test_memory_of_a_core_replaces_that_of_a_job(monkeypatch):
+    monkeypatch.setattr(shutil, 'which', lambda name: '/usr/bin/sbatch')
+    options = slurm.parse_options(['mem_per_cpu=2G'])
+    assert options['mem_per_cpu'] == '2G' and 'mem' not in options
+
+
+@pytest.fixture
+def running(tmp_path, monkeypatch):
+    """A run that works until it is told to stop, in the middle of a job."""
     job, = plan_jobs(make_plan(tmp_path / 'runs'))
     monkeypatch.setattr(runs, 'command', lambda job, plan: [sys.executable, '-c', STOPS_WHEN_TOLD])
-    run = runs.Run(job, make_plan(tmp_path / 'runs'), 1)
+    run = cluster_run.ClusterRun(job, make_plan(tmp_path / 'runs'), 1)
     thread = threading.Thread(target=run)
     thread.start()
     until = time.monotonic() + 20
     while not (run._process and 'at work' in open(job.log).read()) and time.monotonic() < until:
         time.sleep(0.05)
-    again = run.checkpoint()
+    monkeypatch.setattr(cluster_run, 'PREEMPTED_SECONDS', 0.1)
+    yield run
+    run.stop()
     thread.join(20)
-    assert run._process.returncode == 130
-    assert isinstance(again, submitit.helpers.DelayedSubmission) and again.function.job is job
+
+
+@pytest.mark.unittest
+def test_a_job_whose_time_is_over_ends_its_run_and_is_queued_again(running):
+    again = running.checkpoint()
+    assert running._process.returncode == 130
+    assert isinstance(again, submitit.helpers.DelayedSubmission) and again.function.job is running.job
+
+
+@pytest.mark.unittest
+def test_the_word_that_time_is_over_does_not_end_the_run_itself(running):
+    """SLURM sends it to all processes of the job."""
+    running._process.send_signal(signal.SIGUSR2)
+    with pytest.raises(subprocess.TimeoutExpired):
+        running._process.wait(0.5)
+
+
+@pytest.mark.unittest
+def test_a_run_that_comes_no_further_is_not_queued_for_ever(running, monkeypatch, caplog):
+    saved = iter([None, 1.0, 1.0, 1.0, 1.0])  # at the ends of five jobs, of which the second saves something
+    monkeypatch.setattr(cluster_run.ClusterRun, '_last_save', lambda run: next(saved))
+    run, queued = running, []
+    for _ in range(5):
+        again = run.checkpoint()
+        queued.append(again is not None)
+        if again is not None:
+            run = again.function
+            run._saved = {1: None}.get(len(queued), 1.0)
+    assert queued == [True, True, True, True, False]
+    assert 'has saved nothing in 3 jobs: give it more --slurm time' in caplog.text
+
+
+@pytest.mark.unittest
+def test_the_same_command_waits_for_the_jobs_that_are_queued_already(tmp_path, monkeypatch):
+    """What squeue lists of the ids that were remembered; a job that has left the queue is submitted anew."""
+    plan = make_plan(tmp_path / 'runs', seeds=(0, 1))
+    jobs = plan_jobs(plan)
+    (tmp_path / 'squeue').write_text('#!/bin/sh\necho 7_1\necho 9\n')
+    (tmp_path / 'squeue').chmod(0o755)
+    monkeypatch.setenv('PATH', f'{tmp_path}:{os.environ["PATH"]}')
+    assert slurm._in_queue(jobs) == {}
+    for job, job_id in zip(jobs, ('7_0', '7_1')):
+        slurm._remember(job, job_id)
+    assert slurm._in_queue(jobs) == {jobs[1].run_dir: '7_1'}
+    (tmp_path / 'squeue').write_text('#!/bin/sh\necho "slurm_load_jobs error: no controller" >&2\nexit 1\n')
+    with pytest.raises(OSError, match='no controller'):
+        slurm._in_queue(jobs)
 
 
 @pytest.mark.unittest

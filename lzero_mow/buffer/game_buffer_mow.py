@@ -1,4 +1,5 @@
 """MoWGameBuffer: the replay of all tasks, as sequences of steps."""
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
@@ -7,8 +8,9 @@ import torch
 from ding.utils import BUFFER_REGISTRY
 from easydict import EasyDict
 
+from lzero_mow.utils.ranks import own_share
 from .batch import SequenceBatch
-from .sampler import FairShares, draw_starts
+from .sampler import FairShares, draw_starts, gather
 from .shards import ShardStore, prune
 from .stream import Fields, StepStream
 
@@ -55,6 +57,7 @@ class MoWGameBuffer:
         # Seeded by numpy's global generator, hence by DI-engine's set_pkg_seed.
         self._rng = np.random.default_rng(np.random.randint(2 ** 31))
         self._shares = FairShares()
+        self._threads = ThreadPoolExecutor(torch.get_num_threads(), 'decoding')
         self._store = ShardStore(dict(zip(self._names(cfg.get('tasks', self._tasks)), self._streams)))
 
     def _names(self, tasks: Sequence[str]) -> List[str]:
@@ -119,7 +122,7 @@ class MoWGameBuffer:
         cfg = self._cfg
         batch = dict(world_model=self.sample_sequences(batch_size, cfg.batch_length, tasks=tasks), imagine=None)
         if cfg.imagine_source == 'replay':
-            rollouts = cfg.imagine_batch_size * len(self._tasks) // len(cfg.get('tasks', self._tasks))  # of this rank
+            rollouts = own_share(cfg.imagine_batch_size, len(cfg.get('tasks', self._tasks)))
             batch['imagine'] = self.sample_sequences(rollouts, cfg.context_length, tasks=tasks)
         return batch
 
@@ -158,11 +161,8 @@ class MoWGameBuffer:
         tasks = range(len(self._tasks)) if tasks is None else tasks
         shares = dict(zip(tasks, fair_shares(n, length, len(tasks))))
         out = self._streams[0].empty(fields, (n, length), pinned=self._cfg.get('cuda', False))
-        row = 0
-        for task, share in shares.items():
-            for stream, starts in self._draw(task, share, length, rng):
-                stream.gather(starts, length, {name: array[row:row + len(starts)] for name, array in out.items()})
-                row += len(starts)
+        drawn = [part for task, share in shares.items() for part in self._draw(task, share, length, rng)]
+        gather(drawn, length, out, self._threads)
         return out, tuple(task for task, share in shares.items() for _ in range(share))
 
     def _draw(

@@ -1,4 +1,5 @@
-"""Where sequences start: fair over tasks, uniform within a task."""
+"""Where sequences start: fair over tasks, uniform within a task. And what they hold, which several threads copy."""
+from concurrent.futures import Executor
 from typing import Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
@@ -53,3 +54,19 @@ def draw_starts(streams: Sequence[StepStream], count: int, length: int,
     starts = first_starts[run] + places - bounds[run]
     for number, stream in enumerate(streams):
         yield stream, starts[owner[run] == number]
+
+
+def gather(
+        drawn: Sequence[Tuple[StepStream, np.ndarray]], length: int, out: Dict[str, np.ndarray], threads: Executor
+) -> None:
+    """
+    Copy the windows of `length` steps that start where each stream is given for into `out`, an array (B, L, ...) for
+    each field wanted, one after the other. Decoding frames leaves Python to other threads.
+    """
+    ends = np.cumsum([len(starts) for _, starts in drawn])
+
+    def copy(part: Tuple[StepStream, np.ndarray], end: int) -> None:
+        stream, starts = part
+        stream.gather(starts, length, {name: array[end - len(starts):end] for name, array in out.items()})
+
+    list(threads.map(copy, drawn, ends))  # a list, so that errors are raised

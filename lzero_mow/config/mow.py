@@ -91,8 +91,8 @@ class MoWKeys(PolicyKeys):
     batch_size: Count = 52
     batch_length: Count = 64
     # (int or None) Tasks of a process whose sequences and rollouts go through the networks at a time, so that a GPU need
-    # not hold the activations of all: the same gradients but for batch norm, whose statistics are then those of a part.
-    # None for all at once.
+    # not hold the activations of all: the same gradients but for batch norm, whose statistics are then those of a part,
+    # and for the order in which random numbers are drawn. None for all at once.
     micro_batch_tasks: Optional[Count] = None
     # (int) Steps that LightZero's collector gathers in a segment; `collect` returns about that many per task.
     game_segment_length: Annotated[Count, FIXED] = 16
@@ -181,6 +181,11 @@ def check_mow(config: dict) -> None:
         if steps > length:
             raise ValueError(f'{named} is {steps} but policy.batch_length {length}: later positions are never trained')
     check_replay(config, length, 'policy.batch_length', ('batch_size', 'imagine_batch_size'))
+    if policy['imagine_source'] == 'batch' and policy['imagine_batch_size'] < policy['batch_size']:
+        raise ValueError(
+            f"policy.imagine_source is 'batch' and policy.imagine_batch_size {policy['imagine_batch_size']} less than "
+            f"policy.batch_size {policy['batch_size']}: some sequences, and so some tasks, would have no rollout"
+        )
     _check_networks(policy['model'])
     check_clustering(policy, config['env']['tasks'])
 

@@ -14,7 +14,8 @@ from .run.interrupts import interruptible
 from .run.last_evaluation import last_evaluation
 from .run.random_state import isolated_rng
 from .run.run import lock_run
-from .run.workers import build_workers, checked_env_cls, compile_run, on_device
+from .run.run_config import checked_env_cls, compile_run, on_device
+from .run.workers import build_workers
 
 EVALUATION = 'evaluation.csv'
 

@@ -13,7 +13,7 @@ from .run import checkpoint
 from .run.interrupts import interruptible
 from .run.random_state import isolated_rng
 from .run.run import Run
-from .run.workers import check_ranks, on_device, resolve
+from .run.run_config import check_ranks, on_device, resolve
 from .warm_up import warm_up
 
 DIAGNOSIS_BATCHES = 8  # over which the gradients of a diagnosis are summed

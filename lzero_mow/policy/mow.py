@@ -16,7 +16,7 @@ from lzero_mow.model.common.weighted_sum import weighted_sum, with_entropy_bonus
 from lzero_mow.model.mow.world_model import Routing
 from lzero_mow.model.mow.world_model_loss import balance_loss, weights_of_terms, world_model_terms
 from lzero_mow.multitask.diagnostics.mow import diagnose
-from lzero_mow.utils.ranks import own_tasks, summed, world_size
+from lzero_mow.utils.ranks import own_share, summed, world_size
 from .acting_memory import ActingMemory
 from .decisions import ReadyEnvs
 from .mow_acting import act
@@ -125,7 +125,7 @@ class MoWPolicy(GroupingPolicy):
         """Where imagination starts, part by part: in the training batch's latents or in fresh sequences."""
         cfg, model = self._cfg, self._model.world_model
         if cfg.imagine_source == 'batch':
-            rollouts = cfg.imagine_batch_size * len(own_tasks(len(cfg.tasks))) // len(cfg.tasks)  # of this rank
+            rollouts = own_share(cfg.imagine_batch_size, len(cfg.tasks))
             latent, action, task = context_windows(latent, batch.action, batch.task, cfg.context_length, rollouts)
             for rows in rows_of_tasks(task, self._micro_batches):
                 yield latent[rows], action[rows], task[rows]

@@ -51,6 +51,11 @@ def own_tasks(num_tasks: int) -> range:
     return range(rank() * num_tasks // world_size(), (rank() + 1) * num_tasks // world_size())
 
 
+def own_share(number: int, num_tasks: int) -> int:
+    """This rank's part of a number that is shared out over all tasks."""
+    return number * len(own_tasks(num_tasks)) // num_tasks
+
+
 def owner(task: int, num_tasks: int) -> int:
     """The rank of a task."""
     return next(r for r in range(world_size()) if task < (r + 1) * num_tasks // world_size())

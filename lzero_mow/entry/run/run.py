@@ -26,7 +26,8 @@ from .random_play import Beside, random_play
 from .random_state import RandomState
 from .run_log import RunLog
 from .schedule import Schedule
-from .workers import Workers, build_workers, checked_env_cls, compile_run
+from .run_config import checked_env_cls, compile_run
+from .workers import Workers, build_workers
 
 
 class Run:

@@ -15,14 +15,19 @@ from .kept_cast import KeptCast, product_dtype
 MULTIPLE = 8  # of the widths that the grouped product of a GPU takes
 
 
-def takes_offsets(x: Tensor, dtype: torch.dtype) -> bool:
+def has_grouped_product(device: torch.device) -> bool:
     """
-    Whether there is a product of all groups at once for x, that reads their ends on the device: torch 2.10 on cards of
+    Whether a device multiplies all groups at once in bfloat16, and reads their ends itself: torch 2.10 on cards of
     compute capability 9 and 10 (Hopper, Blackwell's large ones); on others torch loops over them and waits each time.
     """
-    if not (x.is_cuda and dtype == torch.bfloat16 and hasattr(F, 'grouped_mm')):
+    if device.type != 'cuda' or not hasattr(F, 'grouped_mm'):
         return False
-    return torch.cuda.get_device_capability(x.device)[0] in (9, 10)
+    return torch.cuda.get_device_capability(device)[0] in (9, 10)
+
+
+def takes_offsets(x: Tensor, dtype: torch.dtype) -> bool:
+    """Whether groups of x are multiplied at once; the host need not know their sizes then."""
+    return dtype == torch.bfloat16 and has_grouped_product(x.device)
 
 
 class GroupedLinear(nn.Module):

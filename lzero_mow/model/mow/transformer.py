@@ -129,7 +129,8 @@ class Transformer(nn.Module):
     def forward(self, x: Tensor, groups: Groups, cache: Optional[KVCache] = None) -> Tensor:
         """
         x (R, L, in_features), rows sorted by group -> h (R, L, width). With a cache, x continues the cached steps and
-        is added to them. ValueError if a sequence is longer than `max_length`.
+        is added to them: no more steps than it was made for, IndexError beyond them (on a GPU a failed assertion, as
+        their number is known there alone). ValueError if a sequence is longer than `max_length`.
         """
         steps, slots = x.shape[1], None
         if cache is None:

@@ -7,7 +7,7 @@ from easydict import EasyDict
 from torch import Tensor
 
 from lzero_mow.agent.actor_critic_loss import agent_terms
-from lzero_mow.agent.imagination import ImaginedRollout, context_windows, imagine
+from lzero_mow.agent.imagination import context_windows, imagine
 from lzero_mow.buffer.batch import RecordedPlay, SequenceBatch
 from lzero_mow.model.common.categorical import sample_straight_through
 from lzero_mow.model.common.groups import ONE_GROUP
@@ -29,8 +29,8 @@ def diagnose(
     """
     Measure a model in eval mode, between two updates, without changing it: weights, running statistics, gradients and
     torch's random state stay the same. Units and states are measured on the first of the batches of real sequences,
-    gradients are summed over all of them; for ``plays`` see `learning_scalars`, for ``loss_fn`` `task_gradients`, for
-    the result `with_conflict`.
+    gradients are summed over all of them, task by task, which needs less memory than an update; for ``plays`` see
+    `learning_scalars`, for ``loss_fn`` `task_gradients`, for the result `with_conflict`.
     """
     world, scalars = model.world_model, {}
     device = next(model.parameters()).device
@@ -55,25 +55,28 @@ def diagnose(
 @torch.no_grad()
 def _one_pass(model: MoWModel, batch: SequenceBatch, names: Sequence[str]) -> Dict[str, float]:
     """Dormant units and latent norms on real sequences."""
-    world, agent, routing = model.world_model, model.agent, model.world_model.route(batch.task)
+    world, agent = model.world_model, model.agent
     modules = {'vae.encoders': world.vae.encoders, 'vae.decoders': world.vae.decoders}
     modules.update({
         name: getattr(world, name) for name in ('experts', 'shared', 'reward_head', 'continuation_head', 'task_head')
     })
     modules.update({'agent.actor': agent.actor, 'agent.critic': agent.critic})
-    features: List[Tensor] = []  # (B, L, W), the inputs of the posterior head
-    keep_features = lambda _, inputs: features.append(inputs[1].unsort(inputs[0]))
+    states: Dict[str, List[Tensor]] = dict(h=[], features=[])  # of each task (B_k, L, W); inputs of the posterior head
+    keep_features = lambda _, inputs: states['features'].append(inputs[1].unsort(inputs[0]))
     with DormantUnits(modules) as units, world.vae.posterior_head.register_forward_pre_hook(keep_features):
-        latent = sample_straight_through(world.encode(batch.obs, routing))
-        world.decode(latent, routing)
-        hidden = world.dynamics(latent, batch.action, routing)
-        world.predict(hidden, routing)
-        state = torch.cat([latent[:, 1:], hidden[:, :-1]], -1)  # what the agent sees in the real environment
-        agent.actor(state, ONE_GROUP)
-        agent.critic(state, routing.clusters)
+        for own in map(batch.of_task, sorted(set(batch.task))):
+            routing = world.route(own.task)
+            latent = sample_straight_through(world.encode(own.obs, routing))
+            world.decode(latent, routing)
+            hidden = world.dynamics(latent, own.action, routing)
+            world.predict(hidden, routing)
+            state = torch.cat([latent[:, 1:], hidden[:, :-1]], -1)  # what the agent sees in the real environment
+            agent.actor(state, ONE_GROUP)
+            agent.critic(state, routing.clusters)
+            states['h'].append(hidden)
     scalars = {f'dormant/{name}': ratio for name, ratio in units.ratios().items()}
-    for name, x in (('h', hidden), ('features', features[0])):
-        scalars.update(norm_scalars(name, x, batch.task, names))
+    for name, of_tasks in states.items():
+        scalars.update(norm_scalars(name, torch.cat(of_tasks), batch.task, names))
     return scalars
 
 
@@ -93,15 +96,14 @@ def _add_world_gradients(
 def _add_actor_gradients(part: TaskGradients, model: MoWModel, batch: SequenceBatch, cfg: EasyDict) -> None:
     """Add the gradients of each task's loss for the actor, on imagined rollouts as large as an update's."""
     world, agent = model.world_model, copy.deepcopy(model.agent)  # computing its losses moves the return scale
-    with torch.no_grad():
-        latent = sample_straight_through(world.encode(batch.obs, world.route(batch.task)))
-    latent, action, tasks = context_windows(
-        latent, batch.action, batch.task, cfg.context_length, cfg.imagine_batch_size
-    )
-    rollout = imagine(world, agent, latent, action, tasks, world.route(tasks), cfg.horizon)
-    for k in sorted(set(tasks)):
-        rows = slice(tasks.index(k), tasks.index(k) + tasks.count(k))
-        own = ImaginedRollout(*(field[rows] for field in rollout))
-        terms, _ = agent_terms(agent, own, world.route(own.task), cfg)
+    for k in sorted(set(batch.task)):
+        own = batch.of_task(k)
+        with torch.no_grad():
+            latent = sample_straight_through(world.encode(own.obs, world.route(own.task)))
+        number = -(-cfg.imagine_batch_size // len(cfg.tasks))
+        latent, action, tasks = context_windows(latent, own.action, own.task, cfg.context_length, number)
+        routing = world.route(tasks)
+        rollout = imagine(world, agent, latent, action, tasks, routing, cfg.horizon)
+        terms, _ = agent_terms(agent, rollout, routing, cfg)
         loss = with_entropy_bonus(terms, cfg.agent_loss_weights)[k]
         part.add(k, torch.autograd.grad(loss, list(agent.actor.parameters())))

@@ -1,23 +1,26 @@
 """
 Memory of the replay, and seconds to sample the paper preset's batch, with compressed frames and with plain ones.
 
-    python -m lzero_mow.studies.bench.replay_size [--suite atari] [--tasks 10] [--steps 2000] [--repeats 5]
+    python -m lzero_mow.studies.bench.replay_size [--suite atari] [--tasks 10] [--steps 2000] [--repeats 5] [--threads 2]
 
 The first --tasks tasks of the suite's paper preset are played at random, --steps each in one environment, and what that
 takes is extrapolated to a full replay of all its tasks: an agent that plays better may see other frames. A batch is the
-preset's, sequences and contexts of imagination, from the tasks that were played; shown is the median of --repeats.
+preset's, sequences and contexts of imagination, from the tasks that were played; shown is the median of --repeats,
+with --threads that decode (in training as many as torch has).
 """
 import sys
+from concurrent.futures import Executor, ThreadPoolExecutor
 from statistics import median
 from typing import Any, Dict, List, Tuple
 
 import numpy as np
+import torch
 from ding.envs import get_env_cls
 from easydict import EasyDict
 from rich.progress import track
 
 from lzero_mow.buffer.frames import PackedFrames
-from lzero_mow.buffer.sampler import FairShares, draw_starts
+from lzero_mow.buffer.sampler import FairShares, draw_starts, gather
 from lzero_mow.buffer.stream import StepStream
 from lzero_mow.config.build import build_config
 from .shared import parse, show, timed
@@ -48,19 +51,21 @@ def frame_bytes(stream: StepStream) -> int:
     return sum(sys.getsizeof(chunk) + 100 for chunk in frames.chunks(0, stream.total))
 
 
-def sample(streams: List[StepStream], batches: List[Tuple[int, int]], rng: np.random.Generator) -> None:
+def sample(
+        streams: List[StepStream], batches: List[Tuple[int, int]], rng: np.random.Generator, threads: Executor
+) -> None:
     """Draw batches, (sequences, steps) each, a stream a task."""
     for n, length in batches:
-        out, row = streams[0].empty(('obs', 'action', 'reward'), (n, length)), 0
-        for stream, share in zip(streams, FairShares()(n, length, len(streams))):
-            for _, starts in draw_starts([stream], share, length, rng):
-                stream.gather(starts, length, {name: array[row:row + share] for name, array in out.items()})
-            row += share
+        out = streams[0].empty(('obs', 'action', 'reward'), (n, length))
+        shares = zip(streams, FairShares()(n, length, len(streams)))
+        drawn = [part for stream, share in shares for part in draw_starts([stream], share, length, rng)]
+        gather(drawn, length, out, threads)
 
 
 def main() -> None:
     check = lambda args: build_config('paper', suite=args.suite)
-    args = parse('replay_size', __doc__, check, suite='atari', tasks=10, steps=2000, repeats=5)
+    threads = torch.get_num_threads()
+    args = parse('replay_size', __doc__, check, suite='atari', tasks=10, steps=2000, repeats=5, threads=threads)
     config = EasyDict(build_config('paper', suite=args.suite))
     env_cls, policy, tasks = get_env_cls(config.create.env), config.policy, config.env.tasks
     configs = env_cls.create_collector_env_cfg(config.env)[::config.env.collector_env_num][:args.tasks]
@@ -79,12 +84,13 @@ def main() -> None:
     whole = [f'{kept * size / 1e9:.2f} GB' for size in (plain, packed)]
     rows += [(), (f'{len(tasks)} tasks x {policy.replay_buffer_size:,} steps', *whole, f'{plain / packed:.1f}')]
     batches = [(policy.batch_size, policy.batch_length), (policy.imagine_batch_size, policy.context_length)]
+    pool = ThreadPoolExecutor(args.threads)
     seconds = [
-        median(timed(lambda: sample(streams[form], batches, np.random.default_rng(0))) for _ in range(args.repeats))
+        median(timed(lambda: sample(streams[form], batches, np.random.default_rng(0), pool)) for _ in range(args.repeats))
         for form in FORMS
     ]
     words = ' + '.join(f'{n} x {length}' for n, length in batches)
-    rows.append((f'seconds to sample {words} steps', *(f'{value:.3f}' for value in seconds), ''))
+    rows.append((f'seconds to sample {words} steps, {args.threads} threads', *(f'{value:.3f}' for value in seconds), ''))
     show(f'{args.suite}: bytes per frame', ['task'], ['plain', 'compressed', 'ratio'], rows)
 
 

@@ -1,7 +1,7 @@
 """Runs as processes of this machine, several at once. Light: imports no torch."""
 import signal
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from typing import Callable, Dict, List, Sequence
+from typing import Callable, Dict, List, Optional, Sequence
 
 from .jobs import Job, Plan, is_finished
 from .progress import JobsProgress
@@ -18,14 +18,16 @@ def run_jobs(jobs: Sequence[Job], plan: Plan, at_once: int, threads: int, on_fin
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     with JobsProgress(len(jobs)) as progress, ThreadPoolExecutor(at_once) as pool:
 
-        def start(run: Run) -> None:
+        def start(run: Run) -> Optional[str]:
             progress.note_start(run.job)
-            run()
+            return run()
 
         futures: Dict[Future, Job] = {pool.submit(start, run): run.job for run in runs}
         try:
             for future in as_completed(futures):
-                if not note_end(futures[future], future.exception(), progress, on_finished):
+                error = future.exception()
+                word = future.result() if error is None else f'failed: {str(error).strip() or repr(error)}'
+                if not note_end(futures[future], word, progress, on_finished):
                     failed.append(futures[future])
         finally:
             for run in runs:
@@ -35,16 +37,10 @@ def run_jobs(jobs: Sequence[Job], plan: Plan, at_once: int, threads: int, on_fin
     return failed
 
 
-def note_end(job: Job, error: Exception, progress: JobsProgress, on_finished: Callable) -> bool:
-    """Say how a job has ended; returns whether it has reached its end."""
-    if is_finished(job):
-        progress.note_end(job, 'finished')
+def note_end(job: Job, word: Optional[str], progress: JobsProgress, on_finished: Callable) -> bool:
+    """Say how a job has ended, with a word if there is one about it; returns whether it has reached its end."""
+    finished = is_finished(job)
+    progress.note_end(job, 'finished' if finished else word or f'failed: see {job.log}')
+    if finished:
         on_finished()
-        return True
-    if isinstance(error, BlockingIOError):
-        progress.note_end(job, 'is being trained by another process')
-    elif error is not None:
-        progress.note_end(job, f'failed: {(str(error).strip() or repr(error)).splitlines()[-1]}')
-    else:
-        progress.note_end(job, f'failed: see {job.log}')
-    return False
+    return finished

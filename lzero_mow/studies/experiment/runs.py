@@ -1,9 +1,8 @@
 """One run of an experiment as something to call, here or on another machine. Light: imports no torch."""
 import os
-import signal
 import subprocess
 import time
-from typing import Any, Optional
+from typing import List, Optional
 
 from .jobs import Job, Plan, command, is_finished
 
@@ -21,12 +20,15 @@ class Run:
         self._process: Optional[subprocess.Popen] = None
         self._stopped = False
 
-    def __call__(self) -> None:
-        """Start the process and wait for its end; BlockingIOError if another one is at work on the run."""
+    def __call__(self) -> Optional[str]:
+        """Start the process and wait for its end; returns in words what stands against it, None if nothing does."""
         if self._stopped or is_finished(self.job):
-            return
+            return None
         environment = {**os.environ, **dict.fromkeys(THREADS, str(self._threads))}
-        arguments = command(self.job, self._plan)
+        try:
+            arguments = self._command()
+        except BlockingIOError:
+            return 'is being trained by another process'
         os.makedirs(os.path.dirname(self.job.log), exist_ok=True)
         with open(self.job.log, 'a') as log:
             # In a session of its own: Ctrl-C reaches this process alone, which tells the others.
@@ -36,24 +38,20 @@ class Run:
             )
         while self._process.poll() is None:
             if self._stopped:
-                self._process.terminate()  # SIGINT would be lost on those that inherited it ignored, as below nohup
-                self._wait_or_kill()
+                self._end_process()
             time.sleep(POLL_SECONDS)
+        return None
 
     def stop(self) -> None:
         """End the process, if there is one, from another thread; its last checkpoint stays."""
         self._stopped = True
 
-    def _wait_or_kill(self) -> None:
+    def _command(self) -> List[str]:
+        return command(self.job, self._plan)
+
+    def _end_process(self) -> None:
+        self._process.terminate()  # SIGINT would be lost on those that inherited it ignored, as below nohup
         try:
             self._process.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
-
-    def checkpoint(self) -> Any:
-        """What submitit calls before the time of a cluster's job is over, or others need the machine: once more."""
-        from submitit.helpers import DelayedSubmission
-        if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            self._wait_or_kill()
-        return DelayedSubmission(Run(self.job, self._plan, self._threads))

@@ -3,21 +3,23 @@ import errno
 import logging
 import os
 import shutil
+import subprocess
+from contextlib import nullcontext
 from typing import Any, Callable, Dict, List, Sequence
 
 from lzero_mow.config.suites import suite_name
+from .cluster_run import ClusterRun
 from .jobs import Job, Plan
 from .local import note_end
 from .progress import JobsProgress
-from .runs import Run
 
 # Of a job, where --slurm does not say: minutes, cores, memory, and seconds from the word to stop to its end.
 DEFAULTS = dict(time=1440, cpus_per_task=4, mem='16G', signal_delay_s=90)
-NUMBERS = {'time', 'cpus_per_task', 'cpus_per_gpu', 'gpus_per_node', 'gpus_per_task', 'num_gpus', 'signal_delay_s'}
-# A run is one process on one machine, and these are lists, or follow from other options.
+NUMBERS = {'time', 'cpus_per_task', 'gpus_per_node', 'gpus_per_task', 'num_gpus', 'signal_delay_s'}
+# A run is one process on a part of one machine, and these are lists, or follow from other options.
 NOT_OURS = {
-    'job_name', 'array_parallelism', 'nodes', 'ntasks_per_node', 'setup', 'teardown', 'additional_parameters',
-    'srun_args', 'use_srun', 'map_count', 'stderr_to_stdout'
+    'job_name', 'array_parallelism', 'nodes', 'ntasks_per_node', 'cpus_per_gpu', 'exclusive', 'setup', 'teardown',
+    'additional_parameters', 'srun_args', 'use_srun', 'map_count', 'stderr_to_stdout'
 }
 MAX_TIMEOUTS = 1000  # a run goes on in as many jobs as it takes
 POLL_SECONDS = 10.0
@@ -37,10 +39,15 @@ def parse_options(options: Sequence[str]) -> Dict[str, Any]:
     for option in options:
         key, _, value = option.partition('=')
         if key not in known or not value:
-            raise ValueError(f"--slurm takes KEY=VALUE, got '{option}'; the keys are {', '.join(sorted(known))}")
+            raise ValueError(
+                f"--slurm takes KEY=VALUE, got '{option}'; the keys are {', '.join(sorted(known))} (a configuration's "
+                'stand before --slurm)'
+            )
         if key in NUMBERS and not value.isdigit():
             raise ValueError(f"--slurm {key} is a whole number{' of minutes' if key == 'time' else ''}, got '{value}'")
         chosen[key] = int(value) if key in NUMBERS else value
+    if chosen.keys() & {'mem_per_cpu', 'mem_per_gpu'}:
+        chosen.pop('mem')
     if shutil.which('sbatch') is None:
         raise ValueError('--launcher slurm finds no sbatch: start it on a machine that submits jobs')
     return chosen
@@ -51,32 +58,63 @@ def run_jobs(
 ) -> List[Job]:
     """
     Put jobs into the queue, of which at most ``at_once`` run at a time (0: as many as the cluster lets), and wait for
-    them. One whose time is over, or that others push aside, is queued again and goes on from its last checkpoint.
-    Returns and ``on_finished`` as in `local.run_jobs`. After Ctrl-C they stay in the queue. OSError if sbatch refuses
-    them.
+    them, and for those that an earlier call has left there. One whose time is over, or that others push aside, is
+    queued again and goes on from its last checkpoint. Returns and ``on_finished`` as in `local.run_jobs`. After Ctrl-C
+    they stay in the queue. OSError if SLURM refuses them.
     """
-    from submitit import SlurmExecutor
+    from submitit import SlurmExecutor, SlurmJob
     from submitit.core.utils import FailedJobError
     from submitit.helpers import as_completed
     logging.getLogger('submitit').setLevel(logging.ERROR)  # clusters without accounting would fill the screen
     folder = os.path.join(plan.runs, suite_name(plan.suite), 'slurm', '%j')
+    in_queue = _in_queue(jobs)
+    new = [job for job in jobs if job.run_dir not in in_queue]
     executor = SlurmExecutor(folder, max_num_timeout=MAX_TIMEOUTS)
     executor.update_parameters(job_name='lzero_mow', array_parallelism=at_once or len(jobs), **options)
     try:
-        with executor.batch():
-            queued = [executor.submit(Run(job, plan, options['cpus_per_task'])) for job in jobs]
+        with executor.batch() if new else nullcontext():
+            submitted = [executor.submit(ClusterRun(job, plan, options['cpus_per_task'])) for job in new]
     except FailedJobError as error:
         raise OSError(errno.ECANCELED, str(error).strip().splitlines()[-1], 'sbatch') from error
-    by_id, failed = {entry.job_id: job for entry, job in zip(queued, jobs)}, []
-    array = queued[0].job_id.partition('_')[0]
+    entry_of = {job.run_dir: entry for job, entry in zip(new, submitted)}
+    for job in new:
+        _remember(job, entry_of[job.run_dir].job_id)
+    entry_of.update({run_dir: SlurmJob(folder, job_id) for run_dir, job_id in in_queue.items()})
+    job_of, failed = {entry_of[job.run_dir].job_id: job for job in jobs}, []
     with JobsProgress(len(jobs)) as progress:
-        for entry in queued:
-            progress.note_start(by_id[entry.job_id], f'job {entry.job_id}')
+        for job_id, job in job_of.items():
+            progress.note_start(job, f"job {job_id}{' of before' if job.run_dir in in_queue else ''}")
         try:
-            for entry in as_completed(queued, poll_frequency=POLL_SECONDS):
-                if not note_end(by_id[entry.job_id], entry.exception(), progress, on_finished):
-                    failed.append(by_id[entry.job_id])
+            for entry in as_completed(list(entry_of.values()), poll_frequency=POLL_SECONDS):
+                word = entry.result() if entry.exception() is None else f'failed: see {entry.paths.stderr}'
+                if not note_end(job_of[entry.job_id], word, progress, on_finished):
+                    failed.append(job_of[entry.job_id])
         except KeyboardInterrupt:
-            logging.info('the jobs stay in the queue, `scancel %s` takes them out', array)
+            arrays = sorted({job_id.partition('_')[0] for job_id in job_of})
+            logging.info('the jobs stay in the queue, `scancel %s` takes them out', ' '.join(arrays))
             raise
     return failed
+
+
+def _memory(job: Job) -> str:
+    """The file with the id under which a run was queued last."""
+    return job.run_dir + '.job'
+
+
+def _remember(job: Job, job_id: str) -> None:
+    os.makedirs(os.path.dirname(_memory(job)), exist_ok=True)
+    with open(_memory(job), 'w') as file:
+        file.write(job_id)
+
+
+def _in_queue(jobs: Sequence[Job]) -> Dict[str, str]:
+    """The ids of the runs that are in the queue, waiting or at work, by folder; OSError if SLURM does not say."""
+    remembered = {job.run_dir: open(_memory(job)).read() for job in jobs if os.path.isfile(_memory(job))}
+    if not remembered:
+        return {}
+    command = ['squeue', '--me', '--array', '--noheader', '--format=%i']
+    answer = subprocess.run(command, capture_output=True, text=True)
+    if answer.returncode != 0:
+        raise OSError(errno.ECANCELED, answer.stderr.strip(), 'squeue')
+    queue = set(answer.stdout.split())
+    return {run_dir: job_id for run_dir, job_id in remembered.items() if job_id in queue}

@@ -117,7 +117,8 @@ def warm_up(
     similarity of the tasks (K, K). Calls ``step`` after every update.
     """
     from lzero_mow.entry.run.random_state import isolated_rng
-    from lzero_mow.entry.run.workers import build_workers, compile_run, on_device
+    from lzero_mow.entry.run.run_config import compile_run, on_device
+    from lzero_mow.entry.run.workers import build_workers
     from lzero_mow.entry.warm_up import GRADIENT_BATCHES
     with tempfile.TemporaryDirectory() as folder:
         cfg = compile_run(on_device(change(config, [{'seed': seed, 'exp_name': folder}])))
