@@ -16,9 +16,13 @@ from lzero_mow.model.common.kept_cast import KeptCast
 from lzero_mow.policy.optimise import clipped_step
 
 CPU = torch.device('cpu')
+needs_product = pytest.mark.skipif(
+    not hasattr(torch.nn.functional, 'grouped_mm'), reason='torch before 2.10 has no grouped product'
+)
 
 
 @pytest.mark.unittest
+@needs_product
 @pytest.mark.parametrize('bias', [False, True])
 @pytest.mark.parametrize('width', [(16, 8), (13, 7)])
 def test_one_product_of_all_groups_is_that_of_each(bias, width):
@@ -63,6 +67,7 @@ def test_a_copy_that_learns_passes_gradients_on():
 
 
 @pytest.mark.unittest
+@needs_product
 def test_one_graph_imagines_all_steps_whoever_uses_which_expert(monkeypatch):
     """As on a GPU: neither the place in the sequence nor the sizes of groups are values that a graph is made for."""
     monkeypatch.setattr(grouped, 'takes_offsets', lambda x, dtype: dtype == torch.bfloat16)
@@ -84,6 +89,7 @@ def test_one_graph_imagines_all_steps_whoever_uses_which_expert(monkeypatch):
 
 
 @pytest.mark.unittest
+@needs_product
 def test_parts_of_any_size_need_three_graphs(monkeypatch):
     """Of one row, of the first size, and of all others."""
     monkeypatch.setattr(grouped, 'takes_offsets', lambda x, dtype: dtype == torch.bfloat16)
@@ -99,6 +105,7 @@ def test_parts_of_any_size_need_three_graphs(monkeypatch):
 
 @pytest.mark.unittest
 def test_a_device_without_the_grouped_product_does_not_compile(monkeypatch):
+    monkeypatch.setattr(torch.nn.functional, 'grouped_mm', lambda: None, raising=False)
     config = lambda device, bf16: dict(policy=dict(device=device, compile=True, bf16=bf16))
     with pytest.raises(ValueError, match='policy.compile is True: it is for GPUs'):
         on_device(config('cpu', True))
