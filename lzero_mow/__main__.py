@@ -136,7 +136,7 @@ COMMANDS: Dict[str, Tuple[Callable[[List[str]], int], str]] = {
     'config': (show_config, show_config.__doc__),
     'curves': (draw_curves, draw_curves.__doc__),
     'summary': (summarise, summarise.__doc__),
-    'experiment': (partial(study, 'experiment'), 'Run several methods and seeds as processes on this machine.'),
+    'experiment': (partial(study, 'experiment'), 'Run several methods and seeds, here or as jobs of a SLURM cluster.'),
     'compare': (partial(study, 'compare'), 'Put finished runs side by side on one page.'),
     'stability': (partial(stability.main, prog=f'{PROG} stability'), stability.main.__doc__),
 }
@@ -148,7 +148,10 @@ def main(argv: List[str]) -> int:
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', title='commands')
     for name, (_, words) in COMMANDS.items():
         commands.add_parser(name, help=words, add_help=False)
-    run, _ = COMMANDS[parser.parse_args(argv[:1]).command]
+    command = parser.parse_args(argv[:1]).command
+    if command != 'train':
+        parser.refuse_torchrun()
+    run, _ = COMMANDS[command]
     return run(argv[1:])
 
 

@@ -4,9 +4,9 @@ from typing import Optional, Sequence
 
 from lzero_mow.config.arguments import config_parser, new_config, parse, resumed_config
 from lzero_mow.config.suites import DEFAULT_METHOD
-from lzero_mow.config.validate import check_run_folder
+from lzero_mow.config.validate import check_processes, check_run_folder
 from lzero_mow.utils.exit_codes import BAD_INPUT, fail, guarded
-from lzero_mow.utils.screen import is_first_process, set_up_screen
+from lzero_mow.utils.screen import is_first_process, set_up_screen, started_processes
 
 
 def train(
@@ -36,16 +36,21 @@ def train(
             config = new_config(arguments, settings or {})
             if is_first_process():
                 check_run_folder(config['exp_name'])
+        check_processes(config, started_processes())
     except ValueError as error:
-        return fail(parser.prog, error, BAD_INPUT)
+        return fail(parser.prog, error, BAD_INPUT, of_all=True)
     return _run(parser.prog, config, arguments.resume)
 
 
 def _run(prog: str, config: dict, resume: Optional[str]) -> int:
     """Import what is heavy, and train. Tracebacks go to the run's log folder."""
     set_up_screen(is_first_process())
-    tasks, max_env_step = ', '.join(config['env']['tasks']), config['max_env_step']
-    logging.info('%s: %s; %d environment steps each', resume or config['exp_name'], tasks, max_env_step)
+    tasks, processes = ', '.join(config['env']['tasks']), started_processes()
+    shared = f', shared by {processes} processes' if processes > 1 else ''
+    logging.info(
+        '%s: %s on %s; %d environment steps each%s', resume or config['exp_name'], config['method'], tasks,
+        config['max_env_step'], shared
+    )
 
     def work() -> None:
         from lzero_mow import entry

@@ -161,7 +161,7 @@ def test_the_whole_of_a_run(tmp_path, no_torch):
     done = run(*SCRIPT, *arguments, '--exp-name', str(run_dir), cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, ''), done.stderr
     lines = done.stderr.splitlines()
-    assert 'Pong, Boxing; 192 environment steps each' in lines[0] and 'evaluation at step 0: Pong' in done.stderr
+    assert 'mow on Pong, Boxing; 192 environment steps each' in lines[0] and 'evaluation at step 0: Pong' in done.stderr
     files = {str(path.relative_to(run_dir)) for path in run_dir.rglob('*') if path.is_file()}
     assert files >= {
         'results.csv', 'total_config.yaml', 'ckpt/latest.pth.tar', 'ckpt/ckpt_best.pth.tar', 'report/curves.png',

@@ -15,6 +15,12 @@ from lzero_mow.model.common.groups import Groups
 CLOSE = dict(rtol=1e-3, atol=1e-4)
 
 
+@pytest.fixture(autouse=True)
+def exact_convolutions(monkeypatch):
+    """Without the shorter numbers that cuDNN takes by default."""
+    monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', False)
+
+
 def on_gpu(policy, make):
     """Another policy with the same networks, on the GPU in float32."""
     other = make(device='cuda', cuda=True, bf16=False)

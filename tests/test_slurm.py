@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import submitit
@@ -24,16 +25,20 @@ time.sleep(60)
 
 
 @pytest.mark.unittest
-@pytest.mark.parametrize('option', ['partition', 'partition=', 'partitions=gpu', 'job_name=x', 'nodes=2'])
-def test_options_that_sbatch_does_not_take_are_one_line(option):
-    with pytest.raises(ValueError, match=f"--slurm takes KEY=VALUE, got '{option}'; the keys are account, .*partition"):
+@pytest.mark.parametrize(
+    'option,message', [
+        ('partition=', "partition must be KEY=VALUE, got 'partition='"),
+        ('partitions=gpu', "has no key 'partitions': did you mean 'partition'?"),
+        ('nodes=2', "has no key 'nodes'"),
+        ('time=12:00:00', "time must be a whole number of minutes from 1, got 'time=12:00:00'"),
+        ('time=0', 'time must be a whole number of minutes from 1'),
+        ('gpus_per_node=4', 'a run of an experiment is one process with one GPU at most'),
+    ]
+)
+def test_options_that_no_job_can_have_are_one_line(option, message):
+    with pytest.raises(ValueError, match='--slurm') as raised:
         slurm.parse_options([option])
-
-
-@pytest.mark.unittest
-def test_a_time_is_in_minutes():
-    with pytest.raises(ValueError, match="--slurm time is a whole number of minutes, got '12:00:00'"):
-        slurm.parse_options(['time=12:00:00'])
+    assert message in str(raised.value) and '\n' not in str(raised.value)
 
 
 @pytest.mark.unittest
@@ -48,7 +53,7 @@ def test_options_are_over_the_defaults(monkeypatch):
 
 @pytest.mark.unittest
 def test_without_submitit_it_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, 'submitit', None)
+    monkeypatch.setattr(slurm, 'find_spec', lambda name: None)
     with pytest.raises(ValueError, match=r"pip install 'lzero_mow\[slurm\]'"):
         slurm.parse_options([])
 
@@ -119,7 +124,7 @@ def test_the_same_command_waits_for_the_jobs_that_are_queued_already(tmp_path, m
     """What squeue lists of the ids that were remembered; a job that has left the queue is submitted anew."""
     plan = make_plan(tmp_path / 'runs', seeds=(0, 1))
     jobs = plan_jobs(plan)
-    (tmp_path / 'squeue').write_text('#!/bin/sh\necho 7_1\necho 9\n')
+    (tmp_path / 'squeue').write_text('#!/bin/sh\necho 7_1 Priority\necho 9 None\n')
     (tmp_path / 'squeue').chmod(0o755)
     monkeypatch.setenv('PATH', f'{tmp_path}:{os.environ["PATH"]}')
     assert slurm._in_queue(jobs) == {}
@@ -145,11 +150,37 @@ def test_what_sbatch_says_against_it_is_one_line(tmp_path, monkeypatch):
 
 
 @pytest.mark.unittest
+def test_options_of_several_flags_add_up(capsys):
+    with pytest.raises(SystemExit):
+        experiment.main([
+            'atari', '--methods', 'mow', '--launcher', 'slurm', '--slurm', 'time=ten', '--slurm', 'gpus_per_node=1'
+        ])
+    assert "--slurm time must be a whole number of minutes from 1, got 'time=ten'" in capsys.readouterr().err
+
+
+@pytest.mark.unittest
 def test_an_experiment_goes_through_submitit(tmp_path, monkeypatch, capsys):
     """Its executor of processes in place of SLURM's."""
     monkeypatch.setattr(submitit, 'SlurmExecutor', submitit.LocalExecutor)
     monkeypatch.setattr(slurm, 'POLL_SECONDS', 0.1)
+    monkeypatch.setattr(slurm, '_queue', lambda: {})
     plan = make_plan(tmp_path / 'runs', methods=('random', ), random_episodes=1)
     jobs, finished = plan_jobs(plan), []
     failed = slurm.run_jobs(jobs, plan, 0, dict(slurm.DEFAULTS), lambda: finished.append(1))
     assert failed == [] and len(finished) == len(jobs) and all(is_finished(job) for job in jobs)
+
+
+@pytest.mark.unittest
+def test_jobs_that_are_queued_already_are_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(submitit, 'SlurmExecutor', submitit.LocalExecutor)
+    monkeypatch.setattr(submitit, 'SlurmJob', submitit.LocalJob)
+    monkeypatch.setattr(slurm, 'POLL_SECONDS', 0.1)
+    plan, queue = make_plan(tmp_path / 'runs', methods=('random', ), random_episodes=1), {}
+    monkeypatch.setattr(slurm, '_queue', lambda: queue)
+    job, = plan_jobs(plan)
+    slurm.run_jobs([job], plan, 0, dict(slurm.DEFAULTS), lambda: None)
+    folder = tmp_path / 'runs' / 'atari' / 'slurm'
+    files, job_id = sorted(os.listdir(folder)), Path(slurm._memory(job)).read_text()
+    queue[job_id] = 'None'
+    assert slurm.run_jobs([job], plan, 0, dict(slurm.DEFAULTS), lambda: None) == []
+    assert sorted(os.listdir(folder)) == files  # nothing more was submitted

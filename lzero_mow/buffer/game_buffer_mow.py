@@ -8,7 +8,7 @@ import torch
 from ding.utils import BUFFER_REGISTRY
 from easydict import EasyDict
 
-from lzero_mow.utils.ranks import own_share
+from lzero_mow.utils.ranks import own_cores, own_share
 from .batch import SequenceBatch
 from .sampler import FairShares, draw_starts, gather
 from .shards import ShardStore, prune
@@ -57,7 +57,8 @@ class MoWGameBuffer:
         # Seeded by numpy's global generator, hence by DI-engine's set_pkg_seed.
         self._rng = np.random.default_rng(np.random.randint(2 ** 31))
         self._shares = FairShares()
-        self._threads = ThreadPoolExecutor(torch.get_num_threads(), 'decoding')
+        self._pinned = cfg.get('cuda', False)
+        self._threads = ThreadPoolExecutor(own_cores() if self._pinned else torch.get_num_threads(), 'decoding')
         self._store = ShardStore(dict(zip(self._names(cfg.get('tasks', self._tasks)), self._streams)))
 
     def _names(self, tasks: Sequence[str]) -> List[str]:
@@ -146,11 +147,12 @@ class MoWGameBuffer:
         if self._cfg.life_loss_as_termination:
             terminated = terminated | out['life_loss']
         action = torch.from_numpy(out['action'])
-        return SequenceBatch(
+        batch = SequenceBatch(
             obs=torch.from_numpy(out['obs']), action=action if action.is_floating_point() else action.long(),
             reward=torch.from_numpy(out['reward']), terminated=torch.from_numpy(terminated).float(),
             first=torch.from_numpy(out['first']), task=task
         )
+        return batch.pinned() if self._pinned else batch
 
     def _sample_arrays(
             self, n: int, length: int, fields: Sequence[str], rng: Optional[np.random.Generator],
@@ -160,7 +162,7 @@ class MoWGameBuffer:
         fair_shares, rng = (self._shares, self._rng) if rng is None else (FairShares(), rng)
         tasks = range(len(self._tasks)) if tasks is None else tasks
         shares = dict(zip(tasks, fair_shares(n, length, len(tasks))))
-        out = self._streams[0].empty(fields, (n, length), pinned=self._cfg.get('cuda', False))
+        out = self._streams[0].empty(fields, (n, length), pinned=self._pinned)
         drawn = [part for task, share in shares.items() for part in self._draw(task, share, length, rng)]
         gather(drawn, length, out, self._threads)
         return out, tuple(task for task, share in shares.items() for _ in range(share))

@@ -68,4 +68,5 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
             tensors['reward'] = tensors['reward'].sign()
         for name in of_search:
             tensors[name] = tensors[name][:, :length].float()
-        return SearchBatch(**tensors, task=task)
+        batch = SearchBatch(**tensors, task=task)
+        return batch.pinned() if self._pinned else batch

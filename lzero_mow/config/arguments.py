@@ -5,7 +5,8 @@ from typing import NoReturn, Optional, Sequence, Tuple
 
 from easydict import EasyDict
 
-from lzero_mow.utils.exit_codes import BAD_INPUT
+from lzero_mow.utils.exit_codes import BAD_INPUT, fail
+from lzero_mow.utils.screen import started_processes
 from .build import build_config, change, lightzero_configs, parse_overrides, refuse_own_keys, resolve_games
 from .saved import load_run_config
 from .suites import DEFAULT_METHOD, DEFAULT_SUITE, algorithm_of, load_suite, method_names, suite_names
@@ -16,10 +17,15 @@ DEFAULT_PRESETS = ('paper', 'laptop')
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser whose errors are one line, and not one for each process of a run."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_INPUT, f'{self.prog}: error: {message}\n')
+        self.exit(fail(self.prog, message, BAD_INPUT, of_all=True))
+
+    def refuse_torchrun(self) -> None:
+        """End a command that is not made for several processes, where torchrun has started them."""
+        if started_processes() > 1:
+            self.error('it runs in one process: start it without torchrun')
 
 
 def config_parser(

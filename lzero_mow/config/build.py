@@ -73,6 +73,7 @@ def build_config(
     )
     changed = [*layers, parse_overrides(overrides)]
     _refuse_derived(changed)
+    _refuse_other_policies(changed, algorithm_of(method))
     for changes in (layer, {'policy': own}, method_layer(method), {'env': {'tasks': tasks}}, *changed):
         config = merge(config, changes)
     if config['exp_name'] is None:
@@ -94,6 +95,7 @@ def change(config: dict, layers: Sequence[dict] = (), overrides: Sequence[str] =
     _refuse_derived(changed)
     policy = config['create']['policy']['type']
     if policy in ALGORITHMS:
+        _refuse_other_policies(changed, policy)
         there = set(leaves(config))
         for key in leaves(ALGORITHMS[policy].keys.defaults(), 'policy.'):
             if key not in there and key not in WHOLE:
@@ -163,6 +165,15 @@ def _refuse_derived(layers: Sequence[dict]) -> None:
         for key in leaves(layer):
             if key in DERIVED_KEYS:
                 raise ValueError(f'{key} follows from {DERIVED_KEYS[key]}: set that instead')
+
+
+def _refuse_other_policies(layers: Sequence[dict], policy: str) -> None:
+    """Refuse keys that another policy has, and not this one."""
+    keys_of = {name: set(leaves(algorithm.keys.defaults(), 'policy.')) for name, algorithm in ALGORITHMS.items()}
+    for key in (key for layer in layers for key in leaves(layer) if key not in keys_of[policy]):
+        owners = [name for name, keys in keys_of.items() if key in keys]
+        if owners:
+            raise ValueError(f'{key} is a key of the policy {owners[0]}, and this run has the policy {policy}')
 
 
 def refuse_own_keys(method: str, changes: dict) -> None:

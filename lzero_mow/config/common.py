@@ -111,7 +111,7 @@ def check_replay(config: dict, length: int, named: str, batches: Sequence[str]) 
     kept, start = policy['replay_buffer_size'], policy['train_start_after_envsteps']
     for key in batches:
         if policy[key] < K:
-            raise ValueError(f'policy.{key} is {policy[key]} for {K} tasks: each needs a sequence, set {K} or more')
+            raise ValueError(f'policy.{key} is {policy[key]} for {K} tasks: each needs one, set {K} or more')
     if length > kept // n_envs:
         raise ValueError(
             f'{named} is {length} but the replay keeps {kept // n_envs} steps of an environment '

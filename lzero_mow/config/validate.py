@@ -39,6 +39,20 @@ def validate(config: dict) -> None:
         ALGORITHMS[policy].check(config)
 
 
+def check_processes(config: dict, processes: int) -> None:
+    """ValueError if a run cannot be shared out over so many processes, as torchrun starts them."""
+    tasks, policy = len(config['env']['tasks']), config['policy']
+    if processes > tasks:
+        raise ValueError(f'torchrun starts {processes} processes, and there are {tasks} tasks: at most one for each')
+    if processes > 1 and policy.get('upstream_compat'):
+        raise ValueError('policy.upstream_compat is True: LightZero clips by its last task, so it needs one process')
+    if policy.get('micro_batch_tasks') == 1 and tasks % processes and tasks > processes:
+        raise ValueError(
+            f'policy.micro_batch_tasks is 1 and {processes} processes share {tasks} tasks unevenly: set 2 or more, or '
+            f'start a number of processes that divides {tasks}'
+        )
+
+
 def _refuse_other_suites(suite: Suite, tasks: List[str]) -> None:
     """A run's tasks share one kind of action, hence one suite."""
     for task in tasks:

@@ -5,15 +5,16 @@ import torch
 from ding.policy import Policy
 from ditk import logging
 
+from lzero_mow.config.validate import check_processes
 from lzero_mow.multitask.diagnostics.conflict import together
 from lzero_mow.utils.memory import keep_freed_memory
-from lzero_mow.utils.ranks import gathered, joined
+from lzero_mow.utils.ranks import gathered, joined, world_size
 from .reporting import write_report
 from .run import checkpoint
 from .run.interrupts import interruptible
 from .run.random_state import isolated_rng
 from .run.run import Run
-from .run.run_config import check_ranks, on_device, resolve
+from .run.run_config import on_device, resolve
 from .warm_up import warm_up
 
 DIAGNOSIS_BATCHES = 8  # over which the gradients of a diagnosis are summed
@@ -55,7 +56,8 @@ def train(
 ) -> Policy:
     """``train_multitask`` with the configuration as one checked tree, as on the command line."""
     keep_freed_memory()
-    with joined():
+    config = on_device(config)
+    with joined(config['policy']['device']):
         return _train(config, resume, model, model_path, max_train_iter)
 
 
@@ -63,8 +65,8 @@ def _train(
         config: dict, resume: Optional[str], model: Optional[torch.nn.Module], model_path: Optional[str],
         max_train_iter: int
 ) -> Policy:
-    check_ranks(config)
-    config, max_env_step = on_device(config), config['max_env_step']
+    check_processes(config, world_size())
+    max_env_step = config['max_env_step']
     # The inner one tells an interrupt from a failed environment before the run is closed, which logs failures.
     with interruptible(), Run(config, resume, model) as run, interruptible():
         if model_path is not None:

@@ -38,7 +38,8 @@ def search(
     """
     Overview:
         Run `num_simulations` simulations from each of R roots. Each costs one model step for all rows together and one
-        copy to the host; expert layers wait for the device once more per token.
+        copy to the host; without a grouped product (`lzero_mow.model.common.grouped`) expert
+        layers wait for the device once more each.
     Arguments:
         - model (:obj:`ScaleZeroModel`): In eval mode; `route`, `open`, `extend` and the two supports are used.
         - window (:obj:`Window`): The roots.
@@ -70,8 +71,6 @@ def search(
         )
         trees.backpropagate(node, reward, value, logits)
     return SearchResult(trees.visits(), trees.values(), predicted_value, policy_logits, choices.root_actions)
-
-
 
 
 def _expand(

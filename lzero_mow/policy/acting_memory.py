@@ -47,8 +47,8 @@ class ActingMemory:
         return torch.from_numpy(x).to(self.latent.device, non_blocking=True)
 
     def state_dict(self) -> Dict:
-        """Everything, for exact resume."""
-        return dict(latent=self.latent, action=self.action, steps=self.steps.tolist())
+        """Everything, for exact resume; in main memory, as ranks tell each other of it."""
+        return dict(latent=self.latent.cpu(), action=self.action.cpu(), steps=self.steps.tolist())
 
     def load_state_dict(self, state: Dict) -> None:
         self.latent.copy_(state['latent'])

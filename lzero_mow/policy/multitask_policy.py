@@ -36,6 +36,15 @@ class MultitaskPolicy(Policy):
         self._finite = FiniteWatch(cfg.tasks)
         super().__init__(cfg, model, enable_field)
 
+    @property
+    def _device(self) -> str:
+        """Where this process computes. DI-engine's constructor would have all processes use the first GPU."""
+        return f'cuda:{torch.cuda.current_device()}' if self._cuda else 'cpu'
+
+    @_device.setter
+    def _device(self, device: str) -> None:
+        pass
+
     # ------------------------------------------------------------------ hooks of the training entry
 
     @property

@@ -1,7 +1,7 @@
 """The `scalezero` policy: one latent world model of all tasks, trained on the results of its own searches."""
 import copy
 from math import log
-from typing import Any, Collection, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 from lzero_mow.multitask.diagnostics.scalezero import diagnose, expert_layers, expert_shares
 from lzero_mow.multitask.dps.freeze import merged_copy
 from lzero_mow.multitask.dps.scaling import ParameterScaling
-from lzero_mow.utils.ranks import summed, tasks_of_all_ranks
+from lzero_mow.utils.ranks import rank, summed, tasks_of_all_ranks
 from .acting_memory import ActingMemory
 from .decisions import ReadyEnvs
 from .multitask_policy import MultitaskPolicy
@@ -213,8 +213,8 @@ class ScaleZeroPolicy(MultitaskPolicy):
 
     def _init_collect(self) -> None:
         super()._init_collect()
-        # Seeded by numpy's global generator, hence by DI-engine's set_pkg_seed.
-        self._rng = np.random.default_rng(np.random.randint(2 ** 31))
+        # Seeded by numpy's global generator, hence by DI-engine's set_pkg_seed, which is the same on all ranks.
+        self._rng = np.random.default_rng(np.random.randint(2 ** 31) + rank())
 
     def _reset_collect(self, env_id=None, **kwargs) -> None:
         # Upstream forgets the episodes of all environments whenever one ends.

@@ -11,25 +11,30 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from .screen import started_processes
+
+LOST = ('onnection closed by peer', 'onnection reset by peer', 'roken pipe')  # what gloo says of one that has ended
 BUCKET = 2 ** 25  # numbers that are added up in one call, 128 MB of float32
 
 
 @contextmanager
-def joined() -> Iterator[None]:
+def joined(device: str) -> Iterator[None]:
     """
-    Join the other processes, where torchrun has started this one among several: gloo for what lies in main memory, NCCL
-    for what lies on GPUs, of which each process uses its own.
+    Join the other processes, where torchrun has started this one among several: gloo for what lies in main memory, and
+    NCCL for what lies on GPUs if `device` is one; then each process uses its own.
     """
-    if int(os.environ.get('WORLD_SIZE', 1)) == 1:
+    if started_processes() == 1:
         yield
         return
-    if torch.cuda.is_available():
+    backend = 'gloo'
+    if device.startswith('cuda'):
         torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
-    dist.init_process_group()
+        backend = 'cpu:gloo,cuda:nccl'
+    dist.init_process_group(backend)
     try:
         yield
     except RuntimeError as error:
-        if 'onnection' in str(error) and 'peer' in str(error):
+        if isinstance(error, dist.DistError) or any(words in str(error) for words in LOST):
             raise RuntimeError('another process of this run has ended: the reason is in its own line') from error
         raise
     finally:
@@ -54,6 +59,11 @@ def own_tasks(num_tasks: int) -> range:
 def own_share(number: int, num_tasks: int) -> int:
     """This rank's part of a number that is shared out over all tasks."""
     return number * len(own_tasks(num_tasks)) // num_tasks
+
+
+def own_cores() -> int:
+    """The cores that this process may use, beside others of its run here; torch's threads are often fewer."""
+    return max(1, len(os.sched_getaffinity(0)) // int(os.environ.get('LOCAL_WORLD_SIZE', 1)))
 
 
 def owner(task: int, num_tasks: int) -> int:

@@ -18,6 +18,11 @@ def is_first_process() -> bool:
     return int(os.environ.get('RANK', 0)) == 0
 
 
+def started_processes() -> int:
+    """How many processes torchrun has started; 1 without it."""
+    return int(os.environ.get('WORLD_SIZE', 1))
+
+
 def set_up_screen(shown: bool = True) -> None:
     """
     Send this package's log lines, and all warnings, to the screen: above the live lines on a terminal, as plain lines

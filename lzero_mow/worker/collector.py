@@ -23,6 +23,7 @@ from lzero.mcts.utils import prepare_observation
 from lzero.worker import MuZeroSegmentCollector
 
 from lzero_mow.utils.ranks import total
+from lzero_mow.utils.screen import is_first_process
 from .collector_state import CollectorState
 from .env_health import close_environments, explained_failures, task_name, wait_until_ready
 from .env_stream import EnvStream
@@ -218,7 +219,9 @@ class MoWSegmentCollector(CollectorState, MuZeroSegmentCollector):
         seconds = self._env_info[env_id]['time']
         self._finished_episodes.append((env_id, episode_return, length))
         entropy = stream.entropy_sum / length
-        self._episode_info.append(dict(reward=episode_return, time=seconds, step=length, visit_entropy=entropy))
+        if is_first_process():  # elsewhere LightZero, which logs and forgets them, does neither
+            info = dict(reward=episode_return, time=seconds, step=length, visit_entropy=entropy)
+            self._episode_info.append(info)
         self._total_episode_count += 1
         self._total_duration += seconds
         self._release_all(stream)

@@ -38,7 +38,7 @@ def run(folder, method, norm):
     from helpers.scalezero_policy import random_search_batch, tiny_scalezero_policy
     own = OWN[world_size()][rank()]
     if method == 'mow':
-        policy = tiny_policy(model=dict(norm=norm, dropout=0.0, background=True), learning_rate=1e-3)
+        policy = tiny_policy(model=dict(norm=norm, dropout=0.0, background=True), learning_rate=1e-3, balance_weight=10.0)
     else:
         policy = tiny_scalezero_policy()
     logs = []
@@ -55,5 +55,5 @@ def run(folder, method, norm):
 if __name__ == '__main__':
     torch.set_num_threads(1)
     draw_nothing()
-    with joined():
+    with joined('cpu'):
         run(*sys.argv[1:])

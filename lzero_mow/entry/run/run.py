@@ -43,7 +43,7 @@ class Run:
     def __init__(self, config: dict, resume: Optional[str] = None, model: Optional[torch.nn.Module] = None) -> None:
         """
         Arguments:
-            - config (:obj:`dict`): The whole configuration, see ``workers.resolve``.
+            - config (:obj:`dict`): The whole configuration, see ``run_config.resolve``.
             - resume (:obj:`Optional[str]`): Folder of the run to go on with; None for a new run in ``exp_name``.
             - model (:obj:`Optional[torch.nn.Module]`): Used instead of the one the config describes.
         Raises:
@@ -121,6 +121,11 @@ class Run:
                 part.load_states([own[name] for own in of_ranks])
             elif name == 'cost' and rank() == 0:
                 part.load_state_dict(dict(of_ranks[0][name], cpu=sum(own[name]['cpu'] for own in of_ranks)))
+        if not same:
+            logging.info(
+                'saved by %d processes, goes on in %d: environments and random numbers begin anew, so that it will not '
+                'equal a run without the stop', len(of_ranks), world_size()
+            )
         self.progress.evaluation(self.log.last_scores)
         self._saved_step = state['env_step']
         logging.info(
@@ -183,7 +188,8 @@ class Run:
             self.workers.policy.share_task_state(self.workers.own)
             networks = {'model': self.workers.policy._model.state_dict()}
             best = dict(self._position(), format=checkpoint.FORMAT, score=score, policy=networks)
-            checkpoint.write_atomically(best, os.path.join(self.run_dir, checkpoint.BEST))
+            if rank() == 0:
+                checkpoint.write_atomically(best, os.path.join(self.run_dir, checkpoint.BEST))
 
     def note_times(self, env_step: int) -> None:
         """Write down what was done until now, and how long it took."""

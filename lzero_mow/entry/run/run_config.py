@@ -1,4 +1,6 @@
-"""A configuration as it runs here: checked, for this many processes and this device, and compiled by DI-engine."""
+"""A configuration as it runs here: checked, for this device, and compiled by DI-engine."""
+import os
+
 import torch
 from ding.config import compile_config
 from ding.envs import get_env_cls
@@ -11,7 +13,6 @@ from lzero_mow.config.keys import DERIVED_KEYS
 from lzero_mow.config.tree import merge
 from lzero_mow.config.validate import validate
 from lzero_mow.model.common.grouped import has_grouped_product
-from lzero_mow.utils.ranks import world_size
 
 
 def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int) -> dict:
@@ -37,20 +38,6 @@ def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int
     return config
 
 
-def check_ranks(config: dict) -> None:
-    """ValueError if the run cannot be shared out over the processes that torchrun has started."""
-    tasks, ranks = len(config['env']['tasks']), world_size()
-    if ranks > tasks:
-        raise ValueError(f'torchrun has started {ranks} processes for {tasks} tasks: start at most one for each')
-    if ranks > 1 and config['policy'].get('upstream_compat'):
-        raise ValueError('policy.upstream_compat is True: it clips by the last task, which a single rank would have')
-    if config['policy'].get('micro_batch_tasks') == 1 and tasks % ranks and tasks > ranks:
-        raise ValueError(
-            f'policy.micro_batch_tasks is 1 and {ranks} processes share {tasks} tasks unevenly: set 2 or more, or start '
-            f'a number of processes that divides {tasks}'
-        )
-
-
 def on_device(config: dict) -> dict:
     """The configuration with ``policy.device`` decided if it is ``auto``; ValueError if there is no such device."""
     device, has_gpu = config['policy']['device'], torch.cuda.is_available()
@@ -58,6 +45,12 @@ def on_device(config: dict) -> dict:
         device = 'cuda' if has_gpu else 'cpu'
     elif device != 'cpu' and not has_gpu:
         raise ValueError(f'policy.device is {device} but torch finds no usable GPU: try --device cpu')
+    on_this_machine = int(os.environ.get('LOCAL_WORLD_SIZE', 1))
+    if device != 'cpu' and on_this_machine > torch.cuda.device_count():
+        raise ValueError(
+            f'torchrun starts {on_this_machine} processes on a machine with {torch.cuda.device_count()} GPUs: one for '
+            'each GPU, or --device cpu'
+        )
     if config['policy'].get('compile'):
         _check_compile(torch.device(device), config['policy']['bf16'])
     return dict(config, policy=dict(config['policy'], device=device, cuda=device.startswith('cuda')))

@@ -184,6 +184,11 @@ def _build_on(
     buffer_cls = get_buffer_cls(create_cfg.replay_buffer)
     if not issubclass(buffer_cls, Replay):
         raise ValueError(f"replay '{create_cfg.replay_buffer.type}' lacks methods of {Replay.__module__}.Replay")
+    if world_size() > 1 and not hasattr(buffer_cls, 'together'):
+        raise ValueError(
+            f"replay '{create_cfg.replay_buffer.type}' cannot be shared out over processes: it lacks `together`, see "
+            'lzero_mow.buffer.game_buffer_mow'
+        )
     if world_size() > 1:  # the same networks, but other random numbers on each rank
         own_seed = np.random.SeedSequence([cfg.seed, rank()]).generate_state(1)[0] >> 1
         set_pkg_seed(int(own_seed), use_cuda=torch.cuda.is_available())

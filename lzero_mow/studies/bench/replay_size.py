@@ -1,7 +1,7 @@
 """
 Memory of the replay, and seconds to sample the paper preset's batch, with compressed frames and with plain ones.
 
-    python -m lzero_mow.studies.bench.replay_size [--suite atari] [--tasks 10] [--steps 2000] [--repeats 5] [--threads 2]
+    python -m lzero_mow.studies.bench.replay_size [--suite atari] [--tasks 10] [--steps 2000] [--threads 2]
 
 The first --tasks tasks of the suite's paper preset are played at random, --steps each in one environment, and what that
 takes is extrapolated to a full replay of all its tasks: an agent that plays better may see other frames. A batch is the
@@ -85,10 +85,8 @@ def main() -> None:
     rows += [(), (f'{len(tasks)} tasks x {policy.replay_buffer_size:,} steps', *whole, f'{plain / packed:.1f}')]
     batches = [(policy.batch_size, policy.batch_length), (policy.imagine_batch_size, policy.context_length)]
     pool = ThreadPoolExecutor(args.threads)
-    seconds = [
-        median(timed(lambda: sample(streams[form], batches, np.random.default_rng(0), pool)) for _ in range(args.repeats))
-        for form in FORMS
-    ]
+    draw = lambda form: sample(streams[form], batches, np.random.default_rng(0), pool)
+    seconds = [median(timed(lambda: draw(form)) for _ in range(args.repeats)) for form in FORMS]
     words = ' + '.join(f'{n} x {length}' for n, length in batches)
     rows.append((f'seconds to sample {words} steps, {args.threads} threads', *(f'{value:.3f}' for value in seconds), ''))
     show(f'{args.suite}: bytes per frame', ['task'], ['plain', 'compressed', 'ratio'], rows)

@@ -11,7 +11,7 @@ from .runs import Run
 FRUITLESS = 3  # jobs in a row after which nothing new is saved, and no further one is queued
 # SLURM tells all processes of a job that its time is over. The run must not die of it: this process ends it in order.
 DEAF = ('sh', '-c', 'trap "" USR2; exec "$@"', 'sh')
-PREEMPTED_SECONDS = 3600.0
+PREEMPTED_SECONDS = 600.0
 
 
 class ClusterRun(Run):

@@ -17,7 +17,7 @@ from typing import IO, Any, Dict, List, Optional, Sequence
 from lzero_mow.config.arguments import DEFAULT_PRESETS, Parser, default_preset, parse
 from lzero_mow.config.build import build_config, resolve_games
 from lzero_mow.config.suites import load_suite, method_names, references, suite_name, suite_names
-from lzero_mow.utils.exit_codes import FAILED, INTERRUPTED
+from lzero_mow.utils.exit_codes import FAILED, INTERRUPTED, fail
 from lzero_mow.utils.files import locked
 from lzero_mow.utils.screen import set_up_screen
 from . import local, slurm
@@ -43,6 +43,7 @@ def main(argv: Optional[Sequence[str]] = None, settings: Optional[Dict[str, Any]
     and options in place of ``DEFAULTS``. Returns 0, 1 if a run failed, 130 after Ctrl-C; exits with 2 for bad input.
     """
     parser = _parser(settings or {})
+    parser.refuse_torchrun()
     arguments = parse(parser, argv, ('games', 'methods', 'seeds'))
     set_up_screen()
     with ExitStack() as locks:
@@ -64,7 +65,8 @@ def main(argv: Optional[Sequence[str]] = None, settings: Optional[Dict[str, Any]
             logging.info('interrupted: the same command goes on from the last checkpoints')
             return INTERRUPTED
         except OSError as error:
-            parser.exit(FAILED, f'{parser.prog}: error: {error.strerror}: {error.filename}\n')
+            where = f': {error.filename}' if error.filename else ''
+            return fail(parser.prog, f'{error.strerror}{where}', FAILED)
 
 
 def _parser(settings: Dict[str, Any]) -> Parser:
@@ -94,9 +96,11 @@ def _parser(settings: Dict[str, Any]) -> Parser:
     option('seeds', 'one run of each method per seed', nargs='+', metavar='SEED')
     option('preset', "of the suite's file in config/")
     option('games', 'the tasks, by name, or a named list of them', nargs='+', metavar='GAME')
-    option('jobs', 'runs at once, which share the cores; 0: as many as there are cores', type=int, metavar='N')
+    words = 'runs at once; 0: as many as there are cores, which they share, or as SLURM lets'
+    option('jobs', words, type=int, metavar='N')
     option('launcher', 'processes of this machine, or jobs of a SLURM cluster', choices=('local', 'slurm'))
-    option('slurm', 'what sbatch is told, as submitit names it: partition=gpu', nargs='+', metavar='KEY=VALUE')
+    words = f"what sbatch is told: {', '.join(slurm.KEYS)}; time in minutes"
+    option('slurm', words, nargs='+', action='extend', metavar='KEY=VALUE')
     option('runs', 'where the run folders are, below SUITE/METHOD', metavar='DIR')
     option('output', 'where SUITE/METHOD.csv and SUITE/runs.csv go', metavar='DIR')
     option('random-episodes', 'of random play and of experts, per task and seed', type=int, metavar='N')

@@ -4,10 +4,14 @@ import logging
 import os
 import shutil
 import subprocess
+import time
 from contextlib import nullcontext
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Callable, Dict, List, Sequence
 
 from lzero_mow.config.suites import suite_name
+from lzero_mow.config.tree import did_you_mean
 from .cluster_run import ClusterRun
 from .jobs import Job, Plan
 from .local import note_end
@@ -15,14 +19,16 @@ from .progress import JobsProgress
 
 # Of a job, where --slurm does not say: minutes, cores, memory, and seconds from the word to stop to its end.
 DEFAULTS = dict(time=1440, cpus_per_task=4, mem='16G', signal_delay_s=90)
-NUMBERS = {'time', 'cpus_per_task', 'gpus_per_node', 'gpus_per_task', 'num_gpus', 'signal_delay_s'}
-# A run is one process on a part of one machine, and these are lists, or follow from other options.
-NOT_OURS = {
-    'job_name', 'array_parallelism', 'nodes', 'ntasks_per_node', 'cpus_per_gpu', 'exclusive', 'setup', 'teardown',
-    'additional_parameters', 'srun_args', 'use_srun', 'map_count', 'stderr_to_stdout'
-}
+NUMBERS = ('time', 'cpus_per_task', 'gpus_per_node', 'signal_delay_s')
+# What sbatch is told, by submitit's names; a run is one process on a part of one machine.
+KEYS = (
+    *NUMBERS, 'mem', 'mem_per_cpu', 'mem_per_gpu', 'gres', 'partition', 'account', 'qos', 'constraint', 'nodelist',
+    'exclude', 'dependency', 'comment', 'mail_type', 'mail_user', 'wckey'
+)
 MAX_TIMEOUTS = 1000  # a run goes on in as many jobs as it takes
 POLL_SECONDS = 10.0
+# Why jobs wait that will not wait for ever.
+UNREMARKABLE = ('None', 'Priority', 'Resources', 'BeginTime', 'Dependency', 'JobArrayTaskLimit')
 
 
 def parse_options(options: Sequence[str]) -> Dict[str, Any]:
@@ -30,22 +36,19 @@ def parse_options(options: Sequence[str]) -> Dict[str, Any]:
     KEY=VALUE of --slurm, as submitit names what sbatch takes, over ``DEFAULTS``; ValueError in one line for what cannot
     be, and where there is no SLURM.
     """
-    try:
-        from submitit import SlurmExecutor
-    except ImportError as error:
-        raise ValueError("--launcher slurm needs submitit: pip install 'lzero_mow[slurm]'") from error
-    known = SlurmExecutor._valid_parameters() - NOT_OURS
+    if find_spec('submitit') is None:
+        raise ValueError("--launcher slurm needs submitit: pip install 'lzero_mow[slurm]'")
     chosen = dict(DEFAULTS)
     for option in options:
         key, _, value = option.partition('=')
-        if key not in known or not value:
-            raise ValueError(
-                f"--slurm takes KEY=VALUE, got '{option}'; the keys are {', '.join(sorted(known))} (a configuration's "
-                'stand before --slurm)'
-            )
-        if key in NUMBERS and not value.isdigit():
-            raise ValueError(f"--slurm {key} is a whole number{' of minutes' if key == 'time' else ''}, got '{value}'")
+        if key not in KEYS:
+            raise ValueError(f"--slurm has no key '{key}'{did_you_mean(key, KEYS)} (a configuration's stand before it)")
+        if not value or key in NUMBERS and not (value.isdigit() and int(value)):
+            kind = 'KEY=VALUE' if not value else f"a whole number{' of minutes' if key == 'time' else ''} from 1"
+            raise ValueError(f"--slurm {key} must be {kind}, got '{option}'")
         chosen[key] = int(value) if key in NUMBERS else value
+    if chosen.get('gpus_per_node', 1) > 1:
+        raise ValueError('--slurm gpus_per_node: a run of an experiment is one process with one GPU at most')
     if chosen.keys() & {'mem_per_cpu', 'mem_per_gpu'}:
         chosen.pop('mem')
     if shutil.which('sbatch') is None:
@@ -75,7 +78,7 @@ def run_jobs(
         with executor.batch() if new else nullcontext():
             submitted = [executor.submit(ClusterRun(job, plan, options['cpus_per_task'])) for job in new]
     except FailedJobError as error:
-        raise OSError(errno.ECANCELED, str(error).strip().splitlines()[-1], 'sbatch') from error
+        raise OSError(errno.ECANCELED, str(error).strip().splitlines()[-1]) from error
     entry_of = {job.run_dir: entry for job, entry in zip(new, submitted)}
     for job in new:
         _remember(job, entry_of[job.run_dir].job_id)
@@ -83,8 +86,13 @@ def run_jobs(
     job_of, failed = {entry_of[job.run_dir].job_id: job for job in jobs}, []
     with JobsProgress(len(jobs)) as progress:
         for job_id, job in job_of.items():
-            progress.note_start(job, f"job {job_id}{' of before' if job.run_dir in in_queue else ''}")
+            of_before = ', queued before and with the options of then' if job.run_dir in in_queue else ''
+            progress.note_start(job, f'job {job_id}{of_before}')
         try:
+            time.sleep(POLL_SECONDS)
+            for job_id, reason in _queue().items():
+                if job_id in job_of and reason not in UNREMARKABLE:
+                    logging.warning('%s: job %s waits: %s', job_of[job_id], job_id, reason)
             for entry in as_completed(list(entry_of.values()), poll_frequency=POLL_SECONDS):
                 word = entry.result() if entry.exception() is None else f'failed: see {entry.paths.stderr}'
                 if not note_end(job_of[entry.job_id], word, progress, on_finished):
@@ -103,18 +111,20 @@ def _memory(job: Job) -> str:
 
 def _remember(job: Job, job_id: str) -> None:
     os.makedirs(os.path.dirname(_memory(job)), exist_ok=True)
-    with open(_memory(job), 'w') as file:
-        file.write(job_id)
+    Path(_memory(job)).write_text(job_id)
 
 
 def _in_queue(jobs: Sequence[Job]) -> Dict[str, str]:
     """The ids of the runs that are in the queue, waiting or at work, by folder; OSError if SLURM does not say."""
-    remembered = {job.run_dir: open(_memory(job)).read() for job in jobs if os.path.isfile(_memory(job))}
-    if not remembered:
-        return {}
-    command = ['squeue', '--me', '--array', '--noheader', '--format=%i']
+    remembered = {job.run_dir: Path(_memory(job)).read_text() for job in jobs if os.path.isfile(_memory(job))}
+    queue = _queue() if remembered else {}
+    return {run_dir: job_id for run_dir, job_id in remembered.items() if job_id in queue}
+
+
+def _queue() -> Dict[str, str]:
+    """This user's jobs, and why each of them waits ('None' if it does not); OSError if SLURM does not say."""
+    command = ['squeue', '--me', '--array', '--noheader', '--format=%i %r']
     answer = subprocess.run(command, capture_output=True, text=True)
     if answer.returncode != 0:
-        raise OSError(errno.ECANCELED, answer.stderr.strip(), 'squeue')
-    queue = set(answer.stdout.split())
-    return {run_dir: job_id for run_dir, job_id in remembered.items() if job_id in queue}
+        raise OSError(errno.ECANCELED, answer.stderr.strip())
+    return dict(line.split(maxsplit=1) for line in answer.stdout.splitlines() if line.strip())

@@ -46,7 +46,8 @@ def patch() -> None:
     """Make torch believe in the device."""
     for name, value in dict(
         _lazy_init=lambda: None, is_available=lambda: True, device_count=lambda: 1, current_device=lambda: 0,
-        is_bf16_supported=lambda *args, **kwargs: True, get_device_capability=lambda device=None: (9, 0), synchronize=lambda *args: None, Event=_Event,
+        is_bf16_supported=lambda *args, **kwargs: True, get_device_capability=lambda device=None: (9, 0),
+        synchronize=lambda *args: None, Event=_Event,
         get_rng_state=lambda device=None: torch.get_rng_state(), set_rng_state=lambda state, device=None: None,
         get_rng_state_all=lambda: [torch.get_rng_state()], set_rng_state_all=lambda states: None,
         manual_seed=lambda seed: None, manual_seed_all=lambda seed: None
