@@ -4,9 +4,10 @@ Memory of the replay, and seconds to sample the paper preset's batch, with compr
     python -m lzero_mow.studies.bench.replay_size [--suite atari] [--tasks 10] [--steps 2000] [--threads 2]
 
 The first --tasks tasks of the suite's paper preset are played at random, --steps each in one environment, and what that
-takes is extrapolated to a full replay of all its tasks: an agent that plays better may see other frames. A batch is the
-preset's, sequences and contexts of imagination, from the tasks that were played; shown is the median of --repeats,
-with --threads that decode (in training as many as torch has).
+takes is extrapolated to a full replay of all its tasks: an agent that plays better may see other frames. The same steps
+over and over fill 10,000 per task, from which batches are drawn: the preset's sequences and contexts of imagination.
+Shown is the median of --repeats (5) with --threads that decode, in training as many as torch has, or the process cores
+where there is a GPU.
 """
 import sys
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -25,6 +26,7 @@ from lzero_mow.buffer.stream import StepStream
 from lzero_mow.config.build import build_config
 from .shared import parse, show, timed
 
+FILLED = 10000  # steps of each task when a batch is drawn: more chunks than a batch needs
 FORMS = {'plain': False, 'compressed': True}
 
 
@@ -70,17 +72,21 @@ def main() -> None:
     env_cls, policy, tasks = get_env_cls(config.create.env), config.policy, config.env.tasks
     configs = env_cls.create_collector_env_cfg(config.env)[::config.env.collector_env_num][:args.tasks]
     streams: Dict[str, List[StepStream]] = {form: [] for form in FORMS}
-    rows = []
+    rows, sizes = [], []
     for cfg in track(configs, description='playing', transient=True):
         steps = play(env_cls(cfg), args.steps)
         more = {'action': (steps['action'].shape[1:], np.float32)} if policy.model.continuous_action_space else {}
         for form, compression in FORMS.items():
-            streams[form].append(StepStream(args.steps, config.env.obs_shape, more, compression))
+            streams[form].append(StepStream(FILLED, config.env.obs_shape, more, compression))
             streams[form][-1].append(steps, 0, 0)
         plain, packed = (frame_bytes(streams[form][-1]) / args.steps for form in FORMS)
+        sizes.append((plain, packed))
+        for stream in (streams[form][-1] for form in FORMS):
+            while stream.total < FILLED:
+                stream.append(steps, 0, 0)
         rows.append((cfg.task, f'{plain:.0f}', f'{packed:.0f}', f'{plain / packed:.1f}'))
     kept = len(tasks) * policy.replay_buffer_size
-    plain, packed = (np.mean([frame_bytes(stream) for stream in streams[form]]) / args.steps for form in FORMS)
+    plain, packed = np.mean(sizes, axis=0)
     whole = [f'{kept * size / 1e9:.2f} GB' for size in (plain, packed)]
     rows += [(), (f'{len(tasks)} tasks x {policy.replay_buffer_size:,} steps', *whole, f'{plain / packed:.1f}')]
     batches = [(policy.batch_size, policy.batch_length), (policy.imagine_batch_size, policy.context_length)]
