@@ -81,6 +81,12 @@ def test_an_update_of_scalezero_never_waits_and_a_decision_once_a_simulation():
 
 
 @pytest.mark.unittest
+def test_a_decision_does_not_wait_for_experts_on_cards_without_a_grouped_product():
+    waits = played('without_grouped_product')['decision']['waits']
+    assert places(waits) == {'mcts/tree_search.py'} and total(waits) == 9
+
+
+@pytest.mark.unittest
 def test_stages_and_tasks_that_rest_cost_no_wait():
     found = played('scalezero_dps')
     for phase in ('update', 'update while one rests', 'update of a later stage'):

@@ -154,8 +154,10 @@ def plain_moe(layer, x, k, norm):
 @torch.no_grad()
 @pytest.mark.parametrize('norm', ['all', 'topk'])
 @pytest.mark.parametrize('k, shared', [(1, 1), (2, 0), (4, 2)])
-def test_mixture_of_experts_is_its_formula(k, shared, norm):
+@pytest.mark.parametrize('every_expert', [False, True])
+def test_mixture_of_experts_is_its_formula(every_expert, k, shared, norm):
     layer = disturbed(MoEFeedForward(6, 10, 4, k, shared, norm, Staging()))
+    layer.every_expert = every_expert
     x = torch.randn(3, 7, 6)
     out, used = layer(x), torch.zeros(4)
     for place in np.ndindex(3, 7):

@@ -38,8 +38,7 @@ def search(
     """
     Overview:
         Run `num_simulations` simulations from each of R roots. Each costs one model step for all rows together and one
-        copy to the host; without a grouped product (`lzero_mow.model.common.grouped`) expert
-        layers wait for the device once more each.
+        copy to the host; expert layers wait for the device too, unless `lzero_mow.model.scalezero.moe.searching`.
     Arguments:
         - model (:obj:`ScaleZeroModel`): In eval mode; `route`, `open`, `extend` and the two supports are used.
         - window (:obj:`Window`): The roots.

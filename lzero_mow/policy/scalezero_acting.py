@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lzero_mow.mcts.choices import AllActions
 from lzero_mow.mcts.tree_search import SearchResult, Window, search
+from lzero_mow.model.scalezero.moe import searching
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 from .acting_memory import ActingMemory
 from .decisions import ReadyEnvs, worker_output
@@ -33,7 +34,8 @@ def act_by_search(
     if epsilon >= 1:
         found = random_play(ready.legal, cfg, rng)
     else:
-        found = search(model, build_window(memory, latent, ready), cfg, rng)
+        with searching(model):
+            found = search(model, build_window(memory, latent, ready), cfg, rng)
     choice = found.visits.argmax(1) if rng is None else choose(found, ready.legal, cfg.temperature, epsilon, rng)
     action = torch.from_numpy(found.actions[np.arange(len(choice)), choice])  # (R,) or (R, A)
     memory.append(ready.env_ids, latent, action.to(latent.device, non_blocking=True))

@@ -1,11 +1,12 @@
 """Feed-forward layers of the backbone: a sparse mixture of experts, or an MLP (ScaleZero section 4)."""
-from typing import Tuple
+from contextlib import contextmanager
+from typing import Iterator, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lzero_mow.model.common.grouped import GroupedSiLU
+from lzero_mow.model.common.grouped import GroupedSiLU, has_grouped_product
 from lzero_mow.model.common.groups import Groups
 from .staged_linear import StagedLinear, Staging
 
@@ -47,6 +48,8 @@ class MoEFeedForward(nn.Module):
     ones, as in LightZero: if k = 1, w is 1 without gradient (docs/upstream.md, 1).
     """
 
+    every_expert = False  # whether each token goes through all experts, see `searching`
+
     def __init__(
             self, width: int, hidden: int, num_experts: int, experts_per_token: int, num_shared: int, router_norm: str,
             staging: Staging
@@ -78,11 +81,40 @@ class MoEFeedForward(nn.Module):
         """x (..., D) -> the same shape."""
         rows = x.reshape(-1, x.shape[-1])  # (N, D)
         weights, experts = self.route(rows)
+        shared = torch.zeros_like(rows) if self.shared is None else self.shared(rows)
+        if self.every_expert:
+            return (shared + self._by_all(rows, weights, experts).to(shared.dtype)).view_as(x)
         expert_of_pair, order = experts.flatten().sort(stable=True)  # (N k,) (token, choice) pairs by expert
         tokens_of_expert = (expert_of_pair.unsqueeze(1) == self.expert_ids).sum(0)  # (E,)
         self.share = tokens_of_expert / len(order)
         groups = Groups(None, None, expert_of_pair, tokens_of_expert)
         token_of_pair = order // self.experts_per_token
         out = self.experts(rows.index_select(0, token_of_pair), groups) * weights.flatten()[order].unsqueeze(-1)
-        shared = torch.zeros_like(rows) if self.shared is None else self.shared(rows)
         return shared.index_add(0, token_of_pair, out.to(shared.dtype)).view_as(x)
+
+    def _by_all(self, rows: Tensor, weights: Tensor, experts: Tensor) -> Tensor:
+        """The weighted sum of the chosen experts' outputs (N, D), from those of all experts."""
+        N, E = len(rows), len(self.expert_ids)
+        self.share = (experts.unsqueeze(-1) == self.expert_ids).sum((0, 1)) / experts.numel()
+        groups = Groups(None, None, self.expert_ids.repeat_interleave(N), None, (N, ) * E)
+        out = self.experts(rows.repeat(E, 1), groups).view(E, N, -1)
+        weight = weights.new_zeros(N, E).scatter(1, experts, weights)
+        return (out * weight.t().unsqueeze(-1)).sum(0)
+
+
+@contextmanager
+def searching(model: nn.Module) -> Iterator[None]:
+    """
+    On a GPU without a grouped product, the host must know how many tokens each expert has, and waits for it in every
+    layer. For the few tokens of a search it is faster that all experts take all of them.
+    """
+    device = next(model.parameters()).device
+    waits = device.type == 'cuda' and not (has_grouped_product(device) and torch.is_autocast_enabled('cuda'))
+    layers = [layer for layer in model.modules() if isinstance(layer, MoEFeedForward)] if waits else []
+    for layer in layers:
+        layer.every_expert = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.every_expert = False

@@ -97,6 +97,12 @@ def scalezero(method: str, num_tasks: int = 6, **overrides: Any) -> Phases:
     yield 'save and load', lambda: load(policy, make())
 
 
+def without_grouped_product() -> Phases:
+    """ScaleZero on a card of compute capability 8."""
+    torch.cuda.get_device_capability = lambda device=None: (8, 0)
+    return scalezero('scalezero')
+
+
 def random_search_batch(cfg: Any) -> 'SearchBatch':
     """Two sequences of noise for each task."""
     from lzero_mow.buffer.search_batch import SearchBatch
@@ -147,6 +153,7 @@ SCENARIOS: Dict[str, Callable[[], Phases]] = {
     'storm': lambda: mow('storm', 1),
     'continuous': lambda: mow('paper', 6, imagine_source='batch', continuous=True),
     'scalezero': lambda: scalezero('scalezero', micro_batch_size=6),
+    'without_grouped_product': without_grouped_product,
     'scalezero_dps': lambda: scalezero(
         'scalezero_dps', model=dict(stages=3, vit_checkpoint=True), stage_min_updates=2, stage_max_updates=2,
         solved_returns={'task 0': 1.0}, solved_patience=1
