@@ -46,7 +46,7 @@ def on_device(config: dict) -> dict:
     elif device != 'cpu' and not has_gpu:
         raise ValueError(f'policy.device is {device} but torch finds no usable GPU: try --device cpu')
     on_this_machine = int(os.environ.get('LOCAL_WORLD_SIZE', 1))
-    if device != 'cpu' and on_this_machine > torch.cuda.device_count():
+    if device != 'cpu' and on_this_machine > max(1, torch.cuda.device_count()):
         raise ValueError(
             f'torchrun starts {on_this_machine} processes on a machine with {torch.cuda.device_count()} GPUs: one for '
             'each GPU, or --device cpu'
