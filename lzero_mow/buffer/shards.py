@@ -49,7 +49,7 @@ class ShardStore:
                 stop = min(start + SHARD_STEPS, stream.total)
                 file_name = f'{name}_{start:010d}_{stop:010d}{SHARD_SUFFIX}'
                 with replacing(str(folder / file_name)) as temporary, open(temporary, 'wb') as file:
-                    np.savez_compressed(file, **stream.packed(start, stop))
+                    np.savez(file, **stream.packed(start, stop))
                 shards.append([file_name, start, stop])
                 written = stop
         return {name: [list(shard) for shard in shards] for name, shards in self._shards.items()}

@@ -51,7 +51,7 @@ def mow(preset: str, num_tasks: int, continuous: bool = False, **overrides: Any)
     yield from acting(policy, num_tasks)
     yield 'report', lambda: policy.report(batch())
     if num_tasks < 26:  # of many tasks it takes long
-        yield 'diagnose', lambda: policy.diagnose(iter([batch(), batch()]), {})
+        yield 'diagnose', lambda: policy.diagnose(iter([batch(), batch()]), {0: play(batch())})
     yield 'save and load', lambda: load(policy, make())
     if num_tasks > 1:
         cfg.update(warmup_steps=1, clustering='gradient')
@@ -93,7 +93,7 @@ def scalezero(method: str, num_tasks: int = 6, **overrides: Any) -> Phases:
     yield from acting(policy, num_tasks)
     yield 'report', lambda: policy.report(random_search_batch(cfg))
     if cfg.model.stages == 1:
-        yield 'diagnose', lambda: policy.diagnose(iter([random_search_batch(cfg)] * 2), {})
+        yield 'diagnose', lambda: policy.diagnose(iter([random_search_batch(cfg)] * 2), {0: play(random_search_batch(cfg))})
     yield 'save and load', lambda: load(policy, make())
 
 
@@ -146,6 +146,15 @@ def load(policy: Any, other: Any) -> None:
     torch.save(tree_map(in_memory, policy.learn_mode.state_dict()), file)
     file.seek(0)
     other.learn_mode.load_state_dict(torch.load(file, map_location='cpu', weights_only=True))
+    other.load_acting_state(tree_map(in_memory, policy.acting_state()))
+
+
+def play(batch: Any) -> 'RecordedPlay':
+    """The steps of all sequences of a batch, one after the other."""
+    from lzero_mow.buffer.batch import RecordedPlay
+    obs, action, reward = (x.flatten(0, 1).numpy() for x in (batch.obs, batch.action, batch.reward))
+    never = np.zeros(len(reward), dtype=bool)
+    return RecordedPlay(obs, action, reward, never, never)
 
 
 SCENARIOS: Dict[str, Callable[[], Phases]] = {
