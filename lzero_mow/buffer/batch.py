@@ -1,6 +1,6 @@
 """SequenceBatch: what the replay hands to the policy."""
 from dataclasses import dataclass, replace
-from typing import Iterator, List, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Callable, Iterator, List, Optional, Sequence, Tuple, TypeVar, Union
 
 import numpy as np
 import torch
@@ -20,13 +20,16 @@ class TaskBatch:
 
     def to(self: Batch, device: Union[str, torch.device]) -> Batch:
         """The same batch on another device; the copy does not block."""
-        tensors = {name: value for name, value in vars(self).items() if isinstance(value, torch.Tensor)}
-        return replace(self, **{name: value.to(device, non_blocking=True) for name, value in tensors.items()})
+        return self._with(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pinned(self: Batch) -> Batch:
         """The same batch in memory from which it is copied to a GPU without a wait."""
+        return self._with(torch.Tensor.pin_memory)
+
+    def _with(self: Batch, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
+        """The same batch with each tensor changed."""
         tensors = {name: value for name, value in vars(self).items() if isinstance(value, torch.Tensor)}
-        return replace(self, **{name: value.pin_memory() for name, value in tensors.items()})
+        return replace(self, **{name: change(value) for name, value in tensors.items()})
 
     def of_task(self: Batch, task: int) -> Batch:
         """The rows of one task, which are adjacent."""

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from .screen import started_processes
+from .screen import started_here, started_processes
 
 LOST = ('onnection closed by peer', 'onnection reset by peer', 'roken pipe')  # what gloo says of one that has ended
 BUCKET = 2 ** 25  # numbers that are added up in one call, 128 MB of float32
@@ -63,7 +63,7 @@ def own_share(number: int, num_tasks: int) -> int:
 
 def own_cores() -> int:
     """The cores that this process may use, beside others of its run here; torch's threads are often fewer."""
-    return max(1, len(os.sched_getaffinity(0)) // int(os.environ.get('LOCAL_WORLD_SIZE', 1)))
+    return max(1, len(os.sched_getaffinity(0)) // started_here())
 
 
 def owner(task: int, num_tasks: int) -> int:

@@ -23,6 +23,11 @@ def started_processes() -> int:
     return int(os.environ.get('WORLD_SIZE', 1))
 
 
+def started_here() -> int:
+    """How many of them run on this machine."""
+    return int(os.environ.get('LOCAL_WORLD_SIZE', 1))
+
+
 def set_up_screen(shown: bool = True) -> None:
     """
     Send this package's log lines, and all warnings, to the screen: above the live lines on a terminal, as plain lines

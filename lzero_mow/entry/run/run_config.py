@@ -1,6 +1,4 @@
 """A configuration as it runs here: checked, for this device, and compiled by DI-engine."""
-import os
-
 import torch
 from ding.config import compile_config
 from ding.envs import get_env_cls
@@ -13,6 +11,7 @@ from lzero_mow.config.keys import DERIVED_KEYS
 from lzero_mow.config.tree import merge
 from lzero_mow.config.validate import validate
 from lzero_mow.model.common.grouped import has_grouped_product
+from lzero_mow.utils.screen import started_here
 
 
 def resolve(main_config: dict, create_config: dict, seed: int, max_env_step: int) -> dict:
@@ -45,10 +44,9 @@ def on_device(config: dict) -> dict:
         device = 'cuda' if has_gpu else 'cpu'
     elif device != 'cpu' and not has_gpu:
         raise ValueError(f'policy.device is {device} but torch finds no usable GPU: try --device cpu')
-    on_this_machine = int(os.environ.get('LOCAL_WORLD_SIZE', 1))
-    if device != 'cpu' and on_this_machine > max(1, torch.cuda.device_count()):
+    if device != 'cpu' and started_here() > max(1, torch.cuda.device_count()):
         raise ValueError(
-            f'torchrun starts {on_this_machine} processes on a machine with {torch.cuda.device_count()} GPUs: one for '
+            f'torchrun starts {started_here()} processes on a machine with {torch.cuda.device_count()} GPUs: one for '
             'each GPU, or --device cpu'
         )
     if config['policy'].get('compile'):
