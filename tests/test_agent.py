@@ -127,7 +127,7 @@ def test_context_windows_are_real_and_shared_out_evenly():
 
 @pytest.mark.unittest
 def test_centred_advantages_do_not_reinforce_whatever_was_sampled_while_the_critic_is_behind():
-    """Rewards that no action changes, and a critic that knows nothing of them yet: every plain advantage is positive."""
+    """Rewards that no action changes, and a critic that knows nothing of them: every plain advantage is positive."""
     model = tiny_model()
     rollout, *_, routing = rollout_of(model, tasks=(0, 0, 1, 2))
     rollout = rollout._replace(reward=torch.ones_like(rollout.reward), continuation=torch.ones_like(rollout.reward))

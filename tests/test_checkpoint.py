@@ -21,7 +21,8 @@ class FakeReplay:
         return {'shards': ['a.npz']}
 
     def prune(self, folder, manifest):
-        assert checkpoint.read(os.path.join(os.path.dirname(folder), 'latest.pth.tar'))['ranks'][0]['replay'] == manifest
+        saved = checkpoint.read(os.path.join(os.path.dirname(folder), 'latest.pth.tar'))
+        assert saved['ranks'][0]['replay'] == manifest
         self.calls.append('prune')
 
 
@@ -47,7 +48,8 @@ class FakePart:
 def save_run(run_dir, replay, **states):
     """Save a run whose parts have these states."""
     parts = {name: FakePart(state) for name, state in {**dict.fromkeys(checkpoint.OF_RANK), **states}.items()}
-    checkpoint.save_run(str(run_dir), {'env_step': 3}, dict(parts, replay=checkpoint.ReplayFolder(replay, str(run_dir))))
+    parts = dict(parts, replay=checkpoint.ReplayFolder(replay, str(run_dir)))
+    checkpoint.save_run(str(run_dir), {'env_step': 3}, parts)
 
 
 @pytest.mark.unittest
@@ -57,7 +59,8 @@ def test_save_and_load(tmp_path):
     save_run(tmp_path, replay, **state)
     assert replay.calls == ['save', 'prune'], 'shards go only after the checkpoint is there'
     loaded = checkpoint.load_run(str(tmp_path))
-    assert torch.equal(loaded['weights'], state['weights']) and loaded['nested'] == state['nested'] and loaded['env_step'] == 3
+    assert torch.equal(loaded['weights'], state['weights']) and loaded['nested'] == state['nested']
+    assert loaded['env_step'] == 3
     assert [own['replay'] for own in loaded['ranks']] == [{'shards': ['a.npz']}]
     assert sorted(os.listdir(tmp_path / 'ckpt')) == ['latest.pth.tar', 'replay']
 

@@ -68,7 +68,10 @@ def test_mistakes_get_one_line_without_importing_torch(no_torch, command, argume
         (MODULE, ['--preset', '--resume', 'paper, paper_small_batch, laptop, overnight, storm, debug', 'default: mow']),
         ([str(ROOT / 'zoo' / 'minatar' / 'config' / 'scalezero_multitask.py')], ['default: scalezero']),
         (['-m', 'lzero_mow'], ['train', 'config', 'curves', 'summary']),
-        (['-m', 'lzero_mow', 'experiment'], ['--methods', '--seeds', '--jobs', '--runs', '--output', 'storm_multitask']),
+        (
+            ['-m', 'lzero_mow', 'experiment'],
+            ['--methods', '--seeds', '--jobs', '--runs', '--output', 'storm_multitask'],
+        ),
     ]
 )
 def test_help_without_importing_torch(no_torch, command, words):

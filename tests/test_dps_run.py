@@ -1,4 +1,4 @@
-"""Dynamic Parameter Scaling in a run: solved tasks rest and return, stages follow one another, and a run resumes with both."""
+"""Dynamic Parameter Scaling in a run: solved tasks rest and return, stages follow one another, both are resumed."""
 import csv
 import importlib
 

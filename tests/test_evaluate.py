@@ -63,7 +63,8 @@ def test_runs_that_have_nothing_to_play_or_are_at_work(run, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(['evaluate', str(shutil.copytree(run, tmp_path / 'copy', ignore=lambda *_: ['ckpt']))])
     assert 'has no checkpoint to evaluate' in capsys.readouterr().err
-    code = "import sys; from lzero_mow.utils.files import locked; a = locked(sys.argv[1]); print('held', flush=True); input()"
+    code = 'import sys; from lzero_mow.utils.files import locked; ' \
+        "a = locked(sys.argv[1]); print('held', flush=True); input()"
     command = [sys.executable, '-c', code, str(run / 'log' / 'lock')]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b'held\n'

@@ -32,10 +32,11 @@ def test_returns_by_task(lengths):
 
 @pytest.mark.unittest
 def test_several_episodes_of_unequal_length_are_as_many_in_every_environment():
-    scripts = [((3, 'truncated', ()), *[(length, 'truncated', ())] * 6) for length in (9, 2, 4, 1)]
+    lengths = 9, 2, 4, 1
+    scripts = [((3, 'truncated', ()), *[(length, 'truncated', ())] * 6) for length in lengths]
     evaluator = make_evaluator(make_manager(4, scripts=scripts), make_policy_config(evaluator_env_num=2), each=3)
     expected = [
-        [evaluated_return(env_id, length, episode) for episode in (1, 2, 3)] for env_id, length in enumerate((9, 2, 4, 1))
+        [evaluated_return(env_id, length, episode) for episode in (1, 2, 3)] for env_id, length in enumerate(lengths)
     ]
     assert np.allclose(evaluator.eval_tasks(train_iter=0, envstep=0)['return'], np.reshape(expected, (2, 6)))
 

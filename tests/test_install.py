@@ -146,10 +146,11 @@ def test_benchmarks_can_be_started(name, option):
 @pytest.mark.unittest
 def test_benchmarks_of_models_measure_what_they_say():
     """Tiny, and really run: a row for each method and module."""
-    done = run_python('-m', 'lzero_mow.studies.bench.decision_speed', '--preset', 'debug', '--tasks', '2', '--repeats', '1')
+    small = ('--preset', 'debug', '--tasks', '2')
+    done = run_python('-m', 'lzero_mow.studies.bench.decision_speed', *small, '--repeats', '1')
     assert done.returncode == 0, done.stderr
     assert all(method in done.stdout for method in ('mow', 'unizero_multitask_dense', 'scalezero')), done.stdout
-    done = run_python('-m', 'lzero_mow.studies.bench.model_size', '--preset', 'debug', '--tasks', '2', '--method', 'scalezero')
+    done = run_python('-m', 'lzero_mow.studies.bench.model_size', *small, '--method', 'scalezero')
     assert done.returncode == 0 and 'shared expert' in done.stdout and 'heads of a task' in done.stdout, done.stderr
     done = run_python('-m', 'lzero_mow.studies.bench.replay_size', '--tasks', '1', '--steps', '70', '--repeats', '1')
     assert done.returncode == 0 and 'Alien' in done.stdout and '26 tasks x 100,000 steps' in done.stdout, done.stderr

@@ -62,3 +62,10 @@ def test_imports_run_downwards():
 def test_no_file_is_too_long_to_read():
     lengths = {path: len(path.read_text().splitlines()) for path in PACKAGE.rglob('*.py')}
     assert max(lengths.values()) <= 300, [str(path) for path, lines in lengths.items() if lines > 300]
+
+
+@pytest.mark.unittest
+def test_no_line_is_wider_than_lightzeros():
+    folders = (PACKAGE, PACKAGE.parent / 'zoo', PACKAGE.parent / 'tests')
+    files = [path for folder in folders for path in folder.rglob('*.py')]
+    assert not [f'{path}: {line}' for path in files for line in path.read_text().split('\n') if len(line) > 120]

@@ -123,7 +123,8 @@ def test_the_recorder_keeps_the_first_episode_of_one_environment_of_each_task():
     frame = lambda value: np.full((3, 2, 2), value, np.uint8)
     for t in range(3):
         for env_id in range(4):
-            recorder.add(env_id, frame(10 * env_id + t), t, step(env_id + t, done=env_id == 0 and t == 1, life_loss=t == 0))
+            played = step(env_id + t, done=env_id == 0 and t == 1, life_loss=t == 0)
+            recorder.add(env_id, frame(10 * env_id + t), t, played)
     first, second = recorder.plays()
     assert len(first) == 2 and len(second) == 3
     assert first.obs[:, 0, 0, 0].tolist() == [0, 1] and second.obs[:, 0, 0, 0].tolist() == [20, 21, 22]

@@ -110,7 +110,8 @@ def test_a_device_without_the_grouped_product_does_not_compile(monkeypatch):
     with pytest.raises(ValueError, match='policy.compile is True: it is for GPUs'):
         on_device(config('cpu', True))
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
-    for generation, bf16, message in ((8, True, 'capability 9 or 10'), (9, False, 'needs policy.bf16'), (9, True, None)):
+    cases = (8, True, 'capability 9 or 10'), (9, False, 'needs policy.bf16'), (9, True, None)
+    for generation, bf16, message in cases:
         monkeypatch.setattr(torch.cuda, 'get_device_capability', lambda device: (generation, 0))
         with pytest.raises(ValueError, match=message) if message else nullcontext():
             on_device(config('cuda', bf16))

@@ -94,7 +94,8 @@ def both_models(upstream, case):
     with torch.no_grad():
         for parameter in them.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
-    us = ScaleZeroModel(**upstream_config(EasyDict(model={**OURS, **ours})).model).eval()  # as upstream_compat builds it
+    config = upstream_config(EasyDict(model={**OURS, **ours}))  # as upstream_compat builds it
+    us = ScaleZeroModel(**config.model).eval()
     us.load_state_dict(from_upstream(them.state_dict(), us))
     for layer in us.modules():
         if isinstance(layer, StagedLinear) and layer.adapters:

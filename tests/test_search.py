@@ -131,7 +131,8 @@ CACHE_STEPS = 6
 
 def chain(model, latent, action, task, simulations, context_length, discount):
     """Mean return of a search with one legal action, 0: each simulation adds a step to one path, computed anew."""
-    routing, latent, action, held = model.route([task]), list(latent), list(action), len(latent)  # held: steps in the cache
+    routing, latent, action = model.route([task]), list(latent), list(action)
+    held = len(latent)  # steps in the cache
     returns, rewards = [], []
     for _ in range(simulations):
         if held == CACHE_STEPS:

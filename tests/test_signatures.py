@@ -57,7 +57,8 @@ def test_a_layer_counts_by_its_share_of_signal_and_not_by_its_scale():
     clear = signal_weighted(direction + 1e-3 * noise)
     torch.testing.assert_close(clear, direction, rtol=0, atol=1e-2)
     torch.testing.assert_close(signal_weighted(1e-9 * (direction + 1e-3 * noise)), clear)
-    half = signal_weighted(direction + noise * (50 / 30) ** 0.5).norm(dim=1)  # as much noise as signal is left in the mean
+    # As much noise as signal is left in the mean.
+    half = signal_weighted(direction + noise * (50 / 30) ** 0.5).norm(dim=1)
     assert 0.4 < half.mean() < 0.6
     assert signal_weighted(noise).norm(dim=1).mean() < 0.15
     assert torch.equal(signal_weighted(torch.zeros(8, 4, 30)), torch.zeros(4, 30)), 'a layer without gradients'

@@ -29,7 +29,7 @@ class PlainFrames:
         self._ring = np.empty((capacity, *shape), np.uint8)
 
     def write(self, start: int, frames: np.ndarray) -> None:
-        """Write frames (n, C, H, W) from absolute index `start` on; of more than ``capacity`` the last ones are kept."""
+        """Write frames (n, C, H, W) from absolute index `start` on; of more than ``capacity`` the last are kept."""
         kept = min(len(frames), len(self._ring))
         stop = start + len(frames)
         self._ring[np.arange(stop - kept, stop) % len(self._ring)] = frames[len(frames) - kept:]

@@ -84,7 +84,7 @@ def prune(folder: Union[str, Path], index: Index) -> None:
 
 
 def _restore_shard(path: Path, stream: StepStream, start: int, stop: int) -> None:
-    """Read a shard into its stream; ValueError unless it has these steps, with the stream's fields, shapes and dtypes."""
+    """Read a shard into its stream; ValueError unless it has these steps, with the stream's fields, shapes, dtypes."""
     try:
         with np.load(path, allow_pickle=False) as file:
             steps = {name: file[name] for name in (*stream.arrays, 'obs', 'obs_sizes')}

@@ -90,9 +90,9 @@ class MoWKeys(PolicyKeys):
     # (int) Sequences in a training batch, shared out over the tasks, and steps in a sequence, L.
     batch_size: Count = 52
     batch_length: Count = 64
-    # (int or None) Tasks of a process whose sequences and rollouts go through the networks at a time, so that a GPU need
-    # not hold the activations of all: the same gradients but for batch norm, whose statistics are then those of a part,
-    # and for the order in which random numbers are drawn. None for all at once.
+    # (int or None) Tasks of a process whose sequences and rollouts go through the networks at a time, so that a GPU
+    # need not hold the activations of all: the same gradients but for batch norm, whose statistics are then those of a
+    # part, and for the order in which random numbers are drawn. None for all at once.
     micro_batch_tasks: Optional[Count] = None
     # (int) Steps that LightZero's collector gathers in a segment; `collect` returns about that many per task.
     game_segment_length: Annotated[Count, FIXED] = 16
@@ -111,7 +111,7 @@ class MoWKeys(PolicyKeys):
     # rewards, of the size of other tasks', which a critic takes long to forget.
     warmup_agent: Annotated[bool, FIXED] = True
     # ------------------------------------------------------------------ world model
-    # (float) Learning rate of Adam, (float or None) that of the VAEs where it is another one, and largest gradient norm.
+    # (float) Learning rate of Adam, (float or None) that of the VAEs if it is another one, and largest gradient norm.
     learning_rate: Positive = 1e-4
     vae_learning_rate: Optional[Positive] = None
     grad_clip: Positive = 1000.0
@@ -153,8 +153,8 @@ class MoWKeys(PolicyKeys):
     # (float) Smallest scale that advantages are divided by. Where a task's returns are far below it, that task hardly
     # counts in the actor that all tasks share; where rewards are very rare, a small one lets the actor follow noise.
     return_scale_floor: Positive = 1.0
-    # (bool) Subtract a task's mean advantage. While its critic is still behind the returns, all advantages are positive,
-    # and whatever was sampled is reinforced: the actor drifts to some arbitrary policy.
+    # (bool) Subtract a task's mean advantage. While its critic is still behind the returns, all advantages are
+    # positive, and whatever was sampled is reinforced: the actor drifts to some arbitrary policy.
     centre_advantages: bool = False
     # (int) Longest window of past steps that an action is chosen from.
     acting_window: Annotated[Count, FIXED] = 16

@@ -14,8 +14,9 @@ from lzero_mow.buffer.search_batch import SearchBatch
 from lzero_mow.config.scalezero import SCALEZERO_CONFIG
 from lzero_mow.model.common.weighted_sum import with_entropy_bonus
 from lzero_mow.model.scalezero.loss import make_targets, scalezero_terms, step_counts
+from lzero_mow.model.scalezero.moe import expert_layers
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
-from lzero_mow.multitask.diagnostics.scalezero import diagnose, expert_layers, expert_shares
+from lzero_mow.multitask.diagnostics.scalezero import diagnose, expert_shares
 from lzero_mow.multitask.dps.freeze import merged_copy
 from lzero_mow.multitask.dps.scaling import ParameterScaling
 from lzero_mow.utils.ranks import rank, summed, tasks_of_all_ranks

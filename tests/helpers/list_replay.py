@@ -29,7 +29,8 @@ class ListReplay:
                 steps.append(
                     dict(
                         obs=torch.tensor(segment.obs_segment[t]), action=torch.tensor(int(segment.action_segment[t])),
-                        reward=torch.tensor(float(segment.reward_segment[t])), terminated=torch.tensor(float(terminated)),
+                        reward=torch.tensor(float(segment.reward_segment[t])),
+                        terminated=torch.tensor(float(terminated)),
                         first=torch.tensor(meta['first_timestep'] + t == 0)
                     )
                 )
@@ -48,7 +49,9 @@ class ListReplay:
         rows, length = sorted(tasks[i % len(tasks)] for i in range(n)), self._cfg.batch_length
         starts = [rng.integers(len(self._steps[task]) - length + 1) for task in rows]
         steps = [self._steps[task][start:start + length] for task, start in zip(rows, starts)]
-        stacked = {name: torch.stack([torch.stack([step[name] for step in row]) for row in steps]) for name in steps[0][0]}
+        stacked = {
+            name: torch.stack([torch.stack([step[name] for step in row]) for row in steps]) for name in steps[0][0]
+        }
         return SequenceBatch(**stacked, task=tuple(rows))
 
     def save(self, folder: str) -> Dict[str, Any]:

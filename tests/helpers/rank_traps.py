@@ -1,6 +1,6 @@
 """
-What must be the same on all ranks although each sees only its own tasks: `torchrun rank_traps.py FOLDER`, on one rank or
-two. Writes of each rank what it has found.
+What must be the same on all ranks although each sees only its own tasks: `torchrun rank_traps.py FOLDER`, on one rank
+or two. Writes of each rank what it has found.
 """
 import os
 import sys

@@ -1,5 +1,6 @@
 """
-Updates of a small policy on several ranks, each with its own tasks, or on one: `torchrun rank_updates.py FOLDER METHOD`.
+Updates of a small policy on several ranks, each with its own tasks, or on one: `torchrun rank_updates.py FOLDER
+METHOD`.
 
 Nothing is drawn: latents are their probabilities and all actions the first, so that a split of the tasks only changes
 how sums are rounded.
@@ -38,7 +39,8 @@ def run(folder, method, norm):
     from helpers.scalezero_policy import random_search_batch, tiny_scalezero_policy
     own = OWN[world_size()][rank()]
     if method == 'mow':
-        policy = tiny_policy(model=dict(norm=norm, dropout=0.0, background=True), learning_rate=1e-3, balance_weight=10.0)
+        model = dict(norm=norm, dropout=0.0, background=True)
+        policy = tiny_policy(model=model, learning_rate=1e-3, balance_weight=10.0)
     else:
         policy = tiny_scalezero_policy()
     logs = []

@@ -30,7 +30,8 @@ class Mean(NamedTuple):
             return cls(mean, np.nan, np.nan)
         if np.ptp(returns) == 0:
             return cls(mean, mean, mean)
-        ends = bootstrap((returns, ), np.mean, method='percentile', n_resamples=2000, random_state=0).confidence_interval
+        resampled = bootstrap((returns, ), np.mean, method='percentile', n_resamples=2000, random_state=0)
+        ends = resampled.confidence_interval
         return cls(mean, float(ends.low), float(ends.high))
 
 

@@ -15,8 +15,8 @@ from lzero_mow.model.common.groups import Groups
 
 class KVCache:
     """
-    Keys and values of the past steps, in memory for `max_length` steps. How many there are is known on the device alone,
-    so that each further step is the same work: one graph for `torch.compile`.
+    Keys and values of the past steps, in memory for `max_length` steps. How many there are is known on the device
+    alone, so that each further step is the same work: one graph for `torch.compile`.
     """
 
     def __init__(self, num_layers: int, max_length: int, device: torch.device) -> None:

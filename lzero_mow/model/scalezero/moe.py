@@ -1,6 +1,6 @@
 """Feed-forward layers of the backbone: a sparse mixture of experts, or an MLP (ScaleZero section 4)."""
 from contextlib import contextmanager
-from typing import Iterator, Tuple
+from typing import Iterator, List, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -102,6 +102,11 @@ class MoEFeedForward(nn.Module):
         return (out * weight.t().unsqueeze(-1)).sum(0)
 
 
+def expert_layers(model: nn.Module) -> List[MoEFeedForward]:
+    """The layers of a model that have experts, in order; none in the dense variant."""
+    return [layer for layer in model.modules() if isinstance(layer, MoEFeedForward)]
+
+
 @contextmanager
 def searching(model: nn.Module) -> Iterator[None]:
     """
@@ -110,7 +115,7 @@ def searching(model: nn.Module) -> Iterator[None]:
     """
     device = next(model.parameters()).device
     waits = device.type == 'cuda' and not (has_grouped_product(device) and torch.is_autocast_enabled('cuda'))
-    layers = [layer for layer in model.modules() if isinstance(layer, MoEFeedForward)] if waits else []
+    layers = expert_layers(model) if waits else []
     for layer in layers:
         layer.every_expert = True
     try:

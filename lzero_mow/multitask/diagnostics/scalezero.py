@@ -1,5 +1,5 @@
 """Diagnostics of ScaleZero: units, latents and use of experts in one pass, gradients of the tasks over several."""
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence
+from typing import Any, Callable, Dict, Iterable, Mapping, Sequence
 
 import torch
 from easydict import EasyDict
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from lzero_mow.buffer.batch import RecordedPlay
 from lzero_mow.buffer.search_batch import SearchBatch
-from lzero_mow.model.scalezero.moe import MoEFeedForward
+from lzero_mow.model.scalezero.moe import expert_layers
 from lzero_mow.model.scalezero.scalezero_model import ScaleZeroModel
 from .conflict import TaskGradients, with_conflict
 from .dormant import DormantUnits
@@ -56,11 +56,6 @@ def _one_pass(model: ScaleZeroModel, batch: SearchBatch, names: Sequence[str]) -
         scalars['expert_use/entropy'] = float(evenness(shares.mean(1)).mean())
         scalars['expert_use/task_entropy'] = float(evenness(shares).mean())
     return scalars
-
-
-def expert_layers(model: ScaleZeroModel) -> List[MoEFeedForward]:
-    """The layers with experts, from the first to the last."""
-    return [module for module in model.backbone.modules() if isinstance(module, MoEFeedForward)]
 
 
 @torch.no_grad()

@@ -27,7 +27,7 @@ class Table:
         return pd.DataFrame(map(astuple, rows), columns=list(self.columns)).astype(self.columns)
 
     def append(self, path: str, rows: Iterable[Any]) -> None:
-        """Append rows, under a header if the file is new, and wait until they are on the disk; OSError names the file."""
+        """Append rows, under a header if the file is new, wait until they are on the disk; OSError names the file."""
         try:
             with open(path, 'a', newline='') as file:
                 writer = csv.writer(file, lineterminator='\n')
@@ -87,7 +87,7 @@ def cut_results(path: str, size: int) -> int:
     """
     present = os.path.getsize(path) if os.path.exists(path) else 0
     if present < size:
-        raise ValueError(f'{path} has {present} bytes but the checkpoint was saved when it had {size}: rows are missing')
+        raise ValueError(f'{path} has {present} bytes, but {size} when the checkpoint was saved: rows are missing')
     if present > size:
         os.truncate(path, size)
     return present - size

@@ -94,7 +94,8 @@ def main() -> None:
     draw = lambda form: sample(streams[form], batches, np.random.default_rng(0), pool)
     seconds = [median(timed(lambda: draw(form)) for _ in range(args.repeats)) for form in FORMS]
     words = ' + '.join(f'{n} x {length}' for n, length in batches)
-    rows.append((f'seconds to sample {words} steps, {args.threads} threads', *(f'{value:.3f}' for value in seconds), ''))
+    title = f'seconds to sample {words} steps, {args.threads} threads'
+    rows.append((title, *(f'{value:.3f}' for value in seconds), ''))
     show(f'{args.suite}: bytes per frame', ['task'], ['plain', 'compressed', 'ratio'], rows)
 
 

@@ -93,7 +93,8 @@ def scalezero(method: str, num_tasks: int = 6, **overrides: Any) -> Phases:
     yield from acting(policy, num_tasks)
     yield 'report', lambda: policy.report(random_search_batch(cfg))
     if cfg.model.stages == 1:
-        yield 'diagnose', lambda: policy.diagnose(iter([random_search_batch(cfg)] * 2), {0: play(random_search_batch(cfg))})
+        batch = random_search_batch(cfg)
+        yield 'diagnose', lambda: policy.diagnose(iter([batch, batch]), {0: play(batch)})
     yield 'save and load', lambda: load(policy, make())
 
 
