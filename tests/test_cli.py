@@ -65,7 +65,7 @@ def test_mistakes_get_one_line_without_importing_torch(no_torch, command, argume
             SCRIPT,
             ['--preset', '--games', '--seed', '--max-env-step', '--exp-name', '--resume', '--device', 'KEY=VALUE']
         ),
-        (MODULE, ['--preset', '--resume', 'paper, paper_small_batch, laptop, overnight, storm, debug', 'default: mow']),
+        (MODULE, ['--preset', '--resume', 'paper: 26 games', 'overnight: four games', 'default: mow']),
         ([str(ROOT / 'zoo' / 'minatar' / 'config' / 'scalezero_multitask.py')], ['default: scalezero']),
         (['-m', 'lzero_mow'], ['train', 'config', 'curves', 'summary']),
         (

@@ -52,7 +52,8 @@ def config_parser(
     default = default_preset(suite)
     if default == DEFAULT_PRESETS[0]:
         default = '{} with a GPU, {} without'.format(*DEFAULT_PRESETS)
-    parser.add_argument('--preset', help=f"one of {', '.join(shared['presets'])}; default: {default}")
+    presets = [f"{name}: {keys['about']}" if 'about' in keys else name for name, keys in shared['presets'].items()]
+    parser.add_argument('--preset', help=f"{'; '.join(presets)}; default: {default}")
     parser.add_argument(
         '--games', nargs='+', default=[], metavar='GAME',
         help=f"the tasks, by name, or a named list of them ({', '.join(shared['suites'])}); default: the preset's"

@@ -65,7 +65,7 @@ def build_config(
     defaults, layer = shared['defaults'], dict(shared['presets'][preset])
     tasks = resolve_games(games or layer['games'], shared['suites'])
     own = {name: layer.pop(name, {}) for name in ALGORITHMS}[algorithm_of(method)]
-    del layer['games']
+    layer = {key: value for key, value in layer.items() if key not in ('about', 'games')}
     create = {**defaults['create'], **algorithm.create}
     config = dict(
         defaults, method=method, env=suite_record(suite).keys.defaults(),

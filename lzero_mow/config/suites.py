@@ -45,7 +45,8 @@ class DefaultKeys(BaseModel, strict=True):
 
 
 class PresetKeys(BaseModel, strict=True):
-    """A preset: its tasks, or the name of a list of them, and changed keys."""
+    """A preset: words for --help, its tasks, or the name of a list of them, and changed keys."""
+    about: str = ''
     games: Annotated[Any, BeforeValidator(lambda games: games if isinstance(games, str) else names(games))]
 
 
