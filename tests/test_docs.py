@@ -213,7 +213,7 @@ def logged_names(folder: Path, monkeypatch) -> Set[str]:
 
 def documented() -> Dict[str, 're.Pattern']:
     """The names in docs/metrics.md, each as the pattern that it stands for."""
-    wild = {'<task>': rf"({'|'.join(TASKS)})", '<score>': '(return|normalised|success_any)'}
+    wild = {'<task>': rf"({'|'.join(TASKS)})", '<score>': '(symlog_return|normalised|success_any)'}
     patterns = {}
     for name in re.findall(r'`((?:evaluation|collect|world_model|router|agent|task|learning|plasticity|run)/[^`]*)`',
                            (ROOT / 'docs' / 'metrics.md').read_text()):

@@ -10,7 +10,7 @@ from helpers.scalezero import TINY
 from helpers.scalezero_policy import tiny_scalezero_policy
 from lzero_mow.buffer.batch import RecordedPlay
 from lzero_mow.model.scalezero.support import expand
-from lzero_mow.multitask.diagnostics.learning import correlation, explained, played_returns, reward_steps
+from lzero_mow.multitask.diagnostics.learning import correlation, played_returns, r_squared, reward_steps
 from lzero_mow.worker.play_recorder import PlayRecorder
 
 pytestmark = pytest.mark.unittest
@@ -32,12 +32,12 @@ def play(steps=60, reward=0.0, ended=False, lost=(), seed=0, size=64) -> Recorde
 
 def test_reward_steps_of_a_model_that_knows_all_nothing_and_the_opposite():
     reward = np.array([0.0, 2.0, 0.0, -1.0])
-    assert reward_steps(np.array([0.1, 0.9, 0.2, 0.8]), reward) == dict(precision=1.0, recall=1.0, auc=1.0)
-    assert reward_steps(np.array([0.9, 0.1, 0.8, 0.2]), reward) == dict(precision=0.0, recall=0.0, auc=0.0)
+    assert reward_steps(np.array([0.1, 0.9, 0.2, 0.8]), reward) == dict(number=2.0, precision=1.0, recall=1.0, auc=1.0)
+    assert reward_steps(np.array([0.9, 0.1, 0.8, 0.2]), reward) == dict(number=2.0, precision=0.0, recall=0.0, auc=0.0)
     constant = reward_steps(np.full(4, 0.3), reward)
     assert np.isnan(constant['precision']) and constant['recall'] == 0.0 and constant['auc'] == 0.5
     mixed = reward_steps(np.array([0.6, 0.9, 0.2, 0.4]), reward)
-    assert mixed == dict(precision=0.5, recall=0.5, auc=0.75)
+    assert mixed == dict(number=2.0, precision=0.5, recall=0.5, auc=0.75)
 
 
 def test_without_rewards_there_is_nothing_to_recall():
@@ -45,11 +45,11 @@ def test_without_rewards_there_is_nothing_to_recall():
     assert found['precision'] == 0.0 and np.isnan(found['recall']) and np.isnan(found['auc'])
 
 
-def test_explained_and_correlation():
+def test_r_squared_and_correlation():
     real = np.array([0.0, 1.0, 2.0])
-    assert explained(real, real) == 1.0 and explained(np.ones(3), real) == 0.0 and explained(-real, real) < 0
+    assert r_squared(real, real) == 1.0 and r_squared(np.ones(3), real) == 0.0 and r_squared(-real, real) < 0
     assert correlation(3 * real + 1, real) == pytest.approx(1.0) and correlation(-real, real) == pytest.approx(-1.0)
-    assert np.isnan(explained(real, np.ones(3))) and np.isnan(correlation(np.ones(3), real))
+    assert np.isnan(r_squared(real, np.ones(3))) and np.isnan(correlation(np.ones(3), real))
 
 
 def test_played_returns_end_where_the_episode_does_and_go_on_where_it_was_cut():
@@ -76,6 +76,12 @@ def test_a_policy_answers_for_every_task_whose_play_is_long_enough_and_changes_n
     assert found == QUESTIONS
     assert {name.split('/')[1] for name in scalars if name.startswith('learning/')} == set(TASKS[:2])
     assert all(np.isfinite(value) for value in scalars.values())
+
+
+def test_what_was_played_counts_until_a_life_is_lost_as_in_imagination():
+    policy, cut = tiny_policy(horizon=5, discount_factor=1.0), play(60, reward=1.0, lost=range(60))
+    of = lambda found: policy.diagnose([], dict.fromkeys(range(3), found))['scalars']['learning/red/imagination/played']
+    assert of(cut) == 1.0 and of(play(60, reward=1.0)) == 5.0
 
 
 def test_a_planted_reward_model_is_recognised():
@@ -132,11 +138,15 @@ def test_the_recorder_keeps_the_first_episode_of_one_environment_of_each_task():
     assert second.reward.tolist() == [2.0, 3.0, 4.0] and second.action.tolist() == [0, 1, 2]
 
 
-def test_the_recorder_stops_at_its_limit_and_tells_a_cut_from_an_end():
+def test_the_recorder_keeps_few_frames_but_all_rewards_and_tells_a_cut_from_an_end():
     recorder = PlayRecorder(1, 1)
     for t in range(PlayRecorder.LONGEST + 5):
-        recorder.add(0, np.zeros((3, 2, 2), np.uint8), 0, step(0.0))
-    assert len(recorder.plays()[0]) == PlayRecorder.LONGEST
+        recorder.add(0, np.zeros((3, 2, 2), np.uint8), 0, step(float(t)))
+    long = recorder.plays()[0]
+    assert len(long) == len(long.obs) == len(long.action) == PlayRecorder.LONGEST
+    assert long.reward.tolist() == list(range(PlayRecorder.LONGEST + 5))
+    returns = played_returns(long, 0.5, True, last_value=0.0)
+    assert returns[PlayRecorder.LONGEST - 1] == pytest.approx(499 + 250 + 501 / 4 + 502 / 8 + 503 / 16 + 504 / 32)
     cut = PlayRecorder(1, 1)
     cut.add(0, np.zeros((3, 2, 2), np.uint8), 0, step(0.0, done=True, terminated=False, truncated=True))
     assert not cut.plays()[0].terminated.any()

@@ -60,5 +60,5 @@ def test_a_suite_without_them_is_refused_in_one_line(tmp_path, capsys):
     message = capsys.readouterr().err
     assert error.value.code == 2 and message.count('\n') == 1
     assert "--peers: nobody's returns are known in these games of minatar, only in those of atari" in message
-    with pytest.raises(ValueError, match='returns are of whole games, of which these tables have no scores'):
+    with pytest.raises(ValueError, match='without normalised scores; Atari.s have them where games may last five'):
         peers_of(None, ['A'])

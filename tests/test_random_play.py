@@ -27,7 +27,8 @@ def test_the_line_says_what_is_above_below_and_between():
     played = np.array([[9.0, 11.0] * 5, [-3.0, -2.0] * 5, [0.0, 2.0] * 5])
     random = np.array([[1.0, 2.0] * 5, [1.0, 2.0] * 5, [1.0, 2.0] * 5])
     line = Beside.of(('high', 'low', 'same'), played, random).line()
-    assert line == 'better than random play: high; worse: low; not told apart from it: same'
+    assert line.startswith('better than random play: high 10.0 [')
+    assert '], not 1.5 [' in line and '; worse: low -2.5 [' in line and line.endswith('; not told apart from it: same')
     assert 'better than random play: none; worse: none;' in Beside.of(('same', ), random[:1], random[1:2]).line()
 
 
@@ -37,8 +38,15 @@ def test_the_table_has_both_with_their_intervals():
     table = last_evaluation(TABLE.frame(rows), beside)
     assert [column.header for column in table.columns] == ['task', 'return', 'normalised score', 'random play']
     cells = [list(column.cells) for column in table.columns]
-    assert cells[1] == [r'10.0 \[8.0, 12.0]', r'10.0 \[10.0, 10.0]', '10.0']
-    assert cells[3][:2] == [r'1.0 \[1.0, 1.0]', r'2.0 \[2.0, 2.0]']
+    assert cells[1] == ['10.0 [8.0, 12.0]', '10.0 [10.0, 10.0]', '']
+    assert cells[3][:2] == ['1.0 [1.0, 1.0]', '2.0 [2.0, 2.0]']
+
+
+def test_the_intervals_of_the_picture():
+    beside = Beside.of(('a', ), np.array([[8.0, 12.0] * 2]), np.array([[1.0] * 4]))
+    assert beside.ends('mow') == {'mow': {'a': (8.0, 12.0)}, RANDOM: {'a': (1.0, 1.0)}}
+    one = Beside.of(('a', ), np.array([[8.0]]), np.array([[1.0] * 4]))
+    assert one.ends('mow') == {'mow': {}, RANDOM: {'a': (1.0, 1.0)}}, 'one episode has no interval'
 
 
 def test_random_play_is_that_of_the_environment_and_is_written_down(tmp_path):

@@ -5,7 +5,10 @@ import pytest
 from pandas.testing import assert_frame_equal
 from PIL import Image
 
+from lzero_mow.config.peers import Peer
+from lzero_mow.config.suites import RANDOM
 from lzero_mow.entry.run.last_evaluation import last_evaluation
+from lzero_mow.report.pictures import curves, learning
 from lzero_mow.report.pictures.curves import write_curves
 from lzero_mow.report.pictures.router_map import write_router_map
 from lzero_mow.report.pictures.video import (
@@ -18,6 +21,7 @@ from lzero_mow.report.pictures.video import (
     write_open_loop_video,
 )
 from lzero_mow.report.tables.csv_table import cut_results
+from lzero_mow.report.tables.diagnostics import append_diagnostics
 from lzero_mow.report.tables.results import TABLE, Result, aggregate, append_results, read_results
 from lzero_mow.report.tables.similarity import read_similarity, write_similarity
 
@@ -109,8 +113,8 @@ def test_the_last_evaluation_has_a_line_per_task_and_the_means():
     table = last_evaluation(TABLE.frame(rows))
     assert [column.header for column in table.columns] == ['task', 'return', 'success at any step', 'at the last step']
     assert [list(column.cells) for column in table.columns] == [
-        ['a', 'b', 'mean'], ['100.0'] * 3,
-        *[[r'0.50 \[0.09, 0.91]', r'0.50 \[0.09, 0.91]', r'0.50 \[0.15, 0.85]']] * 2
+        ['a', 'b', 'mean'], ['100.0', '100.0', ''],
+        *[['0.50 [0.09, 0.91]', '0.50 [0.09, 0.91]', '0.50 [0.15, 0.85]']] * 2
     ]
     assert table.title == 'last evaluation, step 100, 2 episodes per task'
 
@@ -170,6 +174,42 @@ def test_a_damaged_similarity_is_refused_in_one_line(tmp_path):
         (tmp_path / 'similarity.csv').write_text(text)
         with pytest.raises(ValueError, match=f'{path} is not a table of similarities: '):
             read_similarity(path)
+
+
+@pytest.mark.unittest
+def test_where_learning_stops_is_drawn_for_what_was_measured(tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(learning, 'save', lambda figure, path: drawn.update({a.get_title(): a for a in figure.axes}))
+    path = str(tmp_path / 'diagnostics.csv')
+    for step in (10, 20):
+        append_diagnostics(path, step, {
+            'dormant/all': 0.5, 'learning/Pong/reward/1_steps/auc': step / 40, 'learning/Pong/imagination/actor': 3.0,
+            'learning/Pong/imagination/random': 1.0, 'learning/Boxing/reward/1_steps/auc': 0.5
+        })
+    learning.write_learning(str(tmp_path / 'learning.png'), path, ['Pong', 'Boxing'])
+    assert list(drawn) == ['1. rewards, 1 step ahead: AUC', "3. actor's imagined return - random's"]
+    nothing, pong, boxing = drawn['1. rewards, 1 step ahead: AUC'].lines
+    assert list(nothing.get_ydata()) == [0.5, 0.5] and list(pong.get_ydata()) == [0.25, 0.5]
+    assert list(pong.get_xdata()) == [10, 20] and boxing.get_label() == 'Boxing'
+    assert list(drawn["3. actor's imagined return - random's"].lines[1].get_ydata()) == [2.0, 2.0]
+
+
+@pytest.mark.unittest
+def test_published_levels_and_intervals_of_episodes(tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(curves, 'save', lambda figure, path: drawn.update({a.get_title(): a for a in figure.axes}))
+    random = Result(RANDOM, 0, 'Pong', 0, 2, 3.0, None)
+    rows = TABLE.frame([*_rows(0, normalised=False), random])
+    peer = dict(paper='', source='', environment_steps=1, published_mean=None)
+    peers = [Peer(name='near', returns=dict(Pong=2500.0), **peer), Peer(name='far', returns=dict(Pong=90000.0), **peer)]
+    ends = dict(mow=dict(Pong=(1900.0, 2200.0)), random=dict(Pong=(2.0, 4.0)))
+    curves.draw_curves('', rows, peers=peers, ends=ends)
+    panel = drawn['Pong']
+    assert 'all tasks' not in drawn, 'without scores there is no mean over games'
+    assert 2500 <= panel.get_ylim()[1] < 4000, 'a level far away does not flatten the curves'
+    assert panel.texts[0].get_text() == 'far 90,000' and drawn['Boxing'].texts[0].get_text() == ''
+    (bar, ), = [container[2] for container in panel.containers]
+    assert bar.get_segments()[0][:, 1].tolist() == [1900.0, 2200.0]
 
 
 @pytest.mark.unittest

@@ -44,12 +44,16 @@ def test_an_evaluation_is_a_row_per_task_and_scalars(tmp_path):
 
 
 @pytest.mark.unittest
-def test_without_references_the_aggregate_is_of_returns(tmp_path):
+def test_without_references_no_task_outweighs_the_others(tmp_path):
     log = make_log(tmp_path, references=(PONG, None))
-    assert log.evaluation(0, {'return': np.array([[1.0], [3.0]])}) == 2.0
+    first = log.evaluation(0, {'return': np.array([[np.e - 1], [-np.expm1(3)]])})
+    assert first == pytest.approx((1 - 3) / 2), 'the mean of symlog(return)'
+    better = log.evaluation(1, {'return': np.array([[np.expm1(2)], [-np.expm1(3) - 1]])})
     log.close()
+    assert better > first, 'six points of the one count more than the loss of one in twenty of the other'
     scalars = curves(tmp_path)
-    assert scalars['evaluation/return_mean'] == [(0, 2.0)] and 'evaluation/normalised_mean' not in scalars
+    assert scalars['evaluation/symlog_return_mean'][0] == (0, pytest.approx(-1))
+    assert 'evaluation/normalised_mean' not in scalars
     assert np.isnan(read_results(log.results).normalised[1])
 
 

@@ -39,6 +39,15 @@ def test_normalised_by_hand():
 
 
 @pytest.mark.unittest
+@pytest.mark.parametrize(
+    'steps, frame_skip, scored', [(4500, 4, True), (4499, 4, False), (4500, 2, False), (9000, 2, True)]
+)
+def test_games_that_are_cut_before_five_minutes_have_no_scores(steps, frame_skip, scored):
+    env = dict(ATARI.keys.defaults(), tasks=['Pong'], max_episode_steps=steps, frame_skip=frame_skip)
+    assert ATARI.reference_scores(env) == [reference_scores('Pong') if scored else None]
+
+
+@pytest.mark.unittest
 def test_every_minatar_game_has_references_the_same_in_all_colours():
     for game in GAMES:
         random, dqn = MINATAR.references.of(game)

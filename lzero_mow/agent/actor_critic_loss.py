@@ -19,7 +19,7 @@ def agent_terms(
     Overview:
         Actor and critic losses on an imagined rollout:
         actor   - sg((R - V) / max(floor, S_k)) log pi(a|s),  floor 1 in the paper,
-        critic  symlog two-hot cross-entropy towards sg(R), and towards the slow critic's own lambda-return.
+        critic  two-hot cross-entropy towards sg(R), and towards the slow critic's own lambda-return.
     Returns:
         - terms (:obj:`dict`): 'actor', 'critic', 'slow_critic' and 'entropy' -> (K,) means.
         - metrics (:obj:`dict`): Only logged: 'imagined_return' -> (K,) means.

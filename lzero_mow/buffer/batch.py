@@ -71,12 +71,16 @@ class SequenceBatch(TaskBatch):
 
 @dataclass
 class RecordedPlay:
-    """The first T steps of an episode that was played in an evaluation, and that no replay has."""
+    """An episode of E steps that was played in an evaluation, and that no replay has; frames of its first T steps."""
     obs: np.ndarray  # (T, C, H, W) uint8
     action: np.ndarray  # (T,) int64, or (T, A) float32
-    reward: np.ndarray  # (T,) float32, raw
-    terminated: np.ndarray  # (T,) bool
-    life_loss: np.ndarray  # (T,) bool
+    reward: np.ndarray  # (E,) float32, raw
+    terminated: np.ndarray  # (E,) bool
+    life_loss: np.ndarray  # (E,) bool
 
     def __len__(self) -> int:
-        return len(self.reward)
+        return len(self.obs)
+
+    def goes_on(self, life_loss_ends: bool) -> np.ndarray:
+        """(E,) c_t: False where the episode ends, and with ``life_loss_ends`` where a life is lost."""
+        return ~(self.terminated | self.life_loss) if life_loss_ends else ~self.terminated

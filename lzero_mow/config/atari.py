@@ -11,7 +11,7 @@ from .references import References
 
 # Names as LightZero and gymnasium's ALE ids spell them ('ALE/UpNDown-v5', 'UpNDownNoFrameskip-v4').
 ATARI_100K = tuple(REFERENCE_SCORES)
-FIVE_MINUTES = 4500  # steps of 4 frames: where the games of the references ended (Mnih et al. 2015)
+FIVE_MINUTES = 18000  # frames: how long a game of the evaluations of Mnih et al. (2015) may last
 
 
 class AtariKeys(EnvKeys):
@@ -22,7 +22,8 @@ class AtariKeys(EnvKeys):
     noop_max: Whole = 30
     # (float) Probability that a frame repeats the previous frame's action; 0.25 in ALE's v5 environments.
     repeat_action_probability: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    # (int) Steps after which an episode is truncated; 27000 are half an hour of play. Scores need 4500, five minutes.
+    # (int) Steps after which an episode is truncated; 27000 are half an hour of play. Games that are cut before five
+    # minutes, 4500 steps of 4 frames, have no scores.
     max_episode_steps: Count = 27000
 
 
@@ -39,5 +40,8 @@ def check_game(task: str) -> None:
 # ALE's whole action set has 18 actions, 0 (no-op) to 17.
 ATARI = Suite(
     'atari_mow', AtariKeys, check_game, num_actions=18,
-    references=References(reference_scores, 'human-normalised score', 'random play 0, a human 1', FIVE_MINUTES)
+    references=References(
+        reference_scores, 'human-normalised score', 'random play 0, a human 1',
+        cut=lambda env: env['max_episode_steps'] * env['frame_skip'] < FIVE_MINUTES
+    )
 )

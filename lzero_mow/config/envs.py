@@ -65,7 +65,7 @@ class Suite(NamedTuple):
         For each task of the part ``env`` of a configuration the raw returns of random play and of the suite's reference
         player; None in a suite without, and where episodes are cut before theirs were.
         """
-        if self.references is None or env['max_episode_steps'] < self.references.min_steps:
+        if self.references is None or self.references.cut(env):
             return [None] * len(env['tasks'])
         return [self.references.of(task) for task in env['tasks']]
 

@@ -13,7 +13,8 @@ class Peer(BaseModel, strict=True, extra='forbid'):
     paper: str
     source: str  # where its returns were read
     environment_steps: int  # of each game
-    published_mean: Optional[float]  # of its scores over all games, where it was published with these returns
+    # Mean of its scores over all games, where it was published with these returns: a test recomputes it from them.
+    published_mean: Optional[float]
     returns: Dict[str, float]  # by game
 
     @property
@@ -31,7 +32,10 @@ def load_peers() -> Dict[str, List[Peer]]:
 def peers_of(suite: Optional[str], tasks: Sequence[str]) -> List[Peer]:
     """Those of a suite (None for tables without scores) that have any of these tasks; ValueError if there are none."""
     if suite is None:
-        raise ValueError('--peers: published returns are of whole games, of which these tables have no scores')
+        raise ValueError(
+            "--peers: nobody's returns are known for evaluations without normalised scores; Atari's have them where "
+            'games may last five minutes, as in the presets overnight and paper'
+        )
     peers = load_peers()
     found = [peer for peer in peers.get(suite, []) if set(tasks) & set(peer.returns)]
     if not found:

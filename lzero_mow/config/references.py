@@ -9,7 +9,8 @@ class References(NamedTuple):
     of: Callable[[str], Reference]  # by task; raises ValueError for a name that is none of its tasks
     label: str  # what tables call the score
     meaning: str  # of 0 and 1: who plays so
-    min_steps: int = 0  # what an episode must be allowed: returns of shorter ones lie on no scale
+    # Whether the part `env` of a configuration cuts episodes before the references' were: such returns lie on no scale.
+    cut: Callable[[dict], bool] = lambda env: False
 
 
 def normalised(episode_return: float, reference: Optional[Sequence[float]]) -> Optional[float]:

@@ -115,7 +115,7 @@ def _evaluate(run: Run, env_step: int) -> None:
 
 
 def _diagnose(run: Run, env_step: int) -> None:
-    """Measure the networks' plasticity."""
+    """Measure where learning stops, and the networks' plasticity."""
     run.progress.phase('diagnosing')
     with isolated_rng(run.cfg.seed):
         batches = run.workers.gradient_batches(DIAGNOSIS_BATCHES)
@@ -127,7 +127,9 @@ def _diagnose(run: Run, env_step: int) -> None:
 def _report(run: Run) -> None:
     run.progress.phase('drawing')
     with isolated_rng(run.cfg.seed):
-        write_report(run.run_dir, run.log.results, run.workers, run.cfg.env.tasks)
+        beside = run.beside_random()
+        ends = None if beside is None else beside.ends(run.config['method'])
+        write_report(run.run_dir, run.log.results, run.workers, run.cfg.env.tasks, ends)
 
 
 def _collect(run: Run, epsilon: float) -> int:

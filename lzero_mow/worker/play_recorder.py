@@ -9,14 +9,16 @@ from lzero_mow.buffer.batch import RecordedPlay
 class PlayRecorder:
     """
     Overview:
-        Keeps the first ``LONGEST`` steps of the first episode that is played in one environment of each task.
+        Keeps the first episode that is played in one environment of each task; frames of its first ``LONGEST`` steps.
     Arguments:
         - num_tasks (:obj:`int`), envs_per_task (:obj:`int`): Environments are numbered task by task.
     """
     LONGEST = 500
 
     def __init__(self, num_tasks: int, envs_per_task: int) -> None:
-        self._steps: Dict[int, List[tuple]] = {task * envs_per_task: [] for task in range(num_tasks)}
+        first = [task * envs_per_task for task in range(num_tasks)]
+        self._seen: Dict[int, List[tuple]] = {env_id: [] for env_id in first}  # frames and actions
+        self._steps: Dict[int, List[tuple]] = {env_id: [] for env_id in first}  # rewards and flags
         self._finished = set()
 
     def add(self, env_id: int, frame: np.ndarray, action: Any, timestep: Any) -> None:
@@ -26,15 +28,17 @@ class PlayRecorder:
             return
         info = timestep.info
         terminated = bool(info.get('terminated', timestep.done))
-        steps.append((frame, action, float(timestep.reward), terminated, bool(info.get('life_loss', False))))
-        if timestep.done or len(steps) == self.LONGEST:
+        if len(steps) < self.LONGEST:
+            self._seen[env_id].append((frame, action))
+        steps.append((float(timestep.reward), terminated, bool(info.get('life_loss', False))))
+        if timestep.done:
             self._finished.add(env_id)
 
     def plays(self) -> List[RecordedPlay]:
         """What was recorded of each task."""
-        return [self._play(steps) for steps in self._steps.values()]
+        return [self._play(self._seen[env_id], steps) for env_id, steps in self._steps.items()]
 
     @staticmethod
-    def _play(steps: List[tuple]) -> RecordedPlay:
-        obs, action, reward, terminated, life_loss = (np.array(column) for column in zip(*steps))
+    def _play(seen: List[tuple], steps: List[tuple]) -> RecordedPlay:
+        obs, action, reward, terminated, life_loss = (np.array(column) for column in (*zip(*seen), *zip(*steps)))
         return RecordedPlay(obs, action, reward.astype(np.float32), terminated, life_loss)

@@ -1,13 +1,12 @@
 """The last evaluation of a run, as a table for the screen."""
 from typing import Optional
 
-import numpy as np
 import pandas as pd
 from rich.table import Table
 
 from lzero_mow.report.stats.intervals import wilson
 from lzero_mow.report.tables.results import SUCCESSES
-from .random_play import Beside, Mean
+from .random_play import Beside
 
 # Columns of the results: their titles and the digits of their numbers.
 SHOWN = {
@@ -20,9 +19,9 @@ SHOWN = {
 
 def last_evaluation(rows: pd.DataFrame, beside: Optional[Beside] = None) -> Table:
     """
-    A line per task, and one for the means of the columns that all tasks have, from the evaluations of one run in order.
-    A success rate is followed by its uncertainty (Wilson's 95 % interval; for the mean, over all episodes). With random
-    play ``beside`` it, returns of tasks have the intervals over their episodes, and random play's follow.
+    A line per task, and one for the means over tasks of what lies on one scale, from the evaluations of one run in
+    order. A success rate is followed by its uncertainty (Wilson's 95 % interval; for the mean, over all episodes). With
+    random play ``beside`` it, returns of tasks have the intervals over their episodes, and random play's follow.
     """
     last = rows[rows.env_step == rows.env_step.iloc[-1]]
     columns = last[list(SHOWN)].dropna(axis='columns')
@@ -35,16 +34,12 @@ def last_evaluation(rows: pd.DataFrame, beside: Optional[Beside] = None) -> Tabl
     for task, values in zip(last.task, columns.to_dict('records')):
         cells = {name: _shown(name, value, episodes) for name, value in values.items()}
         if beside is not None:
-            cells.update(episode_return=_with_ends(beside.played[task]), random=_with_ends(beside.random[task]))
+            cells.update(episode_return=str(beside.played[task]), random=str(beside.random[task]))
         table.add_row(task, *cells.values())
-    means = columns.mean()
-    table.add_row('mean', *(_shown(name, value, episodes * len(last)) for name, value in means.items()))
+    means = columns.drop(columns='episode_return').mean()
+    if len(means):
+        table.add_row('mean', '', *(_shown(name, value, episodes * len(last)) for name, value in means.items()))
     return table
-
-
-def _with_ends(mean: Mean) -> str:
-    text = lambda value: f'{value:.0f}' if abs(value) >= 1000 else f'{value:.1f}'
-    return text(mean.mean) if np.isnan(mean.low) else f'{text(mean.mean)} \\[{text(mean.low)}, {text(mean.high)}]'
 
 
 def _shown(name: str, value: float, episodes: int) -> str:
@@ -52,4 +47,4 @@ def _shown(name: str, value: float, episodes: int) -> str:
     if name not in SUCCESSES:
         return text
     _, low, high = wilson(value, episodes)
-    return f'{text} \\[{low:.2f}, {high:.2f}]'  # a bare bracket would be rich's markup
+    return f'{text} [{low:.2f}, {high:.2f}]'

@@ -73,11 +73,11 @@ class Progress:
             logging.info('%s: step %s, last return %s, score %s, %s steps/s', *row)
 
     def write_evaluation(self, env_step: int, returns: Sequence[float], score: float) -> None:
-        """Write one line for an evaluation: the mean return of each task, and their aggregate score."""
-        what = 'return' if None in self._scores else 'score'
+        """Write one line for an evaluation: the mean return of each task, and the mean of their scores if they have."""
+        overall = '' if None in self._scores else f'; mean score over tasks {score:.3f}'
         scores = ['' if score is None else f' (score {score:.2f})' for score in self._scores]
         means = ', '.join(f'{task} {mean:.1f}{own}' for task, mean, own in zip(self._tasks, returns, scores))
-        logging.info('evaluation at step %d: %s; mean %s over tasks %.3f', env_step, means, what, score)
+        logging.info('evaluation at step %d: %s%s', env_step, means, overall)
 
     def _rows(self) -> List[tuple]:
         steps, speed = f'{self._env_step}/{self._max_env_step}', f'{self.steps_per_second:.1f}'

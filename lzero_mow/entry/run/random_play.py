@@ -1,7 +1,7 @@
 """What a run has learned: its last evaluation beside random play in the same environments."""
 import os
 from contextlib import suppress
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from easydict import EasyDict
@@ -34,6 +34,11 @@ class Mean(NamedTuple):
         ends = resampled.confidence_interval
         return cls(mean, float(ends.low), float(ends.high))
 
+    def __str__(self) -> str:
+        text = lambda value: f'{value:.0f}' if abs(value) >= 1000 else f'{value:.1f}'
+        ends = '' if np.isnan(self.low) else f' [{text(self.low)}, {text(self.high)}]'
+        return text(self.mean) + ends
+
 
 def random_play(env_cls: type, cfg: EasyDict, seed: int, run_dir: str) -> Optional[np.ndarray]:
     """
@@ -64,10 +69,19 @@ class Beside(NamedTuple):
         return cls(*({task: Mean.of(own) for task, own in zip(tasks, returns)} for returns in (played, random)))
 
     def line(self) -> str:
-        """In which tasks the interval lies above or below random play's, and in which they meet."""
+        """In which tasks the interval lies above or below random play's, and in which they meet, with both."""
         found: Dict[str, List[str]] = {'better than random play': [], 'worse': [], 'not told apart from it': []}
         better, worse, unclear = found.values()
         for task, own in self.played.items():
             other = self.random[task]
-            (better if own.low > other.high else worse if own.high < other.low else unclear).append(task)
+            where = better if own.low > other.high else worse if own.high < other.low else unclear
+            where.append(f'{task} {own}, not {other}' if where is not unclear else task)
         return '; '.join(f"{what}: {', '.join(names) or 'none'}" for what, names in found.items())
+
+    def ends(self, method: str) -> Dict[str, Dict[str, Tuple[float, float]]]:
+        """The intervals that there are, of the method and of random play, by task."""
+        both = {method: self.played, RANDOM: self.random}
+        return {
+            name: {task: (own.low, own.high) for task, own in of_task.items() if not np.isnan(own.low)}
+            for name, of_task in both.items()
+        }

@@ -173,12 +173,15 @@ class Run:
         self.progress.phase('playing at random')
         self._random_returns = random_play(self._env_cls, self.cfg.env, self.config['seed'], self.run_dir)
 
+    def beside_random(self) -> Optional[Beside]:
+        """The last evaluation beside random play, once both were made."""
+        returns, random = self.log.last_returns, self._random_returns
+        return None if returns is None or random is None else Beside.of(self.cfg.env.tasks, returns, random)
+
     def _show_what_was_learned(self) -> None:
-        returns, random, beside = self.log.last_returns, self._random_returns, None
-        if returns is not None and random is not None:
-            beside = Beside.of(self.cfg.env.tasks, returns, random)
+        beside = self.beside_random()
         SCREEN.print(last_evaluation(read_results(self.log.results), beside))
-        if beside is not None and returns.shape[1] > 1:
+        if beside is not None and self.log.last_returns.shape[1] > 1:
             logging.info(beside.line())
 
     def save_best(self, score: float) -> None:

@@ -16,8 +16,9 @@ from lzero_mow.utils.paths import RESULTS
 from .cost import peak_memory
 from .scalar_writer import ScalarWriter
 
-# A task's score is the first of these that all tasks have.
-SCORES = ('success_any', 'normalised', 'return')
+# A task's score is the first of these that all tasks have. Returns of unlike games only count by their symlog, so that
+# no game outweighs the others.
+SCORES = ('success_any', 'normalised', 'symlog_return')
 
 
 class RunLog:
@@ -61,11 +62,12 @@ class RunLog:
         self.last_returns = episodes['return']
         columns = {name: [getattr(row, name) for row in rows] for name in (*SUCCESSES, 'normalised')}
         self.last_scores = columns['normalised' if None in columns['success_any'] else 'success_any']
-        columns['return'] = [row.episode_return for row in rows]
-        for name, values in columns.items():
+        returns = np.array([row.episode_return for row in rows])
+        for name, values in {**columns, 'return': returns.tolist()}.items():
             for task, value in zip(self._tasks, values):
                 if value is not None:
                     self.writer.add_scalar(f'evaluation/{task}/{name}', value, env_step)
+        columns['symlog_return'] = np.sign(returns) * np.log1p(np.abs(returns))
         name = next(name for name in SCORES if None not in columns[name])
         summary = aggregate(columns[name])
         for statistic, value in summary.items():

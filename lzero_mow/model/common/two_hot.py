@@ -23,9 +23,9 @@ class TwoHot(nn.Module):
     Arguments:
         - decoding (:obj:`str`): What a distribution stands for. 'symlog', STORM's code: symexp of the mean of the bins
           in symlog space, from -20 to 20. A reward of 100 that comes with probability 0.04 is read as 0.2. 'mean',
-          DreamerV3: the mean of the bins' values, 4 in the same case, from symexp(-10) = -22,025 to symexp(10): the
-          last bins must not outweigh all others where they have a little probability left, so a head should begin at
-          zero as well.
+          DreamerV3: the mean of the bins' values, 4 in the same case, between whose neighbours targets are shared out.
+          They reach from symexp(-10) = -22,025 to symexp(10), beyond which returns are clamped: the last bins must not
+          outweigh all others where they have a little probability left, so a head should begin at zero as well.
     """
     NUM_BINS, BOUNDS = 255, {'symlog': 20.0, 'mean': 10.0}
 

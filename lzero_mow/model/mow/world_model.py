@@ -36,7 +36,7 @@ class DynamicsCache(NamedTuple):
 class Predictions(NamedTuple):
     """The heads' outputs for h^t: the next latent, and the result of action a^t."""
     prior: Tensor  # (B, L, categories, classes) log-probabilities
-    reward: Tensor  # (B, L, 255) logits over symlog bins
+    reward: Tensor  # (B, L, 255) logits over the bins
     continuation: Tensor  # (B, L) logits
     task: Optional[Tensor]  # (B, L, K) logits
 

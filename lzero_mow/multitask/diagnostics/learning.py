@@ -8,6 +8,7 @@ from typing import Callable, Dict, Mapping, Sequence
 
 import numpy as np
 from scipy.stats import rankdata
+from torch import Tensor
 
 from lzero_mow.buffer.batch import RecordedPlay
 
@@ -32,7 +33,8 @@ class Windows:
         self.tasks = (task, ) * len(starts)
         self.obs = play.obs[at[:, :context]]  # (N, C, ...)
         self.action = play.action[at]  # (N, C + F) or (N, C + F, A)
-        self.reward = play.reward[at[:, context - 1:]]  # (N, F + 1), from the present step on
+        self.following = at[:, context - 1:]  # (N, F + 1), steps from the present one on
+        self.reward = play.reward[self.following]  # (N, F + 1)
 
 
 def of_each_task(
@@ -51,16 +53,14 @@ def of_each_task(
     return scalars
 
 
-def predicted_rewards(
-        chance: np.ndarray, predicted: np.ndarray, real: np.ndarray, discount: float
-) -> Dict[str, float]:
+def predicted_rewards(chance: Tensor, predicted: Tensor, windows: Windows, discount: float) -> Dict[str, float]:
     """
-    What is predicted of the next `AHEAD` rewards, from chances of one, expected rewards and the real ones, (N, AHEAD)
-    each: ``reward/<n>_steps/{precision,recall,auc}`` of the first and the last, ``return/explained`` of the discounted
-    sum.
+    What is predicted of the next `AHEAD` rewards, from chances of one and expected rewards, (N, AHEAD) each:
+    ``reward/<n>_steps/{number,precision,recall,auc}`` of the first and the last, ``return/r2`` of the discounted sum.
     """
+    chance, predicted, real = chance.cpu().numpy(), predicted.cpu().numpy(), windows.reward[:, :AHEAD]
     discounts = discount ** np.arange(AHEAD)
-    scalars = {'return/explained': explained(predicted @ discounts, real @ discounts)}
+    scalars = {'return/r2': r_squared(predicted @ discounts, real @ discounts)}
     for ahead in (1, AHEAD):
         of_step = reward_steps(chance[:, ahead - 1], real[:, ahead - 1])
         scalars.update({f'reward/{ahead}_steps/{name}': value for name, value in of_step.items()})
@@ -68,9 +68,10 @@ def predicted_rewards(
 
 
 def valued(
-        value: np.ndarray, windows: Windows, play: RecordedPlay, discount: float, life_loss_ends: bool
+        value: Tensor, windows: Windows, play: RecordedPlay, discount: float, life_loss_ends: bool
 ) -> Dict[str, float]:
     """``value/{correlation,predicted,played}``: V(s) of the present states, (N,), beside the real discounted return."""
+    value = value.cpu().numpy()
     returns = played_returns(play, discount, life_loss_ends, last_value=float(value[-1]))[windows.now]
     return {
         'value/correlation': correlation(value, returns), 'value/predicted': float(value.mean()),
@@ -81,19 +82,20 @@ def valued(
 def reward_steps(chance: np.ndarray, reward: np.ndarray) -> Dict[str, float]:
     """
     Does the model know which steps bring a reward? From the predicted chance of one and the real reward, (N,) each:
-    'precision' and 'recall' of the steps whose chance is above one half, and 'auc', the probability that a step with a
-    reward has a higher chance than a step without one: 0.5 for a model that knows nothing. NaN where undefined.
+    their 'number', 'precision' and 'recall' of the steps whose chance is above one half, and 'auc', the probability
+    that a step with a reward has a higher chance than a step without one: 0.5 for a model that knows nothing. NaN where
+    undefined.
     """
     real, predicted = reward != 0, chance > 0.5
     hits, n = np.sum(real & predicted), int(real.sum())
     others = len(real) - n
     auc = (rankdata(chance)[real].sum() - n * (n + 1) / 2) / (n * others) if n and others else np.nan
     share = lambda of: float(hits / of.sum()) if of.any() else np.nan
-    return dict(precision=share(predicted), recall=share(real), auc=float(auc))
+    return dict(number=float(n), precision=share(predicted), recall=share(real), auc=float(auc))
 
 
-def explained(predicted: np.ndarray, real: np.ndarray) -> float:
-    """1 - mean squared error / variance: 1 is perfect, 0 no better than the mean. NaN if the real values are equal."""
+def r_squared(predicted: np.ndarray, real: np.ndarray) -> float:
+    """1 - mean squared error / variance: 1 is perfect, 0 as good as the mean. NaN if the real values are equal."""
     variance = real.var()
     return float(1 - np.square(predicted - real).mean() / variance) if variance > 0 else np.nan
 
@@ -105,11 +107,11 @@ def correlation(x: np.ndarray, y: np.ndarray) -> float:
 
 def played_returns(play: RecordedPlay, discount: float, life_loss_ends: bool, last_value: float) -> np.ndarray:
     """
-    G_t = r_t + discount c_t G_{t+1}, (T,), of a recorded episode; what follows its last step is worth ``last_value``,
-    unless the episode ends there. c_t is 0 where it ends, or with ``life_loss_ends`` where a life is lost.
+    G_t = r_t + discount c_t G_{t+1}, (E,), of a recorded episode; what follows its last step is worth ``last_value``,
+    unless the episode ends there. For c_t see `RecordedPlay.goes_on`.
     """
-    goes_on = ~(play.terminated | play.life_loss) if life_loss_ends else ~play.terminated
-    returns, following = np.zeros(len(play)), last_value
-    for t in reversed(range(len(play))):
+    goes_on = play.goes_on(life_loss_ends)
+    returns, following = np.zeros(len(goes_on)), last_value
+    for t in reversed(range(len(goes_on))):
         returns[t] = following = play.reward[t] + discount * goes_on[t] * following
     return returns

@@ -10,6 +10,7 @@ from torch import Tensor
 from lzero_mow.agent.imagination import imagine
 from lzero_mow.buffer.batch import RecordedPlay
 from lzero_mow.model.common.categorical import sample_straight_through
+from lzero_mow.model.mow.actor_critic import ActorCritic
 from lzero_mow.model.mow.mow_model import MoWModel
 from lzero_mow.model.mow.world_model import Routing
 from .learning import AHEAD, Windows, of_each_task, predicted_rewards, valued
@@ -19,7 +20,7 @@ from .learning import AHEAD, Windows, of_each_task, predicted_rewards, valued
 def learning_scalars(model: MoWModel, plays: Mapping[int, RecordedPlay], cfg: EasyDict) -> Dict[str, float]:
     """
     Numbers by name, for each task whose play is long enough, ``learning/<task>/``:
-    - ``reward/...`` and ``return/explained``: see `predicted_rewards`, after a context of real steps, the steps between
+    - ``reward/...`` and ``return/r2``: see `predicted_rewards`, after a context of real steps, the steps between
       imagined with the real actions; ``value/...``: see `valued`.
     - ``imagination/{actor,random}``: mean discounted return over `horizon` imagined steps of the actor and of random
       actions from the same states; ``imagination/played``: what was really played from there.
@@ -50,9 +51,7 @@ def _rewards(
         hidden.append(world.dynamics(latent, action[:, t:t + 1], routing, cache))
     logits = world.reward_head(torch.cat(hidden, 1), routing.clusters)  # (N, AHEAD, 255)
     chance, predicted = world.two_hot.chance_of_reward(logits), world.two_hot.decode(logits)
-    return predicted_rewards(
-        chance.cpu().numpy(), predicted.cpu().numpy(), windows.reward[:, :AHEAD], cfg.discount_factor
-    )
+    return predicted_rewards(chance, predicted, windows, cfg.discount_factor)
 
 
 def _values(
@@ -63,23 +62,33 @@ def _values(
     H = cfg.horizon
     discount = cfg.discount_factor ** np.arange(H)
 
+    def total(reward, goes_on):
+        """The mean of sum_i discount^i r_i up to the first end, (N, H) each."""
+        alive = np.concatenate([np.ones_like(reward[:, :1]), goes_on[:, :-1].cumprod(1)], 1)
+        return float((reward * alive @ discount).mean())
+
     def imagined(agent):
         rollout = imagine(model.world_model, agent, latent, action, windows.tasks, routing, H)
-        alive = torch.cat([torch.ones_like(rollout.continuation[:, :1]), rollout.continuation[:, :-1].cumprod(1)], 1)
-        return rollout, float(((rollout.reward * alive).cpu().numpy() @ discount).mean())
+        return rollout, total(rollout.reward.cpu().numpy(), rollout.continuation.cpu().numpy())
 
     rollout, actor = imagined(model.agent)
-    _, random = imagined(SimpleNamespace(policy=lambda state, routing: _uniform(model, state, routing)))
-    value = model.agent.value(rollout.state[:, :1], routing)[:, 0].cpu().numpy()
+    _, random = imagined(_RandomPlay(model.agent))
+    value = model.agent.value(rollout.state[:, :1], routing)[:, 0]
+    goes_on = play.goes_on(cfg.life_loss_as_termination)[windows.following]
     return {
         **valued(value, windows, play, cfg.discount_factor, cfg.life_loss_as_termination),
         'imagination/actor': actor, 'imagination/random': random,
-        'imagination/played': float((windows.reward[:, :H] @ discount).mean())
+        'imagination/played': total(windows.reward[:, :H], goes_on[:, :H])
     }
 
 
-def _uniform(model: MoWModel, state: Tensor, routing: Routing):
-    """The policy that plays at random."""
-    agent = model.agent
-    outputs = agent.action_mask.shape[1] * agent.policy_class.outputs_per_action
-    return agent.policy_class(state.new_zeros(*state.shape[:-1], outputs), agent.action_mask[routing.task].unsqueeze(1))
+class _RandomPlay:
+    """An agent whose actions are uniformly random legal ones."""
+
+    def __init__(self, agent: ActorCritic) -> None:
+        self._agent = agent
+
+    def policy(self, state: Tensor, routing: Routing) -> SimpleNamespace:
+        """What `imagine` samples from."""
+        always = state.new_ones(state.shape[:-1])
+        return SimpleNamespace(sample=lambda: self._agent.policy(state, routing).act(always, greedy=False)[0])

@@ -15,7 +15,7 @@ from .learning import AHEAD, Windows, of_each_task, predicted_rewards, valued
 def learning_scalars(model: ScaleZeroModel, plays: Mapping[int, RecordedPlay], cfg: EasyDict) -> Dict[str, float]:
     """
     Numbers by name, for each task whose play is long enough, ``learning/<task>/``: ``reward/...`` and
-    ``return/explained``, see `predicted_rewards`, and ``value/...``, see `valued`. Rewards are those that the model
+    ``return/r2``, see `predicted_rewards`, and ``value/...``, see `valued`. Rewards are those that the model
     learns from: their signs with `clip_rewards`.
     """
     if cfg.clip_rewards:
@@ -32,11 +32,9 @@ def learning_scalars(model: ScaleZeroModel, plays: Mapping[int, RecordedPlay], c
             latent = torch.cat([latent, steps[-1].next_latent[:, -1:]], 1)
         logits = torch.stack([step.reward[:, -1] for step in steps], 1)  # (N, AHEAD, V)
         chance, predicted = model.reward_support.chance_of_reward(logits), model.reward_support.mean(logits)
-        value = model.value_support.mean(steps[0].value[:, -1]).cpu().numpy()
+        value = model.value_support.mean(steps[0].value[:, -1])
         return {
-            **predicted_rewards(
-                chance.cpu().numpy(), predicted.cpu().numpy(), windows.reward[:, :AHEAD], cfg.discount_factor
-            ),
+            **predicted_rewards(chance, predicted, windows, cfg.discount_factor),
             **valued(value, windows, play, cfg.discount_factor, cfg.life_loss_as_termination)
         }
 

@@ -1,6 +1,6 @@
 """Learning curves from ``results.csv``: one panel per task, and one over all tasks; bands are intervals over seeds."""
 import math
-from typing import Dict, Optional, Sequence, Tuple
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
@@ -19,44 +19,73 @@ MAX_COLUMNS, LEGEND_COLUMNS = 5, 5
 ALL_TASKS = 'all tasks'
 
 
-def write_curves(
-        path: str, results: Sequence[str], drawn: Optional[Sequence[str]] = None, peers: Sequence[Peer] = ()
-) -> None:
+def write_curves(path: str, results: Sequence[str], **options: Any) -> None:
     """Draw the learning curves of several ``results.csv`` files; see ``draw_curves``."""
-    draw_curves(path, read_evaluations(results), drawn, peers)
+    draw_curves(path, read_evaluations(results), **options)
 
 
 def draw_curves(
         path: str, rows: pd.DataFrame, drawn: Optional[Sequence[str]] = None, peers: Sequence[Peer] = (),
-        x: str = 'environment steps per task'
+        x: str = 'environment steps per task', ends: Optional[Mapping[str, Mapping[str, Tuple[float, float]]]] = None
 ) -> None:
     """
     Overview:
         Draw learning curves as PNG: for each method the mean over its seeds in every task (of the success where there
-        is some, else of the return), and over all tasks the interquartile mean of the scores (of the returns where
-        there are no scores).
+        is some, else of the return), and over all tasks the interquartile mean of the scores, where there are some.
     Arguments:
         - rows (:obj:`pd.DataFrame`): Evaluations.
         - drawn (:obj:`Optional[Sequence[str]]`): The methods to draw, in the colours they have among all; None for all.
         - peers (:obj:`Sequence[Peer]`): Agents whose published returns are levels in the panels of their games.
         - x (:obj:`str`): What ``env_step`` of the rows is.
+        - ends (:obj:`Optional[Mapping]`): Of one run: method -> task -> the ends of the interval over the episodes of
+          the last evaluation.
     """
     methods, scale = methods_of(rows), table_scale(rows)
-    score = RETURN if scale is None else scale.column
     colours = {method: colour for method, colour in method_colours(methods).items() if drawn is None or method in drawn}
     column, y = (scale.column, scale.label) if scale is SUCCESS else (RETURN, 'return')
-    figure, axes = panels([*tasks_of(rows), ALL_TASKS], x, y)
+    figure, axes = panels([*tasks_of(rows), *([] if scale is None else [ALL_TASKS])], x, y)
     for method, colour in colours.items():
         own = rows[rows.method == method]
         drawings = [(axes[task], of_task, column, mean) for task, of_task in own.groupby('task', sort=False)]
-        drawings.append((axes[ALL_TASKS], own, score, iqm))
+        if scale is not None:
+            drawings.append((axes[ALL_TASKS], own, scale.column, iqm))
         for panel, shown, name, statistic in drawings:
             draw_curve(panel, *curves(shown, tasks_of(shown), name), statistic, method, colour)
-    for peer, colour in zip(peers, PEER_COLOURS):
-        for task in set(tasks_of(rows)) & set(peer.returns):
-            axes[task].axhline(peer.returns[task], linestyle=':', linewidth=1.5, color=colour, label=peer.title)
-    axes[ALL_TASKS].set_ylabel(f'IQM of the\n{"return" if scale is None else scale.label}')
+        if ends is not None and column == RETURN:
+            for task, (low, high) in ends.get(method, {}).items():
+                _draw_ends(axes[task], own[own.task == task], low, high, colour)
+    if peers:
+        for task in tasks_of(rows):
+            _draw_levels(axes[task], task, peers)
+    if scale is not None:
+        axes[ALL_TASKS].set_ylabel(f'IQM of the\n{scale.label}')
     save(figure, path)
+
+
+def _draw_ends(panel: Axes, rows: pd.DataFrame, low: float, high: float, colour: object) -> None:
+    """The interval of a method's last mean: a bar at its step; of a reference player a band."""
+    if rows.method.iloc[0] in references():
+        panel.axhspan(low, high, color=colour, alpha=0.15, linewidth=0)
+        return
+    last = rows.loc[rows.env_step.idxmax()]
+    panel.errorbar(last.env_step, last[RETURN], [[last[RETURN] - low], [high - last[RETURN]]], color=colour, capsize=3)
+
+
+def _draw_levels(panel: Axes, task: str, peers: Sequence[Peer]) -> None:
+    """Published returns as levels; those far beyond the curves, which they would flatten, are written at the edge."""
+    low, high = panel.get_ylim()
+    margin, shown, beyond = 0.5 * (high - low), [low, high], []
+    for peer, colour in zip(peers, PEER_COLOURS):
+        if task in peer.returns:
+            level = peer.returns[task]
+            panel.axhline(level, linestyle=':', linewidth=1.5, color=colour, label=peer.title)
+            if low - margin <= level <= high + margin:
+                shown.append(level)
+            else:
+                beyond.append(f'{peer.name} {level:,.0f}')
+    panel.set_ylim(min(shown), max(shown))
+    style = dict(va='top', fontsize='x-small', color='dimgrey')
+    panel.text(0.03, 0.97, '\n'.join(beyond), transform=panel.transAxes, **style)
 
 
 def panels(titles: Sequence[str], x: str, y: str) -> Tuple[Figure, Dict[str, Axes]]:

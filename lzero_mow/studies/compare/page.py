@@ -29,6 +29,7 @@ PICTURES = {
     'router.png': 'Which game uses which expert',
     'clusters.png': "How alike the games' gradients are, and the groups made of that",
     'gradient_conflict.png': "Cosines between the games' gradients in the parts they share",
+    'learning.png': 'Where learning stops: four questions about play that was not trained on (docs/metrics.md)',
     'open_loop.png': 'Imagined from actions alone. Rows: true, imagined, difference; green: seen, red: imagined',
 }
 

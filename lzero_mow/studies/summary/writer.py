@@ -29,7 +29,7 @@ def write_summary(folder: str, summary: Summary) -> List[str]:
              above_random=task in method.above_random)
         for method in summary.methods for task in summary.tasks
     ]).round(4))
-    write_curves(curves, result_files(folder), summary.drawn, summary.peers)
+    write_curves(curves, result_files(folder), drawn=summary.drawn, peers=summary.peers)
     write_markdown(text, folder, summary)
     if summary.scale is None:
         with contextlib.suppress(FileNotFoundError):
