@@ -101,7 +101,8 @@ def draw_curves(argv: List[str]) -> int:
 def summarise(argv: List[str]) -> int:
     """Compare the methods of an experiment: tables with intervals, learning curves."""
     parser = Parser(prog=f'{PROG} summary', description=summarise.__doc__)
-    parser.add_argument('folder', metavar='RESULTS', help='with METHOD.csv and runs.csv, such as results/minatar')
+    words = 'with METHOD.csv and runs.csv, such as results/minatar; what is made of them is written beside them'
+    parser.add_argument('folder', metavar='RESULTS', help=words)
     parser.add_argument('--baseline', metavar='METHOD', help='method that the others are compared with; default: mow')
     words = 'the result of a run is the mean of its last N evaluations; default: 1'
     parser.add_argument('--last', type=int, default=1, metavar='N', help=words)

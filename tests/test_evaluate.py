@@ -28,7 +28,7 @@ def test_the_latest_checkpoint_does_what_its_run_ended_with(run, capsys):
     assert table(run, 'evaluation.csv') == table(run, 'results.csv')[-2:], 'the same episodes and random numbers'
     assert (run / 'results.csv').read_text() == before and differences(load(run), state) == []
     text = capsys.readouterr().err
-    assert 'last evaluation, step 96, 2 episodes per task' in text and 'Direct' in text
+    assert ', step 96, 2 episodes per task' in text and 'Direct' in text
 
 
 @pytest.mark.unittest

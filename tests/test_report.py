@@ -186,12 +186,12 @@ def test_where_learning_stops_is_drawn_for_what_was_measured(tmp_path, monkeypat
             'dormant/all': 0.5, 'learning/Pong/reward/1_steps/auc': step / 40, 'learning/Pong/imagination/actor': 3.0,
             'learning/Pong/imagination/random': 1.0, 'learning/Boxing/reward/1_steps/auc': 0.5
         })
-    learning.write_learning(str(tmp_path / 'learning.png'), path, ['Pong', 'Boxing'])
-    assert list(drawn) == ['1. rewards, 1 step ahead: AUC', "3. actor's imagined return - random's"]
+    learning.write_learning(str(tmp_path / 'learning.png'), path, ['Pong', 'Boxing'], 'mow, seed 0')
+    assert list(drawn) == ['1. rewards, 1 step ahead: AUC', '3. imagined return: actor - random']
     nothing, pong, boxing = drawn['1. rewards, 1 step ahead: AUC'].lines
     assert list(nothing.get_ydata()) == [0.5, 0.5] and list(pong.get_ydata()) == [0.25, 0.5]
     assert list(pong.get_xdata()) == [10, 20] and boxing.get_label() == 'Boxing'
-    assert list(drawn["3. actor's imagined return - random's"].lines[1].get_ydata()) == [2.0, 2.0]
+    assert list(drawn['3. imagined return: actor - random'].lines[1].get_ydata()) == [2.0, 2.0]
 
 
 @pytest.mark.unittest
@@ -207,7 +207,9 @@ def test_published_levels_and_intervals_of_episodes(tmp_path, monkeypatch):
     panel = drawn['Pong']
     assert 'all tasks' not in drawn, 'without scores there is no mean over games'
     assert 2500 <= panel.get_ylim()[1] < 4000, 'a level far away does not flatten the curves'
-    assert panel.texts[0].get_text() == 'far 90,000' and drawn['Boxing'].texts[0].get_text() == ''
+    assert panel.texts[0].get_text().splitlines()[1:] == ['far 90,000'] and not drawn['Boxing'].texts
+    assert 'near (published)' in panel.get_legend_handles_labels()[1]
+    assert 'far (published)' not in panel.get_legend_handles_labels()[1]
     (bar, ), = [container[2] for container in panel.containers]
     assert bar.get_segments()[0][:, 1].tolist() == [1900.0, 2200.0]
 

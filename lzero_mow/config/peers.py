@@ -33,8 +33,8 @@ def peers_of(suite: Optional[str], tasks: Sequence[str]) -> List[Peer]:
     """Those of a suite (None for tables without scores) that have any of these tasks; ValueError if there are none."""
     if suite is None:
         raise ValueError(
-            "--peers: nobody's returns are known for evaluations without normalised scores; Atari's have them where "
-            'games may last five minutes, as in the presets overnight and paper'
+            '--peers: these evaluations have no normalised scores, so that published returns cannot stand beside them; '
+            "Atari's have them where games may last five minutes, as in the presets overnight and paper"
         )
     peers = load_peers()
     found = [peer for peer in peers.get(suite, []) if set(tasks) & set(peer.returns)]

@@ -52,6 +52,6 @@ def evaluate(config: dict, run_dir: str, name: str) -> List[Result]:
     with suppress(FileNotFoundError):
         os.remove(table)  # of an earlier evaluation
     append_results(table, rows)
-    SCREEN.print(last_evaluation(read_results(table)))
+    SCREEN.print(last_evaluation(read_results(table), what=f'evaluation of {name}'))
     logging.info('see %s', table)
     return rows

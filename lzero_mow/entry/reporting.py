@@ -10,6 +10,7 @@ from lzero_mow.report.pictures.learning import write_learning
 from lzero_mow.report.pictures.router_map import write_router_map
 from lzero_mow.report.pictures.video import write_open_loop_sheet, write_open_loop_video
 from lzero_mow.report.tables.diagnostics import DIAGNOSTICS, last_matrices
+from lzero_mow.report.tables.results import read_results
 from lzero_mow.utils.ranks import gathered, rank
 from .run.random_play import RANDOM_PLAY
 from .run.workers import Workers
@@ -37,7 +38,8 @@ def write_report(
     tables = [results, *([random] if os.path.exists(random) else [])]
     write_curves(os.path.join(folder, 'curves.png'), tables, ends=ends)
     if os.path.exists(diagnostics) and os.path.getsize(diagnostics):
-        write_learning(os.path.join(folder, 'learning.png'), diagnostics, tasks)
+        run = read_results(results).iloc[0]
+        write_learning(os.path.join(folder, 'learning.png'), diagnostics, tasks, f'{run.method}, seed {run.seed}')
         env_step, matrices = last_matrices(diagnostics, tasks)
         if matrices:
             write_conflict_map(os.path.join(folder, 'gradient_conflict.png'), matrices, tasks, env_step)

@@ -17,16 +17,17 @@ SHOWN = {
 }
 
 
-def last_evaluation(rows: pd.DataFrame, beside: Optional[Beside] = None) -> Table:
+def last_evaluation(rows: pd.DataFrame, beside: Optional[Beside] = None, what: str = 'last evaluation') -> Table:
     """
     A line per task, and one for the means over tasks of what lies on one scale, from the evaluations of one run in
     order. A success rate is followed by its uncertainty (Wilson's 95 % interval; for the mean, over all episodes). With
-    random play ``beside`` it, returns of tasks have the intervals over their episodes, and random play's follow.
+    random play ``beside`` it, returns of tasks have the intervals over their episodes, and random play's follow. The
+    title begins with `what` it is.
     """
     last = rows[rows.env_step == rows.env_step.iloc[-1]]
     columns = last[list(SHOWN)].dropna(axis='columns')
     step, episodes = (int(last[name].iloc[0]) for name in ('env_step', 'episodes'))
-    title = f"last evaluation, step {step}, {episodes} episode{'s' * (episodes > 1)} per task"
+    title = f"{what}, step {step}, {episodes} episode{'s' * (episodes > 1)} per task"
     table = Table(title=title, box=None, title_justify='left', min_width=len(title))
     table.add_column('task')
     for heading in (*(SHOWN[name][0] for name in columns), *(['random play'] if beside is not None else [])):

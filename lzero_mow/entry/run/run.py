@@ -91,6 +91,8 @@ class Run:
         asked, reached = self.config['max_env_step'], state['env_step']
         if asked < min(reached, saved['max_env_step']):
             raise ValueError(f"'{self._saved_dir}' is at environment step {reached} already: --max-env-step is {asked}")
+        if asked <= reached:
+            logging.info('%s is finished at environment step %d: --max-env-step prolongs it', self._saved_dir, reached)
         return state
 
     @property

@@ -72,20 +72,21 @@ def _draw_ends(panel: Axes, rows: pd.DataFrame, low: float, high: float, colour:
 
 
 def _draw_levels(panel: Axes, task: str, peers: Sequence[Peer]) -> None:
-    """Published returns as levels; those far beyond the curves, which they would flatten, are written at the edge."""
+    """Published returns near the curves as levels; the others, which would flatten the curves, as words at the top."""
     low, high = panel.get_ylim()
-    margin, shown, beyond = 0.5 * (high - low), [low, high], []
+    margin, beyond = 0.5 * (high - low), []
     for peer, colour in zip(peers, PEER_COLOURS):
         if task in peer.returns:
             level = peer.returns[task]
-            panel.axhline(level, linestyle=':', linewidth=1.5, color=colour, label=peer.title)
-            if low - margin <= level <= high + margin:
-                shown.append(level)
+            if low - margin < level < high + margin:  # autoscaling makes room for it
+                panel.axhline(level, linestyle=':', linewidth=1.5, color=colour, label=peer.title)
             else:
                 beyond.append(f'{peer.name} {level:,.0f}')
-    panel.set_ylim(min(shown), max(shown))
-    style = dict(va='top', fontsize='x-small', color='dimgrey')
-    panel.text(0.03, 0.97, '\n'.join(beyond), transform=panel.transAxes, **style)
+    if beyond:
+        words = '\n'.join(['published, not in view:', *beyond])
+        box = dict(facecolor='white', alpha=0.7, linewidth=0)
+        style = dict(va='top', fontsize='xx-small', color='dimgrey', bbox=box)
+        panel.text(0.03, 0.97, words, transform=panel.transAxes, **style)
 
 
 def panels(titles: Sequence[str], x: str, y: str) -> Tuple[Figure, Dict[str, Axes]]:
@@ -124,8 +125,10 @@ def save(figure: Figure, path: str) -> None:
     """Write a figure of panels, with a legend below where there are several methods."""
     methods = {label: line for panel in figure.axes for line, label in zip(*panel.get_legend_handles_labels())}
     if len(methods) > 1:
-        figure.set_figheight(figure.get_figheight() + 0.2 * math.ceil(len(methods) / LEGEND_COLUMNS))
+        figure.set_figheight(figure.get_figheight() + 0.2 * (1 + math.ceil(len(methods) / LEGEND_COLUMNS)))
+        bands = any(panel.collections for panel in figure.axes)
         style = dict(loc='outside lower center', ncols=LEGEND_COLUMNS, fontsize='small')
+        style.update(title='bands and bars: 95 % intervals' if bands else None, title_fontsize='small')
         figure.legend(methods.values(), methods.keys(), **style)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=110)

@@ -22,6 +22,7 @@ def write_intervals(path: str, estimates: Dict[str, Tuple[float, float, float]],
         axes.plot([point, point], [position - 0.3, position + 0.3], color='black', linewidth=1.5)
     axes.set_yticks(range(len(estimates)), estimates)
     axes.invert_yaxis()
+    axes.use_sticky_edges = False  # of bars, which would then end at the frame
     axes.margins(x=0.03)
     axes.set_xlabel(f'{label}\nbar: 95 % interval')
     axes.grid(axis='x', alpha=0.3)

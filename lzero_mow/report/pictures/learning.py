@@ -12,24 +12,25 @@ from .curves import panels, save
 class Question(NamedTuple):
     """What a panel shows of a task's measures."""
     measure: str
+    dashed: str  # what the dashed level means
     less: Optional[str] = None  # a measure that is subtracted; on a symlog axis, since games' rewards differ
-    nothing: float = 0.0  # the level where nothing was learned
+    level: float = 0.0
 
 
 # By the titles of the panels.
 QUESTIONS = {
-    '1. rewards, 1 step ahead: AUC': Question('reward/1_steps/auc', nothing=0.5),
-    '1. rewards, 8 steps ahead: AUC': Question('reward/8_steps/auc', nothing=0.5),
-    '2. critic: correlation with play': Question('value/correlation'),
-    "3. actor's imagined return - random's": Question('imagination/actor', less='imagination/random'),
-    "4. played return - random's imagined": Question('imagination/played', less='imagination/random'),
+    '1. rewards, 1 step ahead: AUC': Question('reward/1_steps/auc', 'model knows nothing', level=0.5),
+    '1. rewards, 8 steps ahead: AUC': Question('reward/8_steps/auc', 'model knows nothing', level=0.5),
+    '2. critic: correlation with play': Question('value/correlation', 'critic knows nothing'),
+    '3. imagined return: actor - random': Question('imagination/actor', 'as random actions', less='imagination/random'),
+    '4. return: played - imagined': Question('imagination/played', 'play is as imagined', less='imagination/actor'),
 }
 
 
-def write_learning(path: str, diagnostics: str, tasks: Sequence[str]) -> None:
+def write_learning(path: str, diagnostics: str, tasks: Sequence[str], run: str) -> None:
     """
     Draw what a ``diagnostics.csv`` says of each question (docs/metrics.md, 'Where learning stops') as PNG, a line for
-    each task; panels of what a method has not are left out, and so is a picture without panels.
+    each task; panels of what a method has not are left out, and so is a picture without panels. `run` is its heading.
     """
     rows = read_diagnostics(diagnostics)
     values = rows.set_index(['name', 'env_step']).value
@@ -38,10 +39,13 @@ def write_learning(path: str, diagnostics: str, tasks: Sequence[str]) -> None:
     if not lines:
         return
     figure, axes = panels(list(lines), 'environment steps per task', '')
+    figure.suptitle(run, fontsize='medium')
     for title, panel in axes.items():
         panel.title.set_fontsize('small')
-        panel.axhline(QUESTIONS[title].nothing, linestyle='--', linewidth=1, color='grey')
-        if QUESTIONS[title].less is not None:
+        question = QUESTIONS[title]
+        panel.axhline(question.level, linestyle='--', linewidth=1, color='grey')
+        panel.set_ylabel(f'dashed: {question.dashed}', fontsize='small')
+        if question.less is not None:
             panel.set_yscale('symlog', linthresh=0.1)
         for task, line in lines[title].items():
             colour = colormaps['tab20'](tasks.index(task) % 20)

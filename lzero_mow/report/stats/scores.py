@@ -37,7 +37,9 @@ def read_evaluations(files: Sequence[str]) -> pd.DataFrame:
     for row in rows[~np.isfinite(rows[RETURN]) | twice].itertuples():
         where = f'{row.task}, seed {row.seed} at step {row.env_step}'
         if twice[row.Index]:
-            raise ValueError(f"{row.path}: {where} of '{row.method}' is there twice, or in another table too")
+            same = [getattr(rows, key) == getattr(row, key) for key in ('method', 'seed', 'task', 'env_step')]
+            both = ' and in '.join(rows[np.logical_and.reduce(same)].path[:2])
+            raise ValueError(f"{where} of '{row.method}' is there twice: in {both}")
         raise ValueError(f'{row.path}: the return of {where} is {row.episode_return}')
     return rows.drop(columns='path')
 
