@@ -65,7 +65,8 @@ def build_config(
     defaults, layer = shared['defaults'], dict(shared['presets'][preset])
     tasks = resolve_games(games or layer['games'], shared['suites'])
     own = {name: layer.pop(name, {}) for name in ALGORITHMS}[algorithm_of(method)]
-    layer = {key: value for key, value in layer.items() if key not in ('about', 'games')}
+    for key in ('about', 'games'):  # not of the configuration
+        layer.pop(key, None)
     create = {**defaults['create'], **algorithm.create}
     config = dict(
         defaults, method=method, env=suite_record(suite).keys.defaults(),

@@ -8,7 +8,6 @@ from lzero_mow.report.tables.diagnostics import read_diagnostics
 from .curves import panels, save
 
 
-
 class Question(NamedTuple):
     """What a panel shows of a task's measures."""
     measure: str
