@@ -181,10 +181,11 @@ def test_random_play_knows_no_policy():
 # ---------------------------------------------------------------------- runs
 
 
-def config_of(run_dir, method):
+def config_of(run_dir, method, **more):
     changes = dict(
         eval_freq=36, checkpoint_freq=24, train_start_after_envsteps=24, replay_ratio=0.1, num_sampled_actions=SAMPLES,
-        stage_min_updates=2, stage_max_updates=2, model=dict(action_space_size=SIZE, continuous_action_space=True)
+        stage_min_updates=2, stage_max_updates=2, model=dict(action_space_size=SIZE, continuous_action_space=True),
+        **more
     )
     layer = dict(exp_name=str(run_dir), max_env_step=96, env=dict(evaluator_env_num=1), policy=changes)
     run_config = build_config('debug', method=method, layers=[layer])

@@ -10,7 +10,7 @@ from easydict import EasyDict
 
 from lzero_mow.utils.ranks import own_cores, own_share
 from .batch import SequenceBatch
-from .sampler import FairShares, draw_starts, gather
+from .sampler import Drawn, FairShares, draw_starts, gather
 from .shards import ShardStore, prune
 from .stream import Fields, StepStream
 
@@ -159,17 +159,26 @@ class MoWGameBuffer:
             tasks: Optional[Sequence[int]] = None
     ) -> Tuple[Dict[str, np.ndarray], Tuple[int, ...]]:
         """The given fields, (n, length, ...) each, and the task of each sequence."""
+        drawn, task = self._draw_sequences(n, length, rng, tasks)
+        return self._gathered(drawn, length, fields), task
+
+    def _draw_sequences(
+            self, n: int, length: int, rng: Optional[np.random.Generator], tasks: Optional[Sequence[int]]
+    ) -> Tuple[Drawn, Tuple[int, ...]]:
+        """Where n sequences start, and the task of each."""
         fair_shares, rng = (self._shares, self._rng) if rng is None else (FairShares(), rng)
         tasks = range(len(self._tasks)) if tasks is None else tasks
         shares = dict(zip(tasks, fair_shares(n, length, len(tasks))))
-        out = self._streams[0].empty(fields, (n, length), pinned=self._pinned)
         drawn = [part for task, share in shares.items() for part in self._draw(task, share, length, rng)]
-        gather(drawn, length, out, self._threads)
-        return out, tuple(task for task, share in shares.items() for _ in range(share))
+        return drawn, tuple(task for task, share in shares.items() for _ in range(share))
 
-    def _draw(
-            self, task: int, count: int, length: int, rng: np.random.Generator
-    ) -> List[Tuple[StepStream, np.ndarray]]:
+    def _gathered(self, drawn: Drawn, length: int, fields: Sequence[str]) -> Dict[str, np.ndarray]:
+        n = sum(len(starts) for _, starts in drawn)
+        out = self._streams[0].empty(fields, (n, length), pinned=self._pinned)
+        gather(drawn, length, out, self._threads)
+        return out
+
+    def _draw(self, task: int, count: int, length: int, rng: np.random.Generator) -> Drawn:
         if count == 0:
             return []
         first = task * self._streams_per_task
@@ -186,11 +195,12 @@ class MoWGameBuffer:
         Write the steps that are new since the last save into the folder, which is created if necessary. Folder and
         manifest together are the whole state of the replay: steps, counters, and the randomness of sampling.
         """
+        shards, patches = self._store.save(folder)
         return dict(
             tasks=self._tasks, capacity=self._capacity, rng=self._rng.bit_generator.state,
             shares=self._shares.state_dict(),
             streams={name: stream.state_dict() for name, stream in self._store.streams.items()},
-            shards=self._store.save(folder)
+            shards=shards, patches=patches
         )
 
     def load(self, folder: Union[str, Path], manifest: Dict[str, Any]) -> None:
@@ -201,7 +211,7 @@ class MoWGameBuffer:
             raise ValueError(f'the saved replay has {saved}, this run has {mine}: resume with the same tasks and sizes')
         for name, stream in streams.items():
             stream.load_state_dict(saved_streams[name])
-        self._store.load(folder, manifest['shards'])
+        self._store.load(folder, manifest['shards'], manifest['patches'])
         if manifest['rng'] is not None:
             self._rng.bit_generator.state = manifest['rng']
             self._shares.load_state_dict(manifest['shares'])
@@ -214,11 +224,11 @@ class MoWGameBuffer:
         """
         union = {
             key: {name: value for manifest in manifests for name, value in manifest[key].items()}
-            for key in ('streams', 'shards')
+            for key in ('streams', 'shards', 'patches')
         }
         tasks = [task for manifest in manifests for task in manifest['tasks']]
         return dict(tasks=tasks, capacity=manifests[0]['capacity'], rng=None, shares=None, **union)
 
     @staticmethod
     def prune(folder: Union[str, Path], manifest: Dict[str, Any]) -> None:
-        prune(folder, manifest['shards'])
+        prune(folder, manifest['shards'], manifest['patches'])

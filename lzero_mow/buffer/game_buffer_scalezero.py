@@ -1,5 +1,5 @@
 """ScaleZeroGameBuffer: the replay of all tasks, with the search's result for every step."""
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
     """
     Overview:
         MoW's replay, which also keeps the visit distribution of each step's search, 2 A bytes per step: the policy
-        target, as stored, since ScaleZero reanalyses nothing. Where actions are continuous, the search chose from C
+        target, until the step is searched anew (`reanalyze_buffer`). Where actions are continuous, the search chose from C
         samples of them; they are kept too, 2 C + 2 C A bytes per step in all.
     """
 
@@ -57,16 +57,40 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
             self, n: int, rng: Optional[np.random.Generator] = None, tasks: Optional[Sequence[int]] = None
     ) -> SearchBatch:
         """Draw n sequences of ``num_unroll_steps + td_steps`` steps, see ``sample_sequences``."""
-        length, continuous = self._cfg.num_unroll_steps, self._cfg.model.continuous_action_space
-        of_search = ('visits', 'sampled_actions') if continuous else ('visits', )
-        fields = (*SAMPLED_FIELDS, *of_search)
-        arrays, task = self._sample_arrays(n, length + self._cfg.td_steps, fields, rng, tasks)
+        length, fields = self._cfg.num_unroll_steps + self._cfg.td_steps, (*SAMPLED_FIELDS, *self._of_search)
+        return self._batch(*self._sample_arrays(n, length, fields, rng, tasks))
+
+    def reanalyze_buffer(
+            self, n: int, search_anew: Callable[[SearchBatch], SearchBatch], tasks: Optional[Sequence[int]] = None
+    ) -> None:
+        """
+        Overview:
+            Draw n sequences as ``sample`` does, search from their steps anew, and keep the results in the replay.
+        Arguments:
+            - search_anew (:obj:`Callable`): Returns the batch with new results.
+        """
+        length, fields = self._cfg.num_unroll_steps + self._cfg.td_steps, (*SAMPLED_FIELDS, *self._of_search)
+        drawn, task = self._draw_sequences(n, length, None, tasks)
+        batch = search_anew(self._batch(self._gathered(drawn, length, fields), task))
+        valid = batch.valid.cpu().numpy()
+        results = {name: getattr(batch, name).cpu().numpy() for name in self._of_search}
+        ends = np.cumsum([len(starts) for _, starts in drawn])
+        for (stream, starts), end in zip(drawn, ends):
+            rows = slice(end - len(starts), end)
+            stream.rewrite(starts, valid[rows], {name: found[rows] for name, found in results.items()})
+
+    @property
+    def _of_search(self) -> Tuple[str, ...]:
+        """The fields that a search fills in."""
+        return ('visits', 'sampled_actions') if self._cfg.model.continuous_action_space else ('visits', )
+
+    def _batch(self, arrays: Dict[str, np.ndarray], task: Tuple[int, ...]) -> SearchBatch:
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        if not continuous:
+        if not self._cfg.model.continuous_action_space:
             tensors['action'] = tensors['action'].long()
         if self._cfg.clip_rewards:
             tensors['reward'] = tensors['reward'].sign()
-        for name in of_search:
-            tensors[name] = tensors[name][:, :length].float()
+        for name in self._of_search:
+            tensors[name] = tensors[name][:, :self._cfg.num_unroll_steps].float()
         batch = SearchBatch(**tensors, task=task)
         return batch.pinned() if self._pinned else batch

@@ -6,6 +6,8 @@ import numpy as np
 
 from .stream import StepStream
 
+Drawn = List[Tuple[StepStream, np.ndarray]]  # streams, each with the absolute indices at which its sequences start
+
 
 class FairShares:
     """
@@ -57,7 +59,7 @@ def draw_starts(streams: Sequence[StepStream], count: int, length: int,
 
 
 def gather(
-        drawn: Sequence[Tuple[StepStream, np.ndarray]], length: int, out: Dict[str, np.ndarray], threads: Executor
+        drawn: Drawn, length: int, out: Dict[str, np.ndarray], threads: Executor
 ) -> None:
     """
     Copy the windows of `length` steps that start where each stream is given for into `out`, an array (B, L, ...) for

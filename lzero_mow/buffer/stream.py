@@ -34,6 +34,8 @@ class StepStream:
             self.arrays[name] = np.empty((capacity, *shape), dtype=dtype)
         # Steps ever appended; also the absolute index of the write head.
         self.total = 0
+        # How often steps have been rewritten, and which of their fields.
+        self.rewrites, self.rewritten = 0, []
         # Absolute indices at which a run starts, ascending; those that were overwritten are dropped.
         self.run_starts: List[int] = []
         # (episode id, timestep) with which the next segment continues this stream.
@@ -93,6 +95,16 @@ class StepStream:
                 # The rows are in range; any mode but 'raise' lets take() write into `target` without an extra buffer.
                 np.take(self.arrays[name], index % self.capacity, axis=0, out=target, mode='clip')
 
+    def rewrite(self, starts: np.ndarray, changed: np.ndarray, fields: Dict[str, np.ndarray]) -> None:
+        """
+        Replace fields, (B, L, ...) each, of those steps of the windows that start at B absolute indices which are marked
+        in `changed` (B, L) bool. Never frames.
+        """
+        rows = (starts[:, None] + np.arange(changed.shape[1])) % self.capacity
+        for name, new in fields.items():
+            self.arrays[name][rows[changed]] = new[changed]
+        self.rewrites, self.rewritten = self.rewrites + 1, list(fields)
+
     def packed(self, start: int, stop: int) -> Dict[str, np.ndarray]:
         """
         The steps from absolute index `start`, a multiple of CHUNK, to `stop`, for the disk: every field, and of the
@@ -105,6 +117,17 @@ class StepStream:
             {name: array[rows] for name, array in self.arrays.items()}, obs=np.frombuffer(b''.join(chunks), np.uint8),
             obs_sizes=np.array([len(chunk) for chunk in chunks])
         )
+
+    def patch(self) -> Dict[str, np.ndarray]:
+        """The fields that have been rewritten, of all steps that are there."""
+        rows = np.arange(self.oldest, self.total) % self.capacity
+        return {name: self.arrays[name][rows] for name in self.rewritten}
+
+    def apply(self, start: int, patch: Dict[str, np.ndarray]) -> None:
+        """Write what ``patch`` returned when `start` was the oldest step, without what is overwritten since."""
+        skipped = max(self.oldest - start, 0)
+        for name, new in patch.items():
+            self.arrays[name][np.arange(start + skipped, start + len(new)) % self.capacity] = new[skipped:]
 
     def restore(self, start: int, steps: Dict[str, np.ndarray]) -> None:
         """
@@ -126,9 +149,13 @@ class StepStream:
 
     def state_dict(self) -> Dict[str, Any]:
         """Everything but the steps themselves, which ``restore`` writes."""
-        return dict(total=self.total, run_starts=list(self.run_starts), expected=list(self._expected))
+        return dict(
+            total=self.total, run_starts=list(self.run_starts), expected=list(self._expected), rewrites=self.rewrites,
+            rewritten=list(self.rewritten)
+        )
 
     def load_state_dict(self, state: Dict[str, Any]) -> None:
         self.total = state['total']
         self.run_starts = list(state['run_starts'])
         self._expected = tuple(state['expected'])
+        self.rewrites, self.rewritten = state['rewrites'], list(state['rewritten'])

@@ -121,6 +121,14 @@ class ScaleZeroKeys(PolicyKeys):
     value_delta_max: Positive = 0.01
     # (float) While collecting, an action is drawn by its visits to the power of 1 / temperature.
     temperature: Positive = 0.25
+    # (float) Share of a batch's sequences whose steps are searched anew, with the slowly moving copy, before the policy
+    # learns from them: for it, their searches from when they were played are old.
+    reanalyze_ratio: Share = 0.0
+    # (int) Once in so many collections, 0 for never, (int) so many sequences of `num_unroll_steps` steps, shared out
+    # over the tasks, are searched anew, and the results replace the old ones in the replay. LightZero's
+    # `buffer_reanalyze_freq` is 1 / reanalyze_freq.
+    reanalyze_freq: Whole = 0
+    reanalyze_batch_size: Count = 160
     # (float) Discount of rewards.
     discount_factor: Share = 0.997
     # ------------------------------------------------------------------ learning

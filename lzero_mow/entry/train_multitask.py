@@ -140,6 +140,8 @@ def _collect(run: Run, epsilon: float) -> int:
     steps = workers.collect(run.schedule.train_iter, epsilon, until=run.config['max_env_step'])
     if epsilon < 1:
         run.cost.add('decision', workers.collector.deciding_seconds - seconds, workers.interactions() - decided)
+    with run.cost.measure('update', 0):
+        workers.reanalyze()
     env_step = workers.env_step()
     for task_id, episode_return, length in workers.drain_episodes():
         run.log.episode(run.cfg.env.tasks[task_id], env_step, episode_return, length)

@@ -72,6 +72,12 @@ class MultitaskPolicy(Policy):
     def on_evaluation(self, returns: Mapping[str, float]) -> None:
         """Called after each evaluation, with the mean return of every task; it may change ``active_tasks``."""
 
+    def reanalysis_due(self) -> int:
+        """
+        Called after each collection: the number of sequences of the replay whose steps `reanalyze` should search anew.
+        """
+        return 0
+
     def task_state(self) -> List[Tensor]:
         """
         Tensors (K, ...) that learning keeps for each task, and of which under several ranks only the task's own rank

@@ -12,6 +12,7 @@ from torch import Tensor
 from lzero_mow.buffer.batch import RecordedPlay
 from lzero_mow.buffer.search_batch import SearchBatch
 from lzero_mow.config.scalezero import SCALEZERO_CONFIG
+from lzero_mow.mcts.reanalysis import reanalyzed, share_of_rows
 from lzero_mow.model.common.weighted_sum import with_entropy_bonus
 from lzero_mow.model.scalezero.loss import make_targets, scalezero_terms, step_counts
 from lzero_mow.model.scalezero.moe import expert_layers
@@ -42,6 +43,8 @@ class ScaleZeroPolicy(MultitaskPolicy):
     def __init__(
             self, cfg: EasyDict, model: Optional[torch.nn.Module] = None, enable_field: Optional[List[str]] = None
     ) -> None:
+        # Seeded by numpy's global generator, hence by DI-engine's set_pkg_seed, which is the same on all ranks.
+        self._rng = np.random.default_rng(np.random.randint(2 ** 31) + rank())
         super().__init__(upstream_config(cfg) if cfg.upstream_compat else cfg, model, enable_field)
 
     def default_model(self) -> Tuple[str, List[str]]:
@@ -58,7 +61,7 @@ class ScaleZeroPolicy(MultitaskPolicy):
         )
         self._log_alpha = torch.zeros((), device=self._device, requires_grad=True)  # ln of the entropy's weight
         self._alpha_optimizer = torch.optim.Adam([self._log_alpha], lr=cfg.entropy_learning_rate)
-        self._updates = 0
+        self._updates, self._collections = 0, 0
         self._scaling = ParameterScaling(model, self._target, cfg)
         model.eval()
 
@@ -68,6 +71,8 @@ class ScaleZeroPolicy(MultitaskPolicy):
         on the device.
         """
         cfg, model, batch = self._cfg, self._model, None if data is None else data['search'].to(self._device)
+        if batch is not None:
+            batch = self.reanalyze(batch, share_of_rows(batch, cfg.reanalyze_ratio))
         model.train()
         alpha, tasks, clip = self._entropy_weight(), tasks_of_all_ranks(() if batch is None else batch.task), None
         scale = 1 / len(tasks)
@@ -91,6 +96,18 @@ class ScaleZeroPolicy(MultitaskPolicy):
         log = log_of_tasks(terms, cfg.tasks, tasks)
         log.update({'world_model/loss': loss, 'world_model/grad_norm': norm, 'world_model/entropy_weight': alpha})
         return log
+
+    def reanalysis_due(self) -> int:
+        """See the base class; from the first update on."""
+        if self._updates == 0 or self._cfg.reanalyze_freq == 0:
+            return 0
+        self._collections += 1
+        return 0 if self._collections % self._cfg.reanalyze_freq else self._cfg.reanalyze_batch_size
+
+    def reanalyze(self, batch: SearchBatch, rows: np.ndarray) -> SearchBatch:
+        """The batch with fresh searches from the steps of some rows, by the slowly moving copy: see `reanalyzed`."""
+        with self._autocast():
+            return reanalyzed(self._target, batch.to(self._device), rows, self._cfg, self._rng)
 
     def _parts_of_terms(self, batch: Optional[SearchBatch], whole: Totals) -> Iterator[Dict[str, Tensor]]:
         """The terms of one micro-batch after the other, which add up to the batch's: they are added to `whole`."""
@@ -182,7 +199,7 @@ class ScaleZeroPolicy(MultitaskPolicy):
         return dict(
             model=self._model.state_dict(), target=self._target.state_dict(), optimizer=self._optimizer.state_dict(),
             log_alpha=self._log_alpha.detach(), alpha_optimizer=self._alpha_optimizer.state_dict(),
-            updates=self._updates, scaling=self._scaling.state_dict()
+            updates=self._updates, collections=self._collections, scaling=self._scaling.state_dict()
         )
 
     def _load_state_dict_learn(self, state_dict: Dict[str, Any]) -> None:
@@ -192,7 +209,7 @@ class ScaleZeroPolicy(MultitaskPolicy):
         load_optimizer(self._alpha_optimizer, state_dict['alpha_optimizer'])
         with torch.no_grad():
             self._log_alpha.copy_(state_dict['log_alpha'])
-        self._updates = state_dict['updates']
+        self._updates, self._collections = state_dict['updates'], state_dict['collections']
         self._scaling.load_state_dict(state_dict['scaling'])
 
     def acting_state(self) -> Dict[str, Any]:
@@ -211,11 +228,6 @@ class ScaleZeroPolicy(MultitaskPolicy):
         self._merged = None
 
     # ------------------------------------------------------------------ collect and eval
-
-    def _init_collect(self) -> None:
-        super()._init_collect()
-        # Seeded by numpy's global generator, hence by DI-engine's set_pkg_seed, which is the same on all ranks.
-        self._rng = np.random.default_rng(np.random.randint(2 ** 31) + rank())
 
     def _reset_collect(self, env_id=None, **kwargs) -> None:
         # Upstream forgets the episodes of all environments whenever one ends.

@@ -16,7 +16,7 @@ from lzero_mow.utils.files import replacing
 from lzero_mow.utils.paths import LATEST
 from lzero_mow.utils.ranks import gathered, rank
 
-FORMAT = 10
+FORMAT = 11
 FOLDER = os.path.dirname(LATEST)
 BEST = os.path.join(FOLDER, 'ckpt_best.pth.tar')
 REPLAY = os.path.join(FOLDER, 'replay')

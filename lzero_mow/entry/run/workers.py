@@ -113,13 +113,26 @@ class Workers:
         The data of so many updates, of this rank's tasks that are active now: of a batch, which all ranks share, the
         part of these tasks, None for none. A thread draws ahead, but no more than so many.
         """
-        active, batch_size = self.policy.active_tasks, self.cfg.policy.batch_size
-        tasks = self._numbers(active)
+        share, tasks = self._share(self.cfg.policy.batch_size)
         if not tasks:
             return itertools.repeat(None, count)
-        before = sum(task < self.own.start for task in active)  # those of lower ranks
-        share = batch_size * (before + len(tasks)) // len(active) - batch_size * before // len(active)
         return prefetched(lambda: self.numbered(self.buffer.sample(share, tasks)), count)
+
+    def reanalyze(self) -> None:
+        """If it is time for it, let the policy search from old steps of the replay anew."""
+        number = self.policy.reanalysis_due()
+        share, tasks = self._share(number)
+        if share:
+            search_anew = lambda batch: self.policy.reanalyze(self.numbered(batch), np.arange(share))
+            self.buffer.reanalyze_buffer(share, search_anew, tasks)
+
+    def _share(self, number: int) -> Tuple[int, List[int]]:
+        """Of so many sequences, which all ranks share, those of this rank's tasks that are active; and these tasks."""
+        active = self.policy.active_tasks
+        tasks = self._numbers(active)
+        before = sum(task < self.own.start for task in active)  # those of lower ranks
+        count = max(len(active), 1)
+        return number * (before + len(tasks)) // count - number * before // count, tasks
 
     def numbered(self, data: Any) -> Any:
         """What the replay has drawn, a batch or a dict of them, with the run's numbers of the tasks."""
