@@ -33,8 +33,9 @@ def parse(
     try:
         for option, value in given.items():
             for number in np.ravel(value):
-                if isinstance(number, np.integer) and number < 1:
-                    raise ValueError(f'--{option} must be at least 1, got {number}')
+                least = 0 if option == 'seed' else 1
+                if isinstance(number, np.integer) and number < least:
+                    raise ValueError(f"--{option.replace('_', '-')} must be at least {least}, got {number}")
         torch.zeros(1, device=given['device'])
         policy_config(given['preset'], given['tasks'], given['method'])
         check(args)
