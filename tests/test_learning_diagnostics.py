@@ -9,7 +9,9 @@ from helpers.policies import TASKS, tiny_policy
 from helpers.scalezero import TINY
 from helpers.scalezero_policy import tiny_scalezero_policy
 from lzero_mow.buffer.batch import RecordedPlay
+from lzero_mow.mcts import tree_search
 from lzero_mow.model.scalezero.support import expand
+from lzero_mow.multitask.diagnostics import scalezero_learning
 from lzero_mow.multitask.diagnostics.learning import correlation, played_returns, r_squared, reward_steps
 from lzero_mow.worker.play_recorder import PlayRecorder
 
@@ -118,6 +120,36 @@ def test_scalezero_answers_the_first_two_questions_with_signs_of_rewards_and_cha
     after = policy._model.state_dict()
     changed = [name for name, value in before.items() if not torch.equal(value, after[name])]
     assert changed == ['value_head.out.bias', 'reward_head.out.bias'], 'planted above'
+
+
+@pytest.mark.parametrize('best', [1, 2])
+def test_searches_beside_the_policy(monkeypatch, best):
+    """The second action is not legal; the policy prefers the first, and searches the first in every other place."""
+    policy, windows = tiny_scalezero_policy(), []
+    policy._model.action_mask[0, 1] = False
+    bias = torch.zeros(policy._model.action_mask.shape[1])
+    bias[0], bias[1] = 2.0, 9.0
+    with torch.no_grad():
+        policy._model.policy_head.out.weight[0] = 0
+        policy._model.policy_head.out.bias[0] = bias
+
+    def search(model, window, cfg):
+        found = tree_search.search(model, window, cfg)
+        windows.append(window)
+        found.visits[:] = np.eye(len(bias))[np.where(np.arange(len(found.visits)) % best == 0, 0, 2)]
+        return found
+
+    monkeypatch.setattr(scalezero_learning, 'search', search)
+    recorded = play(size=TINY['observation_shape'][-1])
+    scalars = policy.diagnose([], {0: recorded})['scalars']
+    of = lambda name: scalars[f'learning/{policy.cfg.tasks[0]}/search/{name}']
+    legal = torch.cat([bias[:1], bias[2:]]).softmax(0)
+    assert of('policy_entropy') == pytest.approx(float(torch.special.entr(legal).sum()), rel=1e-4)
+    assert of('visit_entropy') == 0.0 and of('agreement') == pytest.approx(1 / best, abs=0.02)
+    # From the last of the context's steps, with the actions between them.
+    window, context = windows[0], policy.cfg.context_length
+    assert window.length.tolist() == [context] * len(window.task)
+    assert window.action[0].tolist() == recorded.action[:context - 1].tolist()
 
 
 def step(reward, done=False, **info):

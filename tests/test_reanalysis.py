@@ -24,7 +24,8 @@ ENTRY = importlib.import_module('lzero_mow.entry.train_multitask')
 
 def search_anew(batch):
     """Takes the place of the policy: all visits go to the action before the one that was played."""
-    visits = torch.nn.functional.one_hot((batch.action[:, :LENGTH] - 1) % batch.visits.shape[-1], batch.visits.shape[-1])
+    actions = batch.visits.shape[-1]
+    visits = torch.nn.functional.one_hot((batch.action[:, :LENGTH] - 1) % actions, actions)
     return replace(batch, visits=visits.float())
 
 

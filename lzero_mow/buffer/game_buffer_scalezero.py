@@ -17,8 +17,8 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
     """
     Overview:
         MoW's replay, which also keeps the visit distribution of each step's search, 2 A bytes per step: the policy
-        target, until the step is searched anew (`reanalyze_buffer`). Where actions are continuous, the search chose from C
-        samples of them; they are kept too, 2 C + 2 C A bytes per step in all.
+        target, until the step is searched anew (`reanalyze_buffer`). Where actions are continuous, the search chose
+        from C samples of them; they are kept too, 2 C + 2 C A bytes per step in all.
     """
 
     def _more_fields(self) -> Fields:

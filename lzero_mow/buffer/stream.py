@@ -97,8 +97,8 @@ class StepStream:
 
     def rewrite(self, starts: np.ndarray, changed: np.ndarray, fields: Dict[str, np.ndarray]) -> None:
         """
-        Replace fields, (B, L, ...) each, of those steps of the windows that start at B absolute indices which are marked
-        in `changed` (B, L) bool. Never frames.
+        Replace fields, (B, L, ...) each, never frames, of those steps of the windows that start at B absolute indices
+        which are marked in `changed` (B, L) bool.
         """
         rows = (starts[:, None] + np.arange(changed.shape[1])) % self.capacity
         for name, new in fields.items():

@@ -22,6 +22,7 @@ QUESTIONS = {
     '1. rewards, 8 steps ahead: AUC': Question('reward/8_steps/auc', 'model knows nothing', level=0.5),
     '2. critic: correlation with play': Question('value/correlation', 'critic knows nothing'),
     '3. imagined return: actor - random': Question('imagination/actor', 'as random actions', less='imagination/random'),
+    '3. searches: agreement with the policy': Question('search/agreement', 'they always prefer its action', level=1.0),
     '4. return: played - imagined': Question('imagination/played', 'play is as imagined', less='imagination/actor'),
 }
 
