@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lzero_mow.config.arguments import Parser
-from lzero_mow.config.build import DEFAULT_METHOD, build_config
+from lzero_mow.config.build import DEFAULT_METHOD, DEFAULT_SUITE, build_config
 
 
 def parse(
@@ -29,7 +29,9 @@ def parse(
         kind, count = (type(default[0]), '+') if isinstance(default, list) else (type(default), None)
         parser.add_argument(f'--{option}', type=kind, nargs=count, default=default, help='default: %(default)s')
     args = parser.parse_args()
-    given = {'device': 'cpu', 'preset': 'paper', 'tasks': 1, 'method': DEFAULT_METHOD, **vars(args)}
+    given = {
+        'device': 'cpu', 'preset': 'paper', 'tasks': 1, 'method': DEFAULT_METHOD, 'suite': DEFAULT_SUITE, **vars(args)
+    }
     try:
         for option, value in given.items():
             for number in np.ravel(value):
@@ -37,16 +39,18 @@ def parse(
                 if isinstance(number, np.integer) and number < least:
                     raise ValueError(f"--{option.replace('_', '-')} must be at least {least}, got {number}")
         torch.zeros(1, device=given['device'])
-        policy_config(given['preset'], given['tasks'], given['method'])
+        policy_config(given['preset'], given['tasks'], given['method'], given['suite'])
         check(args)
     except (ValueError, RuntimeError, AssertionError) as error:  # torch's, where there is no such device or no CUDA
         parser.error(str(error).splitlines()[0])
     return args
 
 
-def policy_config(preset: str, num_tasks: int, method: str = DEFAULT_METHOD) -> EasyDict:
+def policy_config(
+        preset: str, num_tasks: int, method: str = DEFAULT_METHOD, suite: str = DEFAULT_SUITE
+) -> EasyDict:
     """The preset's policy configuration for `num_tasks` tasks without names that matter."""
-    cfg = EasyDict(build_config(preset, method=method)['policy'])
+    cfg = EasyDict(build_config(preset, method=method, suite=suite)['policy'])
     cfg.tasks = [f'task {k}' for k in range(num_tasks)]
     cfg.model.num_tasks = num_tasks
     if 'clustering' in cfg:
