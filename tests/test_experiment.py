@@ -14,6 +14,7 @@ from lzero_mow.config.saved import save_config
 from lzero_mow.report.tables.costs import read_costs
 from lzero_mow.report.tables.results import Result, append_results, read_results
 from lzero_mow.report.tables.run_record import RunRecord, read_run_record, write_run_record
+from lzero_mow.report.tables.times import ALL_TIMES, Times, append_times
 from lzero_mow.studies.experiment.jobs import command, is_finished, plan_jobs
 from lzero_mow.studies.experiment.tables import check_tables, write_tables
 
@@ -26,9 +27,12 @@ def finish(job, env_step=None, score=1.0):
     run_dir, tasks = Path(job.run_dir), job.config['env']['tasks']
     env_step = job.config['max_env_step'] if env_step is None else env_step
     save_config(job.config, str(run_dir / 'total_config.yaml'))
-    (run_dir / 'results.csv').unlink(missing_ok=True)
+    for name in ('results.csv', 'times.csv'):
+        (run_dir / name).unlink(missing_ok=True)
     rows = [Result(job.method, job.seed, task, step, 1, score, None) for step in (0, env_step) for task in tasks]
     append_results(str(run_dir / 'results.csv'), rows)
+    if not job.is_reference:
+        append_times(str(run_dir / 'times.csv'), Times(env_step, env_step, 7, 80.0, 110.0, 0.1, 0.2))
     write_run_record(
         str(run_dir),
         RunRecord(
@@ -201,11 +205,15 @@ def test_tables_hold_the_seeds_that_have_ended_and_leave_other_methods_alone(tmp
         ('mow', 0, 'all'), ('mow', 1, 'all'), ('storm', 0, 'Pong'), ('storm', 0, 'Boxing')
     ]
     assert costs.loc[0, ['cpu_minutes', 'wall_minutes', 'megabytes', 'updates']].tolist() == [1.5, 2.0, 3.0, 7]
+    times = ALL_TIMES.read(str(folder / 'times.csv'))
+    assert times[['method', 'seed', 'task']].equals(costs[['method', 'seed', 'task']])
+    assert set(times.env_step) == {192} and set(times.cpu_seconds) == {80.0}
 
     finish(jobs[-1])
     write_tables(make_plan(tmp_path / 'runs', ['storm']), TASKS, output)  # another call, that knows seed 0 alone
     assert set(read_results(str(folder / 'storm.csv')).seed) == {0, 1}
     assert read_costs(str(folder / 'runs.csv')).method.tolist() == ['mow'] * 2 + ['storm'] * 4
+    assert ALL_TIMES.read(str(folder / 'times.csv')).method.tolist() == ['mow'] * 2 + ['storm'] * 4
 
 
 @pytest.mark.unittest

@@ -102,7 +102,7 @@ def _parser(settings: Dict[str, Any]) -> Parser:
     words = f"what sbatch is told: {', '.join(slurm.KEYS)}; time in minutes"
     option('slurm', words, nargs='+', action='extend', metavar='KEY=VALUE')
     option('runs', 'where the run folders are, below SUITE/METHOD', metavar='DIR')
-    option('output', 'where SUITE/METHOD.csv and SUITE/runs.csv go', metavar='DIR')
+    option('output', 'where SUITE/METHOD.csv, runs.csv and times.csv go', metavar='DIR')
     option('random-episodes', 'of random play and of experts, per task and seed', type=int, metavar='N')
     option('compare', 'also write a page that shows these runs side by side: tables, curves, videos', metavar='HTML')
     parser.add_argument(
