@@ -19,9 +19,11 @@ from lzero_mow.config.saved import TOTAL_CONFIG, save_config
 from lzero_mow.config.suites import references
 from lzero_mow.report.pictures.router_map import write_router_map
 from lzero_mow.report.pictures.video import write_open_loop_video
+from lzero_mow.report.tables.csv_table import write_csv
 from lzero_mow.report.tables.diagnostics import DIAGNOSTICS, append_diagnostics
 from lzero_mow.report.tables.results import Result, append_results
 from lzero_mow.report.tables.run_record import RunRecord, write_run_record
+from lzero_mow.report.tables.times import TABLE as TIMES_TABLE
 from lzero_mow.report.tables.times import TIMES, Times, append_times
 from lzero_mow.studies.compare.command import main
 from lzero_mow.studies.compare.runs import check_comparable, load_run
@@ -111,6 +113,34 @@ def test_the_page_has_the_numbers_of_the_runs(runs, tmp_path, capsys):
     assert costs['CPU minutes'] == '1.5' and costs['minutes'] == '2.0'
     assert page.count('data:video/mp4;base64,') == 2 and 'src="/' not in page
     assert 'http' not in re.sub('"data:[^"]*"', '', page)
+
+
+@pytest.mark.unittest
+def test_the_page_says_what_is_equal_and_what_was_reached_in_equal_cpu_minutes(runs, tmp_path):
+    """MoW's evaluations were at 0, 50 and 96 CPU seconds, ScaleZero's at twice as many: its second is beyond 96."""
+    path, times = tmp_path / 'page.html', [os.path.join(run, TIMES) for run in runs[2:4]]
+    for name in times:
+        table = TIMES_TABLE.read(name)
+        write_csv(name, table.assign(cpu_seconds=2 * table.cpu_seconds))
+    assert main([*runs, '--output', str(path)]) == 0
+    page = path.read_text()
+    assert '<h2>At equal CPU minutes: 1.6</h2>' in page and 'what mow, the cheapest, took until its last' in page
+    header, *rows = cells(page, 'equal-time-scores')
+    shown = [(row[0], *(row[header.index(name)] for name in ('steps per game', 'CPU minutes'))) for row in rows]
+    assert shown == [
+        ('mow', '192', '1.6 (1.6 to 1.6)'), ('scalezero', '0', '0.0 (0.0 to 0.0)'), ('random', '0', '-')
+    ]
+    _, (game, mow, scalezero, _), _ = cells(page, 'equal-time-games')
+    assert game == 'Breakout' and mow.startswith('13.14 [') and scalezero.startswith('2.50 [')
+    assert cells(page, 'equal') == [
+        ['method', 'steps per game', 'updates', 'batch', 'imagined in an update', 'CPU minutes'],
+        ['mow', '192', '19', '4 x 16', '8 x 4', '1.5'], ['scalezero', '192', '19', '4 x 4', '-', '1.5']
+    ]
+    for name in times:
+        os.remove(name)
+    assert main([*runs, '--output', str(path)]) == 0
+    page = path.read_text()
+    assert 'There is no table at equal CPU minutes' in page and 'id="equal-time' not in page
 
 
 @pytest.mark.unittest

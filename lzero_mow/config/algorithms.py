@@ -1,5 +1,5 @@
 """What a configuration needs to know of each policy. Light: imports no torch."""
-from typing import Callable, Dict, NamedTuple, Type
+from typing import Callable, Dict, NamedTuple, Optional, Tuple, Type
 
 from .common import PolicyKeys
 from .mow import MoWKeys, check_mow
@@ -11,6 +11,9 @@ class Algorithm(NamedTuple):
     keys: Type[PolicyKeys]  # its keys with their types, ranges and defaults
     create: Dict[str, dict]  # its part of LightZero's create_config
     check: Callable[[dict], None]  # raises ValueError in one line for keys that do not fit each other
+    # Keys of ``policy``: sequences in the batch of an update, and their steps; the same of what it imagines.
+    batch: Tuple[str, str]
+    imagination: Optional[Tuple[str, str]]
 
 
 def _parts(name: str) -> Dict[str, dict]:
@@ -21,6 +24,10 @@ def _parts(name: str) -> Dict[str, dict]:
 
 
 ALGORITHMS = {
-    'mow': Algorithm(MoWKeys, _parts('mow'), check_mow),
-    'scalezero': Algorithm(ScaleZeroKeys, _parts('scalezero'), check_scalezero),
+    'mow': Algorithm(
+        MoWKeys, _parts('mow'), check_mow, ('batch_size', 'batch_length'), ('imagine_batch_size', 'horizon')
+    ),
+    'scalezero': Algorithm(
+        ScaleZeroKeys, _parts('scalezero'), check_scalezero, ('batch_size', 'num_unroll_steps'), None
+    ),
 }

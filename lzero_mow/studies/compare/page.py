@@ -16,8 +16,12 @@ from lzero_mow.report.stats.intervals import REPETITIONS
 from lzero_mow.report.stats.scale import SUCCESS
 from lzero_mow.report.tables.costs import COSTS
 from lzero_mow.studies.summary.cells import Cells, number, return_cells, score_cells, success_cells
+from lzero_mow.studies.summary.equal_time import at_equal_time
 from lzero_mow.studies.summary.numbers import Summary, summarise_rows
-from lzero_mow.studies.summary.text import episodes_text, notes_on_peers, notes_on_successes, success_meanings
+from lzero_mow.studies.summary.text import (
+    episodes_text, equal_time_tables, notes_on_peers, notes_on_successes, success_meanings
+)
+from lzero_mow.studies.summary.what_is_equal import MEANING, equal_cells
 from lzero_mow.studies.summary.writer import draw_scores
 from lzero_mow.studies.templates import write_template
 from .plasticity import write_plasticity
@@ -53,6 +57,8 @@ def write_page(path: str, runs: Sequence[FinishedRun], baseline: Optional[str] =
     rows = pd.concat([run.rows for run in runs], ignore_index=True)
     summary = summarise_rows(rows, COSTS.frame(run.cost() for run in runs), baseline, peers=peers)
     trained = [run for run in runs if run.method not in references()]
+    configs = {run.method: [other.config for other in runs if other.method == run.method] for run in trained}
+    equal_time = at_equal_time(rows, pd.concat([run.all_times() for run in runs], ignore_index=True), summary.baseline)
     with tempfile.TemporaryDirectory() as folder:
         bars, plasticity = (os.path.join(folder, name) for name in ('iqm.png', 'plasticity.png'))
         if summary.scale is not None:
@@ -69,7 +75,10 @@ def write_page(path: str, runs: Sequence[FinishedRun], baseline: Optional[str] =
             notes=notes_on_successes(summary.methods),
             published=notes_on_peers(summary.peers),
             devices=sorted({run.config['policy']['device'] for run in trained}),
+            equal=equal_cells(summary, configs),
+            equal_means=MEANING,
             scores=score_cells(summary),
+            equal_time=equal_time_tables(equal_time),
             successes=[
                 (name, meaning, success_cells(summary, summary.methods, name))
                 for name, meaning in success_meanings(summary.methods).items()

@@ -17,7 +17,7 @@ from lzero_mow.report.tables.diagnostics import TABLE as DIAGNOSTICS_TABLE
 from lzero_mow.report.tables.results import read_results
 from lzero_mow.report.tables.run_record import RunRecord, read_run_record
 from lzero_mow.report.tables.times import TABLE as TIMES_TABLE
-from lzero_mow.report.tables.times import TIMES
+from lzero_mow.report.tables.times import TIMES, times_of
 from lzero_mow.utils.paths import RESULTS
 
 ONLY_THE_METHOD = 'only the method may differ'
@@ -40,8 +40,15 @@ class FinishedRun:
 
     def cost(self) -> RunCost:
         """Its row of ``runs.csv``."""
-        member = one_model_per_task(self.method)
-        return run_cost(self.record, self.record.tasks[0] if member else ALL_TASKS)
+        return run_cost(self.record, self._task)
+
+    def all_times(self) -> pd.DataFrame:
+        """Its rows of an experiment's ``times.csv``."""
+        return times_of(self.times, self.method, self.record.seed, self._task)
+
+    @property
+    def _task(self) -> str:
+        return self.record.tasks[0] if one_model_per_task(self.method) else ALL_TASKS
 
 
 def load_run(folder: str) -> FinishedRun:

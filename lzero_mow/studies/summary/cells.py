@@ -5,6 +5,7 @@ from typing import Callable, Iterable, List, Optional, Sequence
 from .numbers import ALL_TASKS, STATISTICS, Estimate, MethodSummary, Summary
 
 Cells = List[List[str]]
+STEPS = 'steps per game'
 
 
 class Bold(str):
@@ -41,6 +42,17 @@ def score_cells(summary: Summary) -> Cells:
     return cells
 
 
+def steps_and_score_cells(
+        summary: Summary, titles: Sequence[str], costs: Callable[[MethodSummary], List[str]]
+) -> Cells:
+    """The scores, with the steps at which they were reached and what that has cost, in columns of these titles."""
+    header, *rows = score_cells(summary)
+    cells = [[*header[:2], STEPS, *header[2:], *titles]]
+    for method, row in zip(summary.methods, rows):
+        cells.append([*row[:2], span(method.env_steps), *row[2:], *costs(method)])
+    return cells
+
+
 def return_cells(summary: Summary, methods: Sequence[MethodSummary]) -> Cells:
     """
     A row per game: the mean return of each method, in bold where it is above random play's, and what other agents have
@@ -68,3 +80,8 @@ def _by_game(
 ) -> Cells:
     header = ['', *(method.method for method in methods)]
     return [header, *([task, *(cell(method, task) for method in methods)] for task in tasks)]
+
+
+def narrow(cells: Cells) -> Cells:
+    """Games and methods as rows and columns, whichever way is narrower."""
+    return cells if len(cells) > len(cells[0]) else [list(column) for column in zip(*cells)]

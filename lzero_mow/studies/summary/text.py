@@ -1,20 +1,22 @@
 """The summary of an experiment as Markdown, from ``summary.md.jinja``, and what the page of a comparison also says."""
 import os
-from typing import Callable, Dict, List, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from lzero_mow.config.peers import Peer
 from lzero_mow.config.suites import DEFAULT_METHOD, RANDOM, one_model_per_task, references
 from lzero_mow.report.stats.intervals import REPETITIONS
 from lzero_mow.report.stats.scale import SUCCESS
 from lzero_mow.studies.templates import write_template
-from .cells import Cells, number, return_cells, score_cells, span, success_cells
+from .cells import Cells, narrow, number, return_cells, span, steps_and_score_cells, success_cells
+from .equal_time import EqualTime, equal_time_cells, notes_on_equal_time
 from .numbers import MethodSummary, Summary
+from .what_is_equal import MEANING, configs_beside, equal_cells
 
 ONE_SEED = "Brackets of one seed's successes: Wilson's 95 % interval over the episodes of that one run."
 SUCCESS_WHEN = {'success_any': 'at any step', 'success_last': 'at the last step'}
 
 
-def write_markdown(path: str, folder: str, summary: Summary) -> None:
+def write_markdown(path: str, folder: str, summary: Summary, equal_time: Optional[EqualTime]) -> None:
     """Write the text, which refers to the pictures beside it."""
     methods = sorted(summary.methods, key=lambda method: method.method != RANDOM)  # random play first
     write_template(
@@ -31,13 +33,25 @@ def write_markdown(path: str, folder: str, summary: Summary) -> None:
         published=notes_on_peers(summary.peers),
         ensembles=[method.method for method in summary.methods if one_model_per_task(method.method)],
         methods=_method_cells(summary),
+        equal=equal_cells(summary, configs_beside(folder, [method.method for method in methods])),
+        equal_means=MEANING,
+        equal_time=equal_time_tables(equal_time),
         successes=[
-            (meaning, _narrow(success_cells(summary, methods, name)))
-            for name, meaning in success_meanings(methods).items()
+            (meaning, success_cells(summary, methods, name)) for name, meaning in success_meanings(methods).items()
         ],
-        returns=_narrow(return_cells(summary, methods)),
+        returns=return_cells(summary, methods),
+        narrow=narrow,
         random=methods[0] if methods[0].method == RANDOM else None,
     )
+
+
+def equal_time_tables(equal: Optional[EqualTime]) -> Dict[str, object]:
+    """What a template shows of methods at equal CPU time: notes, and where times are known the budget and tables."""
+    notes = notes_on_equal_time(equal)
+    if equal is None:
+        return dict(notes=notes)
+    returns = return_cells(equal.summary, equal.summary.methods)
+    return dict(notes=notes, minutes=number(equal.minutes, 1), scores=equal_time_cells(equal), returns=returns)
 
 
 def _options(summary: Summary) -> str:
@@ -86,14 +100,8 @@ def success_meanings(methods: Sequence[MethodSummary]) -> Dict[str, str]:
 
 def _method_cells(summary: Summary) -> Cells:
     """The scores, with steps and costs."""
-    header, *rows = score_cells(summary)
-    cells = [[*header[:2], 'steps per game', *header[2:], 'MB', 'CPU minutes', 'updates']]
-    for method, row in zip(summary.methods, rows):
-        costs = [number(method.megabytes, 2), number(method.cpu_minutes, 1), number(method.updates, 0)]
-        cells.append([*row[:2], span(method.env_steps), *row[2:], *costs])
-    return cells
 
+    def costs(method: MethodSummary) -> List[str]:
+        return [number(method.megabytes, 2), number(method.cpu_minutes, 1), number(method.updates, 0)]
 
-def _narrow(cells: Cells) -> Cells:
-    """Games and methods as rows and columns, whichever way is narrower."""
-    return cells if len(cells) > len(cells[0]) else [list(column) for column in zip(*cells)]
+    return steps_and_score_cells(summary, ['MB', 'CPU minutes', 'updates'], costs)

@@ -8,8 +8,10 @@ import pandas as pd
 
 from lzero_mow.report.pictures.curves import write_curves
 from lzero_mow.report.pictures.interval_plot import write_intervals
-from lzero_mow.report.stats.scores import result_files
+from lzero_mow.report.stats.scores import read_evaluations, result_files
 from lzero_mow.report.tables.csv_table import write_csv
+from lzero_mow.report.tables.times import ALL_TIMES, TIMES
+from .equal_time import at_equal_time
 from .numbers import STATISTICS, Estimate, MethodSummary, Summary
 from .text import write_markdown
 
@@ -23,14 +25,17 @@ def write_summary(folder: str, summary: Summary) -> List[str]:
     """
     names = ('summary.md', 'summary.csv', 'games.csv', 'curves.png', 'iqm.png')
     text, methods, games, curves, bars = paths = [os.path.join(folder, name) for name in names]
+    files = result_files(folder)
+    times = ALL_TIMES.read_if_there(os.path.join(folder, TIMES))
+    equal_time = at_equal_time(read_evaluations(files), times, summary.baseline)
     write_csv(methods, pd.DataFrame([_numbers(method) for method in summary.methods]).round(4))
     write_csv(games, pd.DataFrame([
         dict(method=method.method, game=task, **_ends('episode_return', '', method.returns[task]),
              above_random=task in method.above_random)
         for method in summary.methods for task in summary.tasks
     ]).round(4))
-    write_curves(curves, result_files(folder), drawn=summary.drawn, peers=summary.peers)
-    write_markdown(text, folder, summary)
+    write_curves(curves, files, drawn=summary.drawn, peers=summary.peers)
+    write_markdown(text, folder, summary, equal_time)
     if summary.scale is None:
         with contextlib.suppress(FileNotFoundError):
             os.remove(bars)  # of an earlier summary
