@@ -62,9 +62,8 @@ def test_searches_begin_where_acting_would(monkeypatch, cache_bytes):
 
 @pytest.mark.unittest
 def test_only_the_asked_rows_change_and_only_their_valid_steps():
-    policy, batch = tiny_scalezero_policy(), random_search_batch()
+    policy, batch = tiny_scalezero_policy(num_simulations=40), random_search_batch()
     policy._model.action_mask[1, 0] = False
-    policy._target.action_mask[1, 0] = False
     batch.truncated[2, 1] = True
     batch.visits[:] = 0
     fresh = policy.reanalyze(batch, np.array([2, 4]))
@@ -72,7 +71,7 @@ def test_only_the_asked_rows_change_and_only_their_valid_steps():
     searched[2, :2] = searched[4] = True
     assert torch.equal(fresh.searched, searched) and not batch.searched.any()
     torch.testing.assert_close(fresh.visits[searched].sum(-1), torch.ones(2 + L))
-    assert fresh.visits[2, :, 0].eq(0).all() and fresh.visits[4, :, 0].any()
+    assert fresh.visits[2, :, 0].eq(0).all() and fresh.visits[4].gt(0).all()
 
 
 @pytest.mark.unittest

@@ -22,7 +22,8 @@ def share_of_rows(batch: SearchBatch, ratio: float) -> np.ndarray:
 
 @torch.no_grad()
 def reanalyzed(
-        model: ScaleZeroModel, batch: SearchBatch, rows: np.ndarray, cfg: EasyDict, rng: np.random.Generator
+        model: ScaleZeroModel, batch: SearchBatch, rows: np.ndarray, legal: np.ndarray, cfg: EasyDict,
+        rng: np.random.Generator
 ) -> SearchBatch:
     """
     Overview:
@@ -31,6 +32,7 @@ def reanalyzed(
         - model (:obj:`ScaleZeroModel`): In eval mode.
         - rows (:obj:`np.ndarray`): Numbers of the rows, ascending. Their searches see the steps from the beginning of
             the sequence on, at most `context_length`.
+        - legal (:obj:`np.ndarray`): (K, A) bool, the legal actions of each task.
         - cfg (:obj:`EasyDict`): See `search`.
         - rng (:obj:`np.random.Generator`): Source of the noise at the roots, which LightZero's reanalysis has too.
     """
@@ -39,7 +41,7 @@ def reanalyzed(
     L, device = batch.visits.shape[1], batch.visits.device
     on_device = lambda x: torch.from_numpy(x).to(device, non_blocking=True)
     latent = model.encode(batch.obs[on_device(rows), :L].flatten(0, 1)).unflatten(0, (-1, L))  # (B', L, D)
-    legal, task = model.action_mask.cpu().numpy(), np.asarray(batch.task)
+    task = np.asarray(batch.task)
     visits, samples = batch.visits.clone(), batch.sampled_actions
     samples = None if samples is None else samples.clone()
     place, step = np.nonzero(batch.valid.cpu().numpy()[rows])  # of each root: its row is rows[place]

@@ -106,8 +106,9 @@ class ScaleZeroPolicy(MultitaskPolicy):
 
     def reanalyze(self, batch: SearchBatch, rows: np.ndarray) -> SearchBatch:
         """The batch with fresh searches from the steps of some rows, by the slowly moving copy: see `reanalyzed`."""
+        legal = self._model.action_mask.cpu().numpy()  # which the slowly moving copy does not take over
         with self._autocast():
-            return reanalyzed(self._target, batch.to(self._device), rows, self._cfg, self._rng)
+            return reanalyzed(self._target, batch.to(self._device), rows, legal, self._cfg, self._rng)
 
     def _parts_of_terms(self, batch: Optional[SearchBatch], whole: Totals) -> Iterator[Dict[str, Tensor]]:
         """The terms of one micro-batch after the other, which add up to the batch's: they are added to `whole`."""
