@@ -1,4 +1,5 @@
 """The replay of ScaleZero gives back the play and the searches, and its masks keep episodes apart."""
+import gc
 import tracemalloc
 
 import numpy as np
@@ -170,6 +171,7 @@ def test_memory_is_constant_once_full():
         push([buffer], plays, 200)
         for play in plays:
             del play.log[:]
+        gc.collect()
         used.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
     # 200 rounds are some 4500 steps of 25 bytes.

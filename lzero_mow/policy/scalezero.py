@@ -71,7 +71,7 @@ class ScaleZeroPolicy(MultitaskPolicy):
         on the device.
         """
         cfg, model, batch = self._cfg, self._model, None if data is None else data['search'].to(self._device)
-        if batch is not None:
+        if batch is not None and cfg.reanalyze_ratio:
             batch = self.reanalyze(batch, share_of_rows(batch, cfg.reanalyze_ratio))
         model.train()
         alpha, tasks, clip = self._entropy_weight(), tasks_of_all_ranks(() if batch is None else batch.task), None
