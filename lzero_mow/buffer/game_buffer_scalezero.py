@@ -6,6 +6,7 @@ import torch
 from ding.utils import BUFFER_REGISTRY
 
 from .game_buffer_mow import MoWGameBuffer
+from .sampler import rows_of
 from .search_batch import SearchBatch
 from .stream import Fields
 
@@ -57,8 +58,7 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
             self, n: int, rng: Optional[np.random.Generator] = None, tasks: Optional[Sequence[int]] = None
     ) -> SearchBatch:
         """Draw n sequences of ``num_unroll_steps + td_steps`` steps, see ``sample_sequences``."""
-        length, fields = self._cfg.num_unroll_steps + self._cfg.td_steps, (*SAMPLED_FIELDS, *self._of_search)
-        return self._batch(*self._sample_arrays(n, length, fields, rng, tasks))
+        return self._batch(*self._sample_arrays(n, *self._sampled, rng, tasks))
 
     def reanalyze_buffer(
             self, n: int, search_anew: Callable[[SearchBatch], SearchBatch], tasks: Optional[Sequence[int]] = None
@@ -69,15 +69,18 @@ class ScaleZeroGameBuffer(MoWGameBuffer):
         Arguments:
             - search_anew (:obj:`Callable`): Returns the batch with new results.
         """
-        length, fields = self._cfg.num_unroll_steps + self._cfg.td_steps, (*SAMPLED_FIELDS, *self._of_search)
+        length, fields = self._sampled
         drawn, task = self._draw_sequences(n, length, None, tasks)
-        batch = search_anew(self._batch(self._gathered(drawn, length, fields), task))
-        valid = batch.valid.cpu().numpy()
-        results = {name: getattr(batch, name).cpu().numpy() for name in self._of_search}
-        ends = np.cumsum([len(starts) for _, starts in drawn])
-        for (stream, starts), end in zip(drawn, ends):
-            rows = slice(end - len(starts), end)
-            stream.rewrite(starts, valid[rows], {name: found[rows] for name, found in results.items()})
+        batch = self._batch(self._gathered(drawn, length, fields), task)
+        valid, found = batch.valid.numpy(), search_anew(batch)
+        results = {name: getattr(found, name).cpu().numpy() for name in self._of_search}
+        for stream, starts, rows in rows_of(drawn):
+            stream.rewrite(starts, valid[rows], {name: result[rows] for name, result in results.items()})
+
+    @property
+    def _sampled(self) -> Tuple[int, Tuple[str, ...]]:
+        """The steps of a sequence, those for the value targets included, and the fields that are drawn of them."""
+        return self._cfg.num_unroll_steps + self._cfg.td_steps, (*SAMPLED_FIELDS, *self._of_search)
 
     @property
     def _of_search(self) -> Tuple[str, ...]:

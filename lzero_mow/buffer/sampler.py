@@ -58,17 +58,22 @@ def draw_starts(streams: Sequence[StepStream], count: int, length: int,
         yield stream, starts[owner[run] == number]
 
 
-def gather(
-        drawn: Drawn, length: int, out: Dict[str, np.ndarray], threads: Executor
-) -> None:
+def rows_of(drawn: Drawn) -> Iterator[Tuple[StepStream, np.ndarray, slice]]:
+    """Each stream with its starts and the rows that these are in a batch of all of them, one after the other."""
+    end = 0
+    for stream, starts in drawn:
+        begin, end = end, end + len(starts)
+        yield stream, starts, slice(begin, end)
+
+
+def gather(drawn: Drawn, length: int, out: Dict[str, np.ndarray], threads: Executor) -> None:
     """
     Copy the windows of `length` steps that start where each stream is given for into `out`, an array (B, L, ...) for
     each field wanted, one after the other. Decoding frames leaves Python to other threads.
     """
-    ends = np.cumsum([len(starts) for _, starts in drawn])
 
-    def copy(part: Tuple[StepStream, np.ndarray], end: int) -> None:
-        stream, starts = part
-        stream.gather(starts, length, {name: array[end - len(starts):end] for name, array in out.items()})
+    def copy(part: Tuple[StepStream, np.ndarray, slice]) -> None:
+        stream, starts, rows = part
+        stream.gather(starts, length, {name: array[rows] for name, array in out.items()})
 
-    list(threads.map(copy, drawn, ends))  # a list, so that errors are raised
+    list(threads.map(copy, rows_of(drawn)))  # a list, so that errors are raised
